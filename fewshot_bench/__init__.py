@@ -1,0 +1,1 @@
+"""Few-shot meta-learning as one grid: learners x backbones x inner optimizers x seeds."""

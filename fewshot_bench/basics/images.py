@@ -1,0 +1,11 @@
+"""The shape of an image, which data and backbones agree on without knowing each other."""
+
+from typing import NamedTuple
+
+
+class ImageShape(NamedTuple):
+    """Channels, height and width, in pixels."""
+
+    channels: int
+    height: int
+    width: int

@@ -1,0 +1,39 @@
+"""Names become objects in one visible dict a seam, or by import path `package.module:name`."""
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fewshot_bench.basics.errors import BenchError
+
+
+def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
+    """The object called `name` in `table`, or at the import path `name` ("package.module:attribute").
+
+    Raises BenchError when there is none, with the nearest names, or with why the import failed.
+    """
+    if name in table:
+        return table[name]
+    if ":" not in name:
+        raise BenchError(unknown(kind, name, table))
+    module_name, _, attribute = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # anything may go wrong in somebody's module; the sentence says what
+        raise BenchError(f"{kind} {name!r}: importing {module_name} failed: {type(error).__name__}: {error}") from error
+    if not hasattr(module, attribute):
+        raise BenchError(f"{kind} {name!r}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}.")
+    return getattr(module, attribute)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that does not exist."""
+    known = sorted(known)
+    return f"unknown {kind} {name!r}{did_you_mean(name, known)}. Known: {', '.join(known)}."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`. Did you mean 'x'?`-style hint, without the closing mark; empty where nothing is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
