@@ -1,0 +1,48 @@
+"""The DenseNet-BC of Grefenstette et al. 2019: growth 8, no stem; a hundred times smaller than the ResNets beside it."""
+
+import torch
+from torch import Tensor, nn
+
+from fewshot_bench.basics.images import ImageShape
+
+
+def densenet(image: ImageShape, ways: int, *, layers: tuple[int, ...], growth: int = 8, bottleneck: int = 2) -> nn.Module:
+    """Dense blocks (Huang et al. 2017) with a transition after each but the last, then norm, mean and linear.
+
+    layers: dense layers a block, (2, 2, 2, 2) in densenet-8. growth: channels a layer adds. bottleneck: width of the 1x1
+    convolution in multiples of `growth` (the fork's bn_size). A transition halves channels, height and width.
+    """
+    parts: list[nn.Module] = []
+    channels = image.channels
+    for block, count in enumerate(layers):
+        for _ in range(count):
+            parts.append(DenseLayer(channels, growth, bottleneck))
+            channels += growth
+        if block < len(layers) - 1:
+            halve = nn.Conv2d(channels, channels // 2, kernel_size=1, bias=False)
+            parts += [nn.BatchNorm2d(channels), nn.ReLU(), halve, nn.AvgPool2d(2)]
+            channels //= 2
+    head = nn.Linear(channels, ways)
+    network = nn.Sequential(*parts, nn.BatchNorm2d(channels), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    nn.init.zeros_(head.bias)
+    return network
+
+
+class DenseLayer(nn.Module):
+    """x -> [x, conv3x3(relu(norm(conv1x1(relu(norm(x))))))]."""
+
+    def __init__(self, channels: int, growth: int, bottleneck: int) -> None:
+        super().__init__()
+        width = bottleneck * growth
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv1 = nn.Conv2d(channels, width, kernel_size=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, growth, kernel_size=3, padding=1, bias=False)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        new = self.conv2(self.relu(self.norm2(self.conv1(self.relu(self.norm1(x))))))
+        return torch.cat([x, new], dim=1)

@@ -1,0 +1,46 @@
+"""The contract of an inner optimizer: three pure functions and the range of what it lets be learned."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from torch import Tensor
+
+Params = dict[str, Tensor]
+"""Tensors by parameter name, in the order of `module.named_parameters()`."""
+
+State = dict[str, Params]
+"""What a rule remembers between steps: slot name -> tensors by parameter name. Every leaf is a tensor, step counts too."""
+
+Hyper = dict[str, Params]
+"""Hyperparameter name ("lr", "beta1") -> tensors by parameter name, each broadcastable to its parameter."""
+
+
+class OuterState(NamedTuple):
+    """The meta-optimizer's (Adam's) statistics of the network weights, for rules that start from them.
+
+    exp_avg, exp_avg_sq: shaped like the weights; steps: 0-dimensional float tensor, meta-steps done.
+    """
+
+    exp_avg: Params
+    exp_avg_sq: Params
+    steps: Tensor
+
+
+class InnerOptimizer(NamedTuple):
+    """How weights move along gradients, as values: plain arithmetic, differentiable in everything, nothing in place.
+
+    init(params, outer) -> state: what a task starts from; `outer` may be ignored, and may be None.
+    hyperparameters(params) -> what may be learned, at its initial value: one 0-dimensional tensor a parameter tensor.
+    step(params, grads, state, hyper) -> (params, state).
+    bounds: (lowest, highest) of each hyperparameter; learned values are clamped to it after every meta-step.
+    """
+
+    init: Callable[[Params, OuterState | None], State]
+    hyperparameters: Callable[[Params], Hyper]
+    step: Callable[[Params, Params, State, Hyper], tuple[Params, State]]
+    bounds: Mapping[str, tuple[float, float]]
+
+
+def per_tensor(params: Params, value: float) -> Params:
+    """One scalar a parameter tensor, of its dtype and device, all equal to `value`."""
+    return {name: tensor.new_full((), value) for name, tensor in params.items()}
