@@ -60,7 +60,9 @@ def read_pool(folder: Path) -> Pool:
         images = np.load(folder / IMAGES, mmap_mode="r")
         expected = (len(manifest["classes"]), manifest["examples"], *manifest["shape"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"the prepared pool in {folder} cannot be read ({error}). Delete that folder and run again.") from error
+        raise DataError(
+            f"the prepared pool in {folder} cannot be read ({error}). Delete that folder and run again."
+        ) from error
     if images.shape != expected or images.dtype != np.uint8:
         raise DataError(
             f"the prepared pool in {folder} holds {images.dtype} {images.shape}, its manifest says uint8 {expected}. "

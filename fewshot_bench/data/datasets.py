@@ -1,0 +1,101 @@
+"""The datasets a grid may name, and how their pool is opened or, the first time, prepared."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock
+
+from fewshot_bench.basics.errors import BenchError, DataError
+from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.basics.names import find
+from fewshot_bench.data import omniglot
+from fewshot_bench.data.locations import place_for_pool, prepared_pool, raw_places
+from fewshot_bench.data.pool import Pool, read_pool
+from fewshot_bench.data.progress import Progress, silent
+from fewshot_bench.data.raw import Raw
+
+
+class Dataset(NamedTuple):
+    """What is known of a dataset before any file is opened."""
+
+    name: str
+    shape: ImageShape
+    classes: int
+    examples: int  # images a class
+    mean: tuple[float, ...]  # subtracted from a channel after division by 255 ...
+    std: tuple[float, ...]  # ... and what it is divided by then
+    rotations: bool  # whether the published protocol turns each class of a TRAINING task by a random k * 90 degrees
+    splits: tuple[str, ...]  # the class splits that come with the package; the first is the default
+    find_raw: Callable[[Path], Raw | None]  # what raw data lies at a path
+
+
+def _find_glyphs(path: Path) -> Raw:
+    """Glyphs are drawn, not read: there is always raw data."""
+    from fewshot_bench.data.glyphs import make_glyphs  # matplotlib's fonts; only glyphs needs them
+
+    return Raw("drawn from the fonts that matplotlib ships", path, make_glyphs)
+
+
+DATASETS: dict[str, Dataset] = {
+    "omniglot": Dataset(
+        name="omniglot",
+        shape=omniglot.SHAPE,
+        classes=omniglot.CLASSES,
+        examples=omniglot.EXAMPLES,
+        mean=(0.0,),
+        std=(1.0,),
+        rotations=True,
+        splits=("gimli", "vinyals", "lake"),
+        find_raw=omniglot.find_omniglot,
+    ),
+}
+
+
+def dataset(name: str) -> Dataset:
+    """The dataset called `name`. Raises BenchError with the nearest name where there is none."""
+    found: Dataset = find("dataset", name, DATASETS)
+    return found
+
+
+def open_pool(name: str, data_dir: Path, progress: Progress = silent) -> Pool:
+    """The pool of the dataset `name`: as prepared before, else prepared now from the raw files in `data_dir`.
+
+    Raises DataError where there are neither, or where the raw files are broken or incomplete.
+    """
+    known = dataset(name)
+    there = prepared_pool(name, data_dir)
+    if there is None:
+        raw = raw_data(known, data_dir)
+        prepare_pool(known, raw, place_for_pool(name, data_dir), progress, afresh=False)
+        there = place_for_pool(name, data_dir)
+    return read_pool(there)
+
+
+def raw_data(known: Dataset, data_dir: Path) -> Raw:
+    """The raw files of a dataset in a data folder. Raises DataError where there are none."""
+    for place in raw_places(known.name, data_dir):
+        raw = known.find_raw(place)
+        if raw is not None:
+            return raw
+    raise DataError(
+        f"no {known.name} in {data_dir}: neither a prepared pool nor raw files. Run `fewshot-bench data get {known.name}`, or "
+        f"`fewshot-bench data import {known.name} --from PATH` with the files you have, or name their folder by --data-dir."
+    )
+
+
+def prepare_pool(known: Dataset, raw: Raw, folder: Path, progress: Progress = silent, afresh: bool = True) -> Pool:
+    """Makes the pool of `known` from `raw` in `folder`; of two processes at once the second waits for the first.
+
+    afresh: replace a pool that is already there; else it is taken as it is.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchError(
+            f"cannot make {folder} for the prepared pool: {error.strerror}. Name another --data-dir."
+        ) from error
+    with FileLock(folder.parent / f".{folder.name}.lock"):
+        if not afresh and (folder / "manifest.json").is_file():
+            return read_pool(folder)
+        return raw.prepare(folder, progress)

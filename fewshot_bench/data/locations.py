@@ -1,0 +1,60 @@
+"""Where data lies: raw files in the user's folder, pools beside them or, where that cannot be written, in the user's cache."""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from fewshot_bench.data.pool import MANIFEST
+
+RAW_FOLDERS = {"omniglot": ("omniglot",), "mini-imagenet": ("mini_imagenet", "mini-imagenet")}
+"""Subfolders of the data folder in which raw files are looked for, besides the data folder itself."""
+
+
+def default_data_dir() -> Path:
+    """$FEWSHOT_DATA where it is set, else `datasets/` in the current folder."""
+    return Path(os.environ.get("FEWSHOT_DATA") or "datasets")
+
+
+def raw_places(name: str, data_dir: Path) -> list[Path]:
+    """The folders that may hold raw files of the dataset `name`, the most specific first."""
+    return [data_dir / folder for folder in RAW_FOLDERS.get(name, ())] + [data_dir]
+
+
+def pool_places(name: str, data_dir: Path) -> list[Path]:
+    """The folders in which the pool of `name` may lie: beside the raw data, then the user's cache."""
+    # Keyed by the data folder, so that two copies of a dataset do not share a pool.
+    key = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
+    return [data_dir / ".prepared" / name, cache_dir() / key / name]
+
+
+def prepared_pool(name: str, data_dir: Path) -> Path | None:
+    """The folder of a pool that is already there, None where there is none."""
+    return next((place for place in pool_places(name, data_dir) if (place / MANIFEST).is_file()), None)
+
+
+def place_for_pool(name: str, data_dir: Path) -> Path:
+    """The folder into which a new pool goes: beside the raw data if that can be written, else the cache."""
+    beside, cached = pool_places(name, data_dir)
+    return beside if data_dir.is_dir() and _writable(beside.parent) else cached
+
+
+def cache_dir() -> Path:
+    """The user's cache folder for pools: $XDG_CACHE_HOME or the platform's own, then fewshot_bench."""
+    home = Path.home()
+    platform = {"darwin": home / "Library" / "Caches", "win32": home / "AppData" / "Local"}.get(
+        sys.platform, home / ".cache"
+    )
+    return Path(os.environ.get("XDG_CACHE_HOME") or platform) / "fewshot_bench"
+
+
+def _writable(folder: Path) -> bool:
+    """Whether files can be made in `folder`, found out by trying: permission bits say little on network disks and for root."""
+    try:
+        folder.mkdir(exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,73 @@
+"""Which classes train, validate and test: files in the package, named, hashed, and disjoint."""
+
+import hashlib
+import json
+from importlib.resources import files
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_bench.basics.errors import DataError
+from fewshot_bench.basics.names import unknown
+from fewshot_bench.data.pool import Pool
+
+Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+
+
+class ClassSplit(NamedTuple):
+    """Class names of each part, sorted; hash: SHA-256 of them, in hexadecimal."""
+
+    name: str
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+    hash: str
+
+    def part(self, part: Part) -> tuple[str, ...]:
+        """The class names of one part."""
+        return {"train": self.train, "val": self.val, "test": self.test}[part]
+
+    def indices(self, part: Part, pool: Pool) -> NDArray[np.int64]:
+        """The classes of one part as indices into the pool, ascending. Raises DataError where the pool lacks one."""
+        index = {name: i for i, name in enumerate(pool.classes)}
+        missing = [name for name in self.part(part) if name not in index]
+        if missing:
+            raise DataError(
+                f"split {self.name!r} names the class {missing[0]!r} ({len(missing)} such), which the pool does not have. "
+                "Prepare the pool from a complete copy of the dataset."
+            )
+        return np.sort(np.array([index[name] for name in self.part(part)], dtype=np.int64))
+
+
+def read_split(dataset: str, name: str) -> ClassSplit:
+    """The class split `name` of a dataset, as the package has it. Raises DataError where there is none or parts overlap."""
+    folder = files("fewshot_bench.data") / "class_splits"
+    file = folder / f"{dataset}-{name}.json"
+    if not file.is_file():
+        prefix = f"{dataset}-"
+        known = [item.name[len(prefix) : -5] for item in folder.iterdir() if item.name.startswith(prefix)]
+        raise DataError(unknown(f"split of {dataset}", name, known))
+    return make_split(name, json.loads(file.read_text(encoding="utf-8")))
+
+
+def make_split(name: str, parts: dict[str, list[str]]) -> ClassSplit:
+    """A split from the class names of its parts; the order within a part does not matter. Raises DataError on overlap."""
+    train, val, test = (tuple(sorted(parts[part])) for part in PARTS)
+    content = json.dumps({"train": train, "val": val, "test": test}, ensure_ascii=True, separators=(",", ":"))
+    split = ClassSplit(name, train, val, test, hashlib.sha256(content.encode()).hexdigest())
+    check_disjoint(split)
+    return split
+
+
+def check_disjoint(split: ClassSplit) -> None:
+    """Raises DataError when a class stands twice, in two parts or in one."""
+    seen: dict[str, str] = {}
+    for part in PARTS:
+        for name in split.part(part):
+            if name in seen:
+                raise DataError(
+                    f"split {split.name!r} is not disjoint: the class {name!r} is in {seen[name]} and in {part}."
+                )
+            seen[name] = part
