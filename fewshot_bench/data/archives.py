@@ -1,7 +1,7 @@
 """Files inside a folder, a zip or a tar, read as (name, bytes) without unpacking anything to disk.
 
-Member names are only ever compared with expected names, never joined to a path, so a name such as `../../x` leads nowhere;
-links inside tars are passed over.
+Member names are only ever compared with expected names, never joined to a path, so a name such as `../../x` leads
+nowhere; links inside tars are passed over.
 """
 
 import gzip
@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fewshot_bench.basics.errors import DataError
@@ -43,7 +44,7 @@ def archives_in(folder: Path) -> tuple[Path, ...]:
 
 
 def member_names(path: Path, wanted: Wanted) -> list[str]:
-    """The wanted file names inside a folder or an archive, in the order they are stored. A tar is read through for it."""
+    """The wanted file names inside a folder or an archive, as they are stored; a tar is read through for it."""
     if path.is_dir():
         return sorted(name for name in _walk(path) if wanted(name))
     if path.name.lower().endswith(".zip"):
@@ -77,18 +78,13 @@ def members(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
                     yield item.name, stored.read()
 
 
-class _said:
-    """`with _said(path):` turns whatever reading `path` raises into one sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, BROKEN) and not isinstance(error, DataError):
-            raise DataError(broken(self.path, error)) from error
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Turns whatever reading `path` raises into one sentence."""
+    try:
+        yield
+    except BROKEN as error:
+        raise DataError(broken(path, error)) from error
 
 
 def broken(path: Path, error: Exception) -> str:
@@ -96,8 +92,8 @@ def broken(path: Path, error: Exception) -> str:
     page = html_start(path)
     if page is not None:
         return (
-            f"{path} is a web page, not data (it starts with {page!r}): the host answered with a page instead of the file. "
-            "Download the file again, by hand if need be."
+            f"{path} is a web page, not data (it starts with {page!r}): the host answered with a page instead of the "
+            "file. Download the file again, by hand if need be."
         )
     return f"{path} is cut short or damaged ({type(error).__name__}: {error}). Download it again."
 

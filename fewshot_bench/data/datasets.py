@@ -1,6 +1,7 @@
 """The datasets a grid may name, and how their pool is opened or, the first time, prepared."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +10,10 @@ from filelock import FileLock
 from fewshot_bench.basics.errors import BenchError, DataError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.basics.names import find
-from fewshot_bench.data import omniglot
+from fewshot_bench.data import mini_imagenet, omniglot
+from fewshot_bench.data.decoding import CHARACTER, PHOTO
 from fewshot_bench.data.locations import place_for_pool, prepared_pool, raw_places
-from fewshot_bench.data.pool import Pool, read_pool
+from fewshot_bench.data.pool import MANIFEST, Pool, read_pool
 from fewshot_bench.data.progress import Progress, silent
 from fewshot_bench.data.raw import Raw
 
@@ -32,15 +34,14 @@ class Dataset(NamedTuple):
 
 def _find_glyphs(path: Path) -> Raw:
     """Glyphs are drawn, not read: there is always raw data."""
-    from fewshot_bench.data.glyphs import make_glyphs  # matplotlib's fonts; only glyphs needs them
-
-    return Raw("drawn from the fonts that matplotlib ships", path, make_glyphs)
+    glyphs = import_module("fewshot_bench.data.glyphs")  # brings matplotlib's fonts; only glyphs needs them
+    return Raw("drawn from the fonts that matplotlib ships", path, glyphs.make_glyphs)
 
 
 DATASETS: dict[str, Dataset] = {
     "omniglot": Dataset(
         name="omniglot",
-        shape=omniglot.SHAPE,
+        shape=CHARACTER,
         classes=omniglot.CLASSES,
         examples=omniglot.EXAMPLES,
         mean=(0.0,),
@@ -48,6 +49,17 @@ DATASETS: dict[str, Dataset] = {
         rotations=True,
         splits=("gimli", "vinyals", "lake"),
         find_raw=omniglot.find_omniglot,
+    ),
+    "mini-imagenet": Dataset(
+        name="mini-imagenet",
+        shape=PHOTO,
+        classes=mini_imagenet.CLASSES,
+        examples=mini_imagenet.EXAMPLES,
+        mean=(0.485, 0.456, 0.406),  # ImageNet's, as in torchvision's models and the MAML++ loader
+        std=(0.229, 0.224, 0.225),
+        rotations=False,
+        splits=("ravi", "gimli-fork"),
+        find_raw=mini_imagenet.find_mini_imagenet,
     ),
 }
 
@@ -79,8 +91,9 @@ def raw_data(known: Dataset, data_dir: Path) -> Raw:
         if raw is not None:
             return raw
     raise DataError(
-        f"no {known.name} in {data_dir}: neither a prepared pool nor raw files. Run `fewshot-bench data get {known.name}`, or "
-        f"`fewshot-bench data import {known.name} --from PATH` with the files you have, or name their folder by --data-dir."
+        f"no {known.name} in {data_dir}: neither a pool nor raw files. Run `fewshot-bench data get {known.name}`, "
+        f"or `fewshot-bench data import {known.name} --from PATH` with the files you have, or name their folder by "
+        "--data-dir."
     )
 
 
@@ -96,6 +109,6 @@ def prepare_pool(known: Dataset, raw: Raw, folder: Path, progress: Progress = si
             f"cannot make {folder} for the prepared pool: {error.strerror}. Name another --data-dir."
         ) from error
     with FileLock(folder.parent / f".{folder.name}.lock"):
-        if not afresh and (folder / "manifest.json").is_file():
+        if not afresh and (folder / MANIFEST).is_file():
             return read_pool(folder)
         return raw.prepare(folder, progress)

@@ -1,4 +1,4 @@
-"""Where data lies: raw files in the user's folder, pools beside them or, where that cannot be written, in the user's cache."""
+"""Where data lies: raw files in the user's folder; pools beside them or, where that is read-only, in the cache."""
 
 import hashlib
 import os
@@ -49,7 +49,7 @@ def cache_dir() -> Path:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether files can be made in `folder`, found out by trying: permission bits say little on network disks and for root."""
+    """Whether files can be made in `folder`, by trying: permission bits say little on network disks and for root."""
     try:
         folder.mkdir(exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,13 +14,20 @@ from numpy.typing import NDArray
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.files import replacing, write_text
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.data.known_pools import KNOWN_POOLS
 
 IMAGES = "images.npy"
 MANIFEST = "manifest.json"
 
+Fill = Callable[[NDArray[np.uint8]], Mapping[str, Any] | None]
+"""Writes every image into the array it is given; may return what it learned on the way, for the manifest."""
+
 
 class Pool(NamedTuple):
-    """images: uint8 [classes, examples, channels, height, width], memory-mapped, read only; classes: their names, in that order."""
+    """The images of a dataset, memory-mapped and read only.
+
+    images: uint8 [classes, examples, channels, height, width]; classes: their names, in that order.
+    """
 
     images: NDArray[np.uint8]
     classes: tuple[str, ...]
@@ -29,26 +38,44 @@ class Pool(NamedTuple):
         return ImageShape(*self.images.shape[2:])
 
 
+class Content(NamedTuple):
+    """hash: SHA-256 of names and pixels; duplicates: groups of equal images across classes, each as `class/example`."""
+
+    hash: str
+    duplicates: list[list[str]]
+
+
 def write_pool(
     folder: Path,
     classes: tuple[str, ...],
     examples: int,
     shape: ImageShape,
-    fill: Callable[[NDArray[np.uint8]], None],
-    manifest: dict[str, Any],
+    fill: Fill,
+    manifest: Mapping[str, Any],
 ) -> Pool:
     """Makes the pool in `folder`: `fill` writes every image into the memory-mapped array it is given.
 
-    The manifest goes down last and holds the hash of the images, so a pool whose making was cut short is not taken for one.
+    The manifest goes down last, so a pool whose making was cut short is not taken for one. It gets, besides what is
+    passed and what `fill` returns: classes, examples, shape, pool_hash, known_as (null for a hash the package does not
+    know), and duplicates. A pool that stood there before goes only when the new one is whole.
     """
     with replacing(folder / IMAGES) as temporary:
-        dimensions = (len(classes), examples, *shape)
-        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=dimensions)
-        fill(array)
+        array = _new_array(temporary, (len(classes), examples, *shape))
+        learned = fill(array) or {}
         array.flush()
-        content = content_hash(array, classes)
+        content = content_of(array, classes)
         del array
-    whole = {**manifest, "classes": list(classes), "examples": examples, "shape": list(shape), "pool_hash": content}
+        (folder / MANIFEST).unlink(missing_ok=True)  # until it is back there is no pool here: never a mixed one
+    whole = {
+        **manifest,
+        **learned,
+        "examples": examples,
+        "shape": list(shape),
+        "pool_hash": content.hash,
+        "known_as": KNOWN_POOLS.get(content.hash),
+        "duplicates": content.duplicates,
+        "classes": list(classes),
+    }
     write_text(folder / MANIFEST, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     return read_pool(folder)
 
@@ -71,10 +98,24 @@ def read_pool(folder: Path) -> Pool:
     return Pool(images, tuple(manifest["classes"]), manifest)
 
 
-def content_hash(images: NDArray[np.uint8], classes: tuple[str, ...]) -> str:
-    """SHA-256 over class names and pixels, class by class: the same for any source that decodes to the same images."""
-    digest = hashlib.sha256()
-    for name, examples in zip(classes, images, strict=True):
-        digest.update(name.encode() + b"\n")
-        digest.update(np.ascontiguousarray(examples))
-    return digest.hexdigest()
+def content_of(images: NDArray[np.uint8], classes: tuple[str, ...]) -> Content:
+    """What the images are: the same for any source that decodes to the same pixels. One pass, class by class."""
+    whole = hashlib.sha256()
+    where: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
+    for row, (name, examples) in enumerate(zip(classes, images, strict=True)):
+        whole.update(name.encode() + b"\n")
+        for column, image in enumerate(examples):
+            pixels = np.ascontiguousarray(image).data.cast("B")
+            whole.update(pixels)
+            where[hashlib.sha256(pixels).digest()].append((row, column))
+    groups = [places for places in where.values() if len({row for row, _ in places}) > 1]
+    return Content(whole.hexdigest(), [[f"{classes[row]}/{column}" for row, column in places] for places in groups])
+
+
+def _new_array(path: Path, dimensions: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+    """A zeroed array on disk whose space is taken at once: a full disk is an OSError here, not a bus error later."""
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=dimensions)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array

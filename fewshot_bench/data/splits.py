@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
@@ -35,14 +36,14 @@ class ClassSplit(NamedTuple):
         missing = [name for name in self.part(part) if name not in index]
         if missing:
             raise DataError(
-                f"split {self.name!r} names the class {missing[0]!r} ({len(missing)} such), which the pool does not have. "
+                f"split {self.name!r} names {len(missing)} classes that the pool does not have: {missing[0]!r}, ... "
                 "Prepare the pool from a complete copy of the dataset."
             )
         return np.sort(np.array([index[name] for name in self.part(part)], dtype=np.int64))
 
 
 def read_split(dataset: str, name: str) -> ClassSplit:
-    """The class split `name` of a dataset, as the package has it. Raises DataError where there is none or parts overlap."""
+    """The class split `name` of a dataset, from the package. Raises DataError where there is none or parts overlap."""
     folder = files("fewshot_bench.data") / "class_splits"
     file = folder / f"{dataset}-{name}.json"
     if not file.is_file():
@@ -52,22 +53,26 @@ def read_split(dataset: str, name: str) -> ClassSplit:
     return make_split(name, json.loads(file.read_text(encoding="utf-8")))
 
 
-def make_split(name: str, parts: dict[str, list[str]]) -> ClassSplit:
-    """A split from the class names of its parts; the order within a part does not matter. Raises DataError on overlap."""
+def make_split(name: str, parts: Mapping[str, Sequence[str]]) -> ClassSplit:
+    """A split from the class names of its parts, whose order does not matter. Raises DataError where they overlap."""
     train, val, test = (tuple(sorted(parts[part])) for part in PARTS)
-    content = json.dumps({"train": train, "val": val, "test": test}, ensure_ascii=True, separators=(",", ":"))
+    content = json.dumps({"train": train, "val": val, "test": test}, separators=(",", ":"))
     split = ClassSplit(name, train, val, test, hashlib.sha256(content.encode()).hexdigest())
     check_disjoint(split)
     return split
 
 
+def all_classes(dataset: str, split: str) -> tuple[str, ...]:
+    """The names of all classes that a split divides, sorted."""
+    found = read_split(dataset, split)
+    return tuple(sorted(found.train + found.val + found.test))
+
+
 def check_disjoint(split: ClassSplit) -> None:
     """Raises DataError when a class stands twice, in two parts or in one."""
-    seen: dict[str, str] = {}
+    seen: dict[str, Part] = {}
     for part in PARTS:
         for name in split.part(part):
             if name in seen:
-                raise DataError(
-                    f"split {split.name!r} is not disjoint: the class {name!r} is in {seen[name]} and in {part}."
-                )
+                raise DataError(f"split {split.name!r} overlaps: class {name!r} is in {seen[name]} and in {part}.")
             seen[name] = part

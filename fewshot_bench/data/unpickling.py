@@ -1,0 +1,87 @@
+"""Unpickling that cannot run code: only numpy arrays and Python's own containers come out."""
+
+import mmap
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fewshot_bench.basics.errors import DataError
+from fewshot_bench.data.archives import html_start
+
+
+def _array_maker() -> Any:
+    """numpy's function that makes the empty array which a pickle then fills, by whatever module numpy keeps it in."""
+    return np.empty(0).__reduce__()[0]
+
+
+def _scalar_maker() -> Any:
+    return np.int64(0).__reduce__()[0]
+
+
+def _encode(text: str, encoding: str = "latin1") -> bytes:
+    """What `_codecs.encode` does in pickles that Python 3 wrote for Python 2, in the one encoding they use."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"text in encoding {encoding}")
+    return text.encode("latin1")
+
+
+ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _array_maker() for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _scalar_maker() for core in ("core", "_core")},
+    ("_codecs", "encode"): _encode,
+    ("collections", "OrderedDict"): dict,
+    ("collections", "defaultdict"): lambda *_: {},
+    **{("__builtin__", kind.__name__): kind for kind in (dict, list, tuple, set, int, float, str)},
+    **{("builtins", kind.__name__): kind for kind in (dict, list, tuple, set, int, float, str)},
+}
+
+
+class _Restricted(pickle.Unpickler):
+    """find_class is the only door by which a pickle reaches code; this one opens to the names above."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return ALLOWED[module, name]
+
+
+class _Mapped:
+    """A file for Unpickler whose reads are views of the mapped file: a large array is in memory once, not twice."""
+
+    def __init__(self, content: memoryview) -> None:
+        self.content = content
+        self.at = 0
+
+    def read(self, size: int) -> memoryview:
+        self.at += size
+        return self.content[self.at - size : self.at]
+
+    def readinto(self, buffer: memoryview) -> int:
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def readline(self) -> bytes:
+        line = bytearray()
+        while not line.endswith(b"\n") and self.at < len(self.content):
+            line += self.read(1)
+        return bytes(line)
+
+
+def load(path: Path) -> Any:
+    """The content of a pickle of either Python, text of Python 2 as bytes. Raises DataError where it asks for code."""
+    try:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as view,
+        ):
+            return _Restricted(_Mapped(view), encoding="bytes").load()  # type: ignore[arg-type]
+    except Exception as error:  # a damaged pickle may raise anything
+        page = html_start(path)
+        what = f"is a web page (it starts with {page!r})" if page else f"is refused ({type(error).__name__}: {error})"
+        raise DataError(f"{path} {what}: not a pickle of arrays. Nothing in it was run; get the file again.") from error
