@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -49,7 +50,14 @@ def cache_dir() -> Path:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether files can be made in `folder`, by trying: permission bits say little on network disks and for root."""
+    """Whether files can be made in `folder`, which may not exist yet in a parent that does.
+
+    Found out by trying, since permission bits say little on network disks; but a parent that was made read-only for
+    everybody was meant so, and is left alone even by root, whom the system would let through.
+    """
+    nearest = folder if folder.is_dir() else folder.parent
+    if not nearest.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        return False
     try:
         folder.mkdir(exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"

@@ -17,7 +17,7 @@ def fill_from_pickles(
 ) -> dict[str, Any]:
     """Copies the images of the pickles into `array` [classes, examples, 3, 84, 84]; a class keeps their order.
 
-    rows: class name -> its row. One pickle is in memory at a time. Raises DataError where classes or images are missing.
+    rows: class name -> its row. One pickle is in memory at a time. Raises DataError where images are missing.
     """
     examples, shape = array.shape[1], array.shape[2:]
     seen: set[str] = set()
