@@ -6,7 +6,9 @@ from torch import Tensor, nn
 from fewshot_bench.basics.images import ImageShape
 
 
-def densenet(image: ImageShape, ways: int, *, layers: tuple[int, ...], growth: int = 8, bottleneck: int = 2) -> nn.Module:
+def densenet(
+    image: ImageShape, ways: int, *, layers: tuple[int, ...], growth: int = 8, bottleneck: int = 2
+) -> nn.Module:
     """Dense blocks (Huang et al. 2017) with a transition after each but the last, then norm, mean and linear.
 
     layers: dense layers a block, (2, 2, 2, 2) in densenet-8. growth: channels a layer adds. bottleneck: width of the 1x1

@@ -55,7 +55,9 @@ def sha256_of(path: Path) -> str:
 def cannot_write(path: Path, error: OSError) -> BenchError:
     """The sentence for a write that failed."""
     why = error.strerror or str(error)
-    return BenchError(f"cannot write {path}: {why}. Free some space or choose another folder; nothing that was there is lost.")
+    return BenchError(
+        f"cannot write {path}: {why}. Free some space or choose another folder; nothing that was there is lost."
+    )
 
 
 def _umask() -> int:

@@ -47,5 +47,5 @@ fused norms and is offered nowhere.
 
 
 def last_step_only(steps: int) -> tuple[float, ...]:
-    """The weights of a loss that counts after the last inner step alone."""
-    return (*(0.0 for _ in range(steps - 1)), 1.0)
+    """The weights of a loss that counts after the last inner step alone; empty where there is no step."""
+    return (*(0.0 for _ in range(steps - 1)), 1.0) if steps else ()

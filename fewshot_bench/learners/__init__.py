@@ -1,1 +1,9 @@
+"""The learners of a grid: one file a learner, and the model they adapt."""
 
+from collections.abc import Callable
+
+from fewshot_bench.learners.base import Learner
+from fewshot_bench.learners.maml import Maml
+
+LEARNERS: dict[str, Callable[..., Learner]] = {"maml++": Maml}
+"""Name in a grid -> factory. Its keyword arguments are what `[learners.<name>]` may set."""

@@ -1,0 +1,82 @@
+"""The options of a factory are its keyword arguments: names, types and defaults are read from its signature."""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from fewshot_bench.basics.names import did_you_mean
+
+Value = bool | int | float | str | tuple["Value", ...]
+"""What an option may hold, and what a grid file can say."""
+
+
+class Option(NamedTuple):
+    """One option: its type as annotated, and its value where a grid says nothing."""
+
+    type: Any
+    default: Any
+
+
+def schema(factory: Callable[..., Any]) -> dict[str, Option]:
+    """The keyword arguments with a default of `factory` (a function, a dataclass or a functools.partial of one).
+
+    Arguments without a default are what the caller supplies, and no options.
+    """
+    bare = factory
+    while hasattr(bare, "func"):
+        bare = bare.func
+    hints = typing.get_type_hints(bare.__init__ if inspect.isclass(bare) else bare)
+    return {
+        name: Option(hints.get(name, Any), parameter.default)
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is not inspect.Parameter.empty
+    }
+
+
+def problems(values: Mapping[str, Any], known: Mapping[str, Option], where: str) -> list[str]:
+    """A sentence for each key that nothing reads and each value of the wrong type."""
+    found = []
+    for name, value in values.items():
+        if name not in known:
+            found.append(
+                f"{where}: nothing reads the key {name!r}{did_you_mean(name, known)}. Known: {', '.join(known)}."
+            )
+        elif not fits(value, known[name].type):
+            found.append(f"{where}: `{name}` is {value!r}, but has to be {type_name(known[name].type)}.")
+    return found
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether `value`, as TOML gives it, is of type `kind`; an integer is a float too, a list is a tuple."""
+    if kind is Any:
+        return True
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return any(fits(value, choice) for choice in typing.get_args(kind))
+    if typing.get_origin(kind) is typing.Literal:
+        return value in typing.get_args(kind)
+    if typing.get_origin(kind) is tuple:
+        return isinstance(value, list | tuple) and all(fits(item, typing.get_args(kind)[0]) for item in value)
+    if isinstance(value, bool):
+        return kind is bool
+    if kind is float:
+        return isinstance(value, int | float)
+    return isinstance(value, kind)
+
+
+def frozen(value: Any) -> Any:
+    """Lists as tuples, all the way down: what a frozen cell can hold."""
+    return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def type_name(kind: Any) -> str:
+    """The type in words a grid's author uses."""
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(type_name(choice) for choice in typing.get_args(kind) if choice is not type(None))
+    if typing.get_origin(kind) is typing.Literal:
+        return "one of " + ", ".join(repr(choice) for choice in typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        return f"a list, each item {type_name(typing.get_args(kind)[0])}"
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    return words.get(kind, getattr(kind, "__name__", str(kind)))

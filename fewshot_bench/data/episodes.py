@@ -1,0 +1,102 @@
+"""Episodes as a pure function of (dataset, split, ways, shots, queries, rotation policy, seed, index).
+
+There is no sampler state: every learner meets the same tasks, resuming needs no replay, and a task is the same in any
+batch. Classes and support images of task `index` do not depend on how many queries are asked for.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewshot_bench.basics.seeds import seed_for
+from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.random import below, distinct
+
+_CLASS_SLOTS = np.uint64(1 << 20)  # counters a task may use; a class of it may use the next power
+_EXAMPLE_SLOTS = np.uint64(1 << 10)
+
+
+class EpisodeShape(NamedTuple):
+    """How many classes a task has (ways), and how many images of each are support (shots) and query (queries)."""
+
+    ways: int
+    shots: int
+    queries: int
+
+
+class Draw(NamedTuple):
+    """Which images a batch of tasks is made of. classes, quarter_turns: [tasks, ways]; examples: [tasks, ways, shots + queries]."""
+
+    classes: NDArray[np.int64]
+    examples: NDArray[np.int64]
+    quarter_turns: NDArray[np.int64]
+
+
+class Episodes(NamedTuple):
+    """uint8 images of a batch of tasks, class after class: support [tasks, ways * shots, c, h, w], query likewise.
+
+    Labels are the same for all tasks: [0] * shots + [1] * shots + ...
+    """
+
+    support: NDArray[np.uint8]
+    query: NDArray[np.uint8]
+
+
+def draw(
+    key: str, indices: NDArray[np.int64], shape: EpisodeShape, classes: int, examples: int, rotations: bool
+) -> Draw:
+    """Chooses images for the tasks `indices`: distinct classes of a task, distinct images of a class (so no query is
+    also support), and one rotation by k quarter turns a class and task (Santoro et al. 2016) where `rotations`.
+    """
+    tasks = indices.astype(np.uint64) * _CLASS_SLOTS
+    chosen = distinct(seed_for(key, "classes"), tasks, shape.ways, classes)
+    slots = tasks[:, None] + np.arange(shape.ways, dtype=np.uint64) * _EXAMPLE_SLOTS
+    images = distinct(seed_for(key, "examples"), slots, shape.shots + shape.queries, examples)
+    turns = below(seed_for(key, "rotations"), slots, 4) if rotations else np.zeros_like(chosen)
+    return Draw(chosen, images, turns)
+
+
+def sampler(
+    pool: Pool, members: NDArray[np.int64], shape: EpisodeShape, rotations: bool, key: str
+) -> Callable[[NDArray[np.int64]], Episodes]:
+    """The function from task indices [n] to Episodes of the pool's classes `members` (positions in pool.classes).
+
+    key: names dataset, split, part and seed; see `episode_key`. Quarter turns need square images; turned copies of the
+    members are held in memory (four times their bytes), since turning when asked would take most of the time.
+    """
+    flat = pool.images.reshape(-1, int(np.prod(pool.shape)))
+    per_class = pool.images.shape[1]
+    bank = _turned(pool, members) if rotations else flat
+    first = np.arange(len(members)) * per_class if rotations else members * per_class
+    block = len(members) * per_class if rotations else 0
+
+    def sample(indices: NDArray[np.int64]) -> Episodes:
+        chosen = draw(key, indices, shape, len(members), per_class, rotations)
+        start = first[chosen.classes] + chosen.quarter_turns * block
+        rows = start[..., None] + chosen.examples
+        return Episodes(_gather(bank, rows[..., : shape.shots], pool), _gather(bank, rows[..., shape.shots :], pool))
+
+    return sample
+
+
+def episode_key(dataset: str, split: str, part: str, shape: EpisodeShape, seed: int) -> str:
+    """What the randomness of a task stream depends on. Queries and rotation are left out: they do not move the classes."""
+    return f"{dataset}/{split}/{part}/{shape.ways}-way/seed {seed}"
+
+
+def labels(ways: int, per_class: int) -> NDArray[np.int64]:
+    """The labels of a task's support or query images, in their order."""
+    return np.repeat(np.arange(ways), per_class)
+
+
+def _turned(pool: Pool, members: NDArray[np.int64]) -> NDArray[np.uint8]:
+    images = pool.images[members]
+    turns = [np.rot90(images, k, axes=(-2, -1)) for k in range(4)]
+    return np.ascontiguousarray(np.stack(turns)).reshape(-1, int(np.prod(pool.shape)))
+
+
+def _gather(bank: NDArray[np.uint8], rows: NDArray[np.int64], pool: Pool) -> NDArray[np.uint8]:
+    tasks, ways, per_class = rows.shape
+    return bank[rows.reshape(-1)].reshape(tasks, ways * per_class, *pool.shape)

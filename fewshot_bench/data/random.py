@@ -1,0 +1,43 @@
+"""Random numbers as a pure function of a key and a counter, for whole arrays of counters at once."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+
+
+def bits(key: int, counter: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """64 random bits for each counter: output number `counter` of SplitMix64 (Steele et al. 2014) seeded with `key`."""
+    with np.errstate(over="ignore"):
+        z = (counter + np.uint64(1)) * _GOLDEN + np.uint64(key)
+        for shift, factor in _MIX:
+            z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
+        return z ^ (z >> np.uint64(31))
+
+
+def below(key: int, counter: NDArray[np.uint64], bound: int) -> NDArray[np.int64]:
+    """An integer in [0, bound) for each counter, from the upper 32 bits; off uniform by less than bound / 2^32."""
+    return (((bits(key, counter) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32)).astype(np.int64)
+
+
+def distinct(key: int, counter: NDArray[np.uint64], count: int, total: int) -> NDArray[np.int64]:
+    """`count` different integers of [0, total), in random order, for each counter [n]: result [n, count].
+
+    Drawn one after another, so asking for more leaves the first ones as they are. Draw j uses counter + j.
+    """
+    drawn = np.empty((*counter.shape, count), dtype=np.int64)
+    in_order = np.empty_like(drawn)
+    for j in range(count):
+        value = below(key, counter + np.uint64(j), total - j)
+        for i in range(j):  # skip over what was drawn before, smallest first
+            value += value >= in_order[..., i]
+        drawn[..., j] = value
+        in_order[..., j] = value
+        for i in range(j, 0, -1):
+            high, low = (
+                np.maximum(in_order[..., i - 1], in_order[..., i]),
+                np.minimum(in_order[..., i - 1], in_order[..., i]),
+            )
+            in_order[..., i - 1], in_order[..., i] = low, high
+    return drawn

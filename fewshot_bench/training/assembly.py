@@ -1,0 +1,66 @@
+"""A cell's settings made into the things they name: learner, network, inner optimizer, task streams."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.basics.names import find
+from fewshot_bench.basics.seeds import seed_for
+from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.splits import read_split
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.learners import LEARNERS
+from fewshot_bench.learners.base import Learner, Parts
+from fewshot_bench.learners.model import BATCH_NORM, build
+from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.settings import Cell, Options
+from fewshot_bench.training.tasks import Streams, rotates, streams
+
+
+class Assembly(NamedTuple):
+    """Everything a cell's training needs, made; fingerprint: the protocol its numbers stand for."""
+
+    cell: Cell
+    plan: Plan
+    learner: Learner
+    parts: Parts
+    streams: Streams
+    fingerprint: dict[str, Any]
+
+
+def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
+    """Makes what `cell` names. Raises BenchError where a name or an option is not understood."""
+    split = read_split(cell.dataset, cell.split)
+    make_network = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
+    make_optimizer = _with_options(
+        "inner optimizer", INNER_OPTIMIZERS, cell.inner_optimizer, cell.inner_optimizer_options
+    )
+    make_learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)
+    seed = seed_for("init", cell.backbone, cell.init_seed)
+    model = build(lambda: make_network(DATASETS[cell.dataset].shape, cell.ways), seed)
+    model = model._replace(weights={name: tensor.to(plan.device) for name, tensor in model.weights.items()})
+    return Assembly(
+        cell=cell,
+        plan=plan,
+        learner=make_learner(),
+        parts=Parts(model, make_optimizer(), cell.dataset),
+        streams=streams(cell, pool, split, plan.device),
+        fingerprint={
+            "split_hash": split.hash,
+            "pool_hash": pool.manifest["pool_hash"],
+            "duplicates": list(pool.manifest.get("duplicates", [])),
+            "queries": cell.test_queries,
+            "batch_norm": BATCH_NORM,
+            "rotations": "train" if rotates(cell) else "none",
+            "inner_steps_test": cell.test_steps,
+            "evaluation_tasks": cell.evaluation.tasks,
+            "evaluation_seed": cell.evaluation.seed,
+            "ensemble": cell.evaluation.ensemble,
+        },
+    )
+
+
+def _with_options(kind: str, table: dict[str, Any], name: str, options: Options) -> Callable[..., Any]:
+    return partial(find(kind, name, table), **dict(options))

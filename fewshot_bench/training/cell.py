@@ -1,0 +1,159 @@
+"""The outer loop of one cell: train, validate after each epoch, test once, write result.json."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from fewshot_bench.basics.files import write_text
+from fewshot_bench.learners.base import WEIGHTS, Meta
+from fewshot_bench.training import checkpoint
+from fewshot_bench.training.assembly import Assembly
+from fewshot_bench.training.evaluation import Scores, evaluate
+from fewshot_bench.training.records import Records
+from fewshot_bench.training.result import best_epochs, result
+from fewshot_bench.training.state import TrainingState, begin, outer_state, restore, tensors_of
+from fewshot_bench.training.step import meta_step
+
+CHECKPOINTS, RESULT = "checkpoints", "result.json"
+SECONDS_BETWEEN_CHECKPOINTS = 30.0
+POINTS_PER_EPOCH = 10  # how often learned hyperparameters are written down
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; all is on disk, and the same command goes on from there."""
+
+
+class Moment(NamedTuple):
+    """How far a cell is. phase: "training", "validation" or "test"; loss: of the last meta-step; accuracy: last validation's."""
+
+    phase: str
+    iteration: int
+    loss: float | None
+    accuracy: float | None
+
+
+Watch = Callable[[Moment], bool]
+"""Called before each meta-step and evaluation; True asks the cell to stop there."""
+
+
+def run(assembly: Assembly, folder: Path, watch: Watch) -> dict[str, Any]:
+    """Trains and evaluates a cell in its folder, from its last checkpoint where there is one; returns result.json's content.
+
+    Raises CellError where it cannot go on, BenchError where the disk does not take a file, Interrupted where `watch` said so.
+    """
+    torch.set_num_threads(assembly.plan.threads)
+    state = begin(assembly.learner, assembly.parts, assembly.plan.device)
+    found = checkpoint.newest(folder / CHECKPOINTS, "step")
+    if found is not None:
+        restore(state, found.tensors, found.facts["iteration"], found.facts["epochs"])
+    records = Records(folder, state.iteration)
+    if found is None:
+        records.hyperparameters(learned(state, 0))
+    _train(assembly, folder, watch, state, records)
+    content = _test(assembly, folder, watch, state, records)
+    write_text(folder / RESULT, json.dumps(content, indent=1) + "\n")
+    return content
+
+
+def _train(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState, records: Records) -> None:
+    settings = assembly.cell.training
+    loss, saved = None, time.monotonic()
+    while state.iteration < settings.iterations:
+        if watch(_moment("training", state, loss)):
+            _save(folder, state, records)
+            raise Interrupted
+        epoch = state.iteration // settings.iterations_per_epoch
+        metrics = meta_step(assembly, state)
+        loss = metrics["loss"]
+        records.metrics(iteration=state.iteration, epoch=epoch, **metrics)
+        if state.iteration % max(1, settings.iterations_per_epoch // POINTS_PER_EPOCH) == 0:
+            records.hyperparameters(learned(state, epoch))
+        if state.iteration % settings.iterations_per_epoch == 0 or state.iteration == settings.iterations:
+            watch(_moment("validation", state, loss))
+            _validate(assembly, folder, state, records)
+            _save(folder, state, records)
+            saved = time.monotonic()
+        elif time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            _save(folder, state, records)
+            saved = time.monotonic()
+
+
+def _validate(assembly: Assembly, folder: Path, state: TrainingState, records: Records) -> None:
+    """Scores the meta-parameters on the validation tasks and keeps them while they are among the best."""
+    scores = _scores(assembly, state, "val", [state.meta])
+    epoch = len(state.epochs) + 1
+    file = checkpoint.write(folder / CHECKPOINTS, "epoch", epoch, state.meta, {"iteration": state.iteration})
+    record = {"epoch": epoch, "iteration": state.iteration, "val_accuracy": float(scores.accuracy.mean())}
+    state.epochs.append(record | {"val_loss": float(scores.loss.mean()), "file": file})
+    best = best_epochs(state.epochs, assembly.cell.evaluation.ensemble)
+    checkpoint.keep_epochs(folder / CHECKPOINTS, [kept["file"] for kept in best])
+    records.metrics(**{key: value for key, value in state.epochs[-1].items() if key != "file"})
+    records.episodes(by_task("val", state.iteration, scores))
+
+
+def _test(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState, records: Records) -> dict[str, Any]:
+    """The one test: the mean logits of the best epochs, all from the last statistics of the meta-optimizer."""
+    if not state.epochs:  # an untrained network: validated too, for the table
+        _validate(assembly, folder, state, records)
+    watch(_moment("test", state, None))
+    best = best_epochs(state.epochs, assembly.cell.evaluation.ensemble)
+    scores = _scores(assembly, state, "test", [_member(assembly, folder, record["file"]) for record in best])
+    records.episodes(by_task("test", state.iteration, scores))
+    records.flush()
+    return result(assembly, state, best, scores)
+
+
+def _scores(assembly: Assembly, state: TrainingState, part: str, members: list[Meta]) -> Scores:
+    cell = assembly.cell
+    tasks = assembly.streams.val if part == "val" else assembly.streams.test
+    outer = outer_state(state)
+    return evaluate(
+        assembly.learner,
+        assembly.parts,
+        members,
+        outer,
+        tasks,
+        cell.evaluation.tasks,
+        cell.test_steps,
+        assembly.plan.layout,
+    )
+
+
+def _member(assembly: Assembly, folder: Path, file: str) -> Meta:
+    found = checkpoint.read_or_raise(folder / CHECKPOINTS / file)
+    return {name: tensor.to(assembly.plan.device) for name, tensor in found.tensors.items()}
+
+
+def _save(folder: Path, state: TrainingState, records: Records) -> None:
+    records.flush()
+    facts = {"iteration": state.iteration, "epochs": state.epochs}
+    checkpoint.write(folder / CHECKPOINTS, "step", state.iteration, tensors_of(state), facts)
+    checkpoint.keep_last(folder / CHECKPOINTS, "step")
+
+
+def _moment(phase: str, state: TrainingState, loss: float | None) -> Moment:
+    return Moment(phase, state.iteration, loss, state.epochs[-1]["val_accuracy"] if state.epochs else None)
+
+
+def learned(state: TrainingState, epoch: int) -> list[dict[str, Any]]:
+    """Rows of hyperparameters.parquet: every meta-parameter that is not a weight."""
+    rows = []
+    for key, value in state.meta.items():
+        hyperparameter, parameter = key.split("/", 1)
+        if hyperparameter != WEIGHTS:
+            place = {"iteration": state.iteration, "epoch": epoch, "inner_step": -1}
+            rows.append(place | {"parameter": parameter, "hyperparameter": hyperparameter, "value": float(value)})
+    return rows
+
+
+def by_task(split: str, iteration: int, scores: Scores) -> list[dict[str, Any]]:
+    """Rows of episodes.parquet."""
+    pairs = zip(scores.accuracy.tolist(), scores.loss.tolist(), strict=True)
+    return [
+        {"split": split, "iteration": iteration, "task": task, "accuracy": accuracy, "loss": loss}
+        for task, (accuracy, loss) in enumerate(pairs)
+    ]

@@ -1,0 +1,98 @@
+"""What a cell writes down while it trains: metrics a line a meta-step, learned hyperparameters, accuracies by task.
+
+All of it is on disk before the checkpoint that follows it, and cut back to the checkpoint a resumed run starts from.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.files import cannot_write, replacing
+
+METRICS, HYPERPARAMETERS, EPISODES = "metrics.jsonl", "hyperparameters.parquet", "episodes.parquet"
+
+_COLUMNS = {
+    HYPERPARAMETERS: {
+        "iteration": "int64",
+        "epoch": "int64",
+        "inner_step": "int64",  # -1: the same at all steps
+        "parameter": "str",
+        "hyperparameter": "str",
+        "value": "float32",
+    },
+    EPISODES: {"split": "str", "iteration": "int64", "task": "int64", "accuracy": "float64", "loss": "float64"},
+}
+
+
+class Records:
+    """The three files of a cell's folder, opened at meta-step `iteration`: what was written later is forgotten."""
+
+    def __init__(self, folder: Path, iteration: int) -> None:
+        self._folder = folder
+        self._lines = _lines_until(folder / METRICS, iteration)
+        self._tables = {name: [_rows_until(folder / name, iteration)] for name in _COLUMNS}
+        self._changed = set(_COLUMNS)
+        _write_text(folder / METRICS, "".join(self._lines))
+        self._lines.clear()
+
+    def metrics(self, **values: Any) -> None:
+        """One line of metrics.jsonl."""
+        self._lines.append(json.dumps(values) + "\n")
+
+    def hyperparameters(self, rows: list[dict[str, Any]]) -> None:
+        """Values of what is learned beside the weights, after a meta-step."""
+        self._add(HYPERPARAMETERS, rows)
+
+    def episodes(self, rows: list[dict[str, Any]]) -> None:
+        """Accuracy and loss of every task of one validation or test."""
+        self._add(EPISODES, rows)
+
+    def flush(self) -> None:
+        """Brings everything to disk. Raises BenchError where it cannot."""
+        try:
+            with (self._folder / METRICS).open("a", encoding="utf-8") as file:
+                file.writelines(self._lines)
+        except OSError as error:
+            raise cannot_write(self._folder / METRICS, error) from error
+        self._lines.clear()
+        for name in sorted(self._changed):
+            self._tables[name] = [pd.concat(self._tables[name], ignore_index=True)]
+            with replacing(self._folder / name) as temporary:
+                self._tables[name][0].to_parquet(temporary, index=False)
+        self._changed.clear()
+
+    def _add(self, name: str, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._tables[name].append(pd.DataFrame(rows).astype(_COLUMNS[name]))
+            self._changed.add(name)
+
+
+def _lines_until(path: Path, iteration: int) -> list[str]:
+    """The lines up to a meta-step; a last line cut short is dropped."""
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []:
+        try:
+            if json.loads(line)["iteration"] <= iteration and line.endswith("\n"):
+                kept.append(line)
+        except (ValueError, KeyError, TypeError):
+            break
+    return kept
+
+
+def _rows_until(path: Path, iteration: int) -> pd.DataFrame:
+    columns = _COLUMNS[path.name]
+    if iteration > 0 and path.exists():
+        try:
+            table = pd.read_parquet(path)
+            return table[table["iteration"] <= iteration].astype(columns)
+        except (OSError, ValueError, KeyError) as error:
+            raise BenchError(f"{path} cannot be read ({error}). Delete it to go on without what it holds.") from error
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+
+
+def _write_text(path: Path, content: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(content, encoding="utf-8")

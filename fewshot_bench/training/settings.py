@@ -1,0 +1,124 @@
+"""A cell: everything that decides one trained and evaluated learner, frozen; its hash names its folder."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+RECIPE = 1
+"""Raised when the same settings begin to mean another computation, so that old results are not taken for new ones."""
+
+AXES = ("dataset", "split", "ways", "shots", "learner", "backbone", "inner_optimizer", "seed")
+
+_ONLY_TRAINING: dict[str, Any] = {"only_training": True}  # of no concern to a cell with 0 iterations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The outer loop. Defaults: config.yaml of the paper's fork (bamos/HowToTrainYourMAMLPytorch, 436da889)."""
+
+    iterations: int = 75_000
+    """Meta-steps (150 epochs x 500). 0: the untrained network, evaluated."""
+
+    iterations_per_epoch: int = field(default=500, metadata=_ONLY_TRAINING)
+    """Meta-steps between two validations."""
+
+    tasks_per_batch: int = field(default=8, metadata=_ONLY_TRAINING)
+    """Tasks whose gradients one meta-step averages."""
+
+    queries: int = 1
+    """Query images a class. With transductive batch norm, fewer are easier: one balanced query a class is easiest."""
+
+    inner_steps: int = 5
+    """Steps of adaptation to the support set."""
+
+    init_seed: int | None = None
+    """Seed of the initial weights; absent: the cell's `seed`. The fork's runs share 0."""
+
+    rotations: Literal["dataset", "train", "none"] = "dataset"
+    """Quarter turns by class and task: in training tasks, nowhere, or as the dataset's published protocol has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Validation after each epoch, and the one test at the end."""
+
+    tasks: int = 600
+    """Tasks of validation, and as many of test."""
+
+    seed: int = 0
+    """Which validation and test tasks: the same for every learner and training seed."""
+
+    ensemble: int = 5
+    """Test is by the mean logits of this many epochs, the best by validation (fewer where fewer were validated)."""
+
+    queries: int | None = None
+    """Query images a class in validation and test; absent: as in training."""
+
+    inner_steps: int | None = None
+    """Steps of adaptation in validation and test; absent: as in training."""
+
+
+Options = tuple[tuple[str, Any], ...]
+"""Options of a learner, a backbone or an inner optimizer that differ from its defaults: (name, value), by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One point of a grid."""
+
+    dataset: str
+    split: str
+    ways: int
+    shots: int
+    learner: str
+    backbone: str
+    inner_optimizer: str
+    seed: int
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    learner_options: Options = ()
+    backbone_options: Options = ()
+    inner_optimizer_options: Options = ()
+
+    @property
+    def id(self) -> str:
+        """Readable prefix and hash: the cell's folder."""
+        words = (self.dataset, f"{self.ways}w{self.shots}s", self.learner, self.backbone, self.inner_optimizer)
+        readable = "-".join(re.sub(r"[^A-Za-z0-9.+]+", "-", word).strip("-") for word in words)
+        return f"{readable}-seed{self.seed}-{self.training.iterations}it-{cell_hash(self)}"
+
+    @property
+    def init_seed(self) -> int:
+        return self.seed if self.training.init_seed is None else self.training.init_seed
+
+    @property
+    def test_queries(self) -> int:
+        return self.training.queries if self.evaluation.queries is None else self.evaluation.queries
+
+    @property
+    def test_steps(self) -> int:
+        return self.training.inner_steps if self.evaluation.inner_steps is None else self.evaluation.inner_steps
+
+
+def concerns(cell: Cell) -> dict[str, Any]:
+    """What the cell's hash covers: its axes, and whatever else concerns it and is not at its default."""
+    content: dict[str, Any] = {"recipe": RECIPE} | {axis: getattr(cell, axis) for axis in AXES}
+    untrained = cell.training.iterations == 0
+    for name, section in (("training", cell.training), ("evaluation", cell.evaluation)):
+        content[name] = {
+            f.name: getattr(section, f.name)
+            for f in dataclasses.fields(section)
+            if getattr(section, f.name) != f.default and not (untrained and f.metadata.get("only_training"))
+        }
+    for name in ("learner_options", "backbone_options", "inner_optimizer_options"):
+        content[name] = dict(getattr(cell, name))
+    return {key: value for key, value in content.items() if value != {}}
+
+
+def cell_hash(cell: Cell) -> str:
+    """Eight hexadecimal digits of SHA-256 over `concerns`."""
+    canonical = json.dumps(concerns(cell), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]

@@ -1,0 +1,76 @@
+"""What training changes: meta-parameters, the meta-optimizer's statistics, and how far it has come."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fewshot_bench.inner_optimizers.base import OuterState
+from fewshot_bench.learners.base import WEIGHTS, Learner, Meta, Parts, select
+
+
+@dataclass
+class TrainingState:
+    """meta: leaf tensors that `optimizer` updates in place; iteration: meta-steps done; epochs: one record a validation."""
+
+    meta: Meta
+    optimizer: torch.optim.Optimizer
+    iteration: int = 0
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+
+
+def begin(learner: Learner, parts: Parts, device: str) -> TrainingState:
+    """The state before the first meta-step."""
+    meta = {name: tensor.to(device, copy=True) for name, tensor in learner.start(parts).items()}
+    return TrainingState(meta, learner.meta_optimizer(list(meta.values())))
+
+
+def update(state: TrainingState, gradient: Meta, rate: float, bounded: Any) -> None:
+    """One meta-step: the optimizer moves the meta-parameters along `gradient`, then `bounded` brings them into range."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    for name, tensor in state.meta.items():
+        tensor.grad = gradient[name]
+    state.optimizer.step()
+    for name, tensor in bounded(state.meta).items():
+        if tensor is not state.meta[name]:
+            state.meta[name].copy_(tensor)
+    state.iteration += 1
+
+
+def outer_state(state: TrainingState) -> OuterState:
+    """The meta-optimizer's statistics of the weights; zeros before its first step, or where it keeps none."""
+    moments: dict[str, Meta] = {"exp_avg": {}, "exp_avg_sq": {}}
+    steps = torch.zeros(())
+    for name, tensor in state.meta.items():
+        slots = state.optimizer.state.get(tensor, {})
+        for slot, values in moments.items():
+            values[name] = slots.get(slot, torch.zeros_like(tensor))
+        steps = slots.get("step", steps)
+    return OuterState(select(moments["exp_avg"], WEIGHTS), select(moments["exp_avg_sq"], WEIGHTS), steps)
+
+
+def tensors_of(state: TrainingState) -> dict[str, Tensor]:
+    """All of the state's tensors by name: "meta/<name>" and "optimizer/<slot>/<name>"."""
+    named = {f"meta/{name}": tensor for name, tensor in state.meta.items()}
+    for name, tensor in state.meta.items():
+        for slot, value in state.optimizer.state.get(tensor, {}).items():
+            named[f"optimizer/{slot}/{name}"] = torch.as_tensor(value)
+    return named
+
+
+def restore(state: TrainingState, tensors: dict[str, Tensor], iteration: int, epochs: list[dict[str, Any]]) -> None:
+    """Puts what `tensors_of` gave back into a state that `begin` made."""
+    slots: dict[int, dict[str, Tensor]] = {}
+    for index, (name, tensor) in enumerate(state.meta.items()):
+        tensor.copy_(tensors[f"meta/{name}"])
+        own = {
+            key.split("/")[1]: value
+            for key, value in tensors.items()
+            if key.startswith("optimizer/") and key.split("/", 2)[2] == name
+        }
+        if own:
+            slots[index] = own
+    state.optimizer.load_state_dict({"state": slots, "param_groups": state.optimizer.state_dict()["param_groups"]})
+    state.iteration, state.epochs = iteration, epochs
