@@ -29,6 +29,7 @@ class Dataset(NamedTuple):
     std: tuple[float, ...]  # ... and what it is divided by then
     rotations: bool  # whether the published protocol turns each class of a TRAINING task by a random k * 90 degrees
     splits: tuple[str, ...]  # the class splits that come with the package; the first is the default
+    layouts: str  # the layouts of raw data that find_raw recognises, in words
     find_raw: Callable[[Path], Raw | None]  # what raw data lies at a path
 
 
@@ -48,6 +49,7 @@ DATASETS: dict[str, Dataset] = {
         std=(1.0,),
         rotations=True,
         splits=("gimli", "vinyals", "lake"),
+        layouts=omniglot.LAYOUTS,
         find_raw=omniglot.find_omniglot,
     ),
     "mini-imagenet": Dataset(
@@ -59,6 +61,7 @@ DATASETS: dict[str, Dataset] = {
         std=(0.229, 0.224, 0.225),
         rotations=False,
         splits=("ravi", "gimli-fork"),
+        layouts=mini_imagenet.LAYOUTS,
         find_raw=mini_imagenet.find_mini_imagenet,
     ),
 }

@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from fewshot_bench.data.pool import MANIFEST
@@ -34,9 +35,15 @@ def prepared_pool(name: str, data_dir: Path) -> Path | None:
     return next((place for place in pool_places(name, data_dir) if (place / MANIFEST).is_file()), None)
 
 
-def place_for_pool(name: str, data_dir: Path) -> Path:
-    """The folder into which a new pool goes: beside the raw data if that can be written, else the cache."""
+def place_for_pool(name: str, data_dir: Path, create: bool = False) -> Path:
+    """The folder into which a new pool goes: beside the raw data if that can be written, else the cache.
+
+    create: make the data folder where it does not exist yet.
+    """
     beside, cached = pool_places(name, data_dir)
+    if create:
+        with suppress(OSError):  # where it cannot be made the cache serves
+            data_dir.mkdir(parents=True, exist_ok=True)
     return beside if data_dir.is_dir() and _writable(beside.parent) else cached
 
 

@@ -29,6 +29,10 @@ from fewshot_bench.data.splits import all_classes
 
 CLASSES = 100
 EXAMPLES = 600
+LAYOUTS = (
+    "train.csv, val.csv and test.csv with their JPEGs in `images/` or in tar or zip archives, class folders "
+    "(n01532829/*.jpg, also under train, val, test), or mini-imagenet-cache-{train,val,test}.pkl"
+)
 CSVS = ("train.csv", "val.csv", "test.csv")
 PICKLES = tuple(f"mini-imagenet-cache-{part}.pkl" for part in ("train", "val", "test"))
 IN_CLASS_FOLDER = re.compile(r"(?:^|/)(n\d{8})/([^/.][^/]*\.jpe?g)$", re.IGNORECASE)

@@ -1,6 +1,7 @@
 """Omniglot: 1,623 handwritten characters of 50 alphabets, 20 drawers each (Lake et al., Science 350, 2015).
 
-Recognised: images_background.zip and images_evaluation.zip, or the folders inside them, also nested (`omniglot-py/`).
+Recognised: images_background.zip and images_evaluation.zip, the folders inside them, also nested (`omniglot-py/`), and
+one folder into which both were unpacked (50 alphabets side by side).
 """
 
 from collections import defaultdict
@@ -19,7 +20,9 @@ from fewshot_bench.data.splits import all_classes
 
 CLASSES = 1623
 EXAMPLES = 20
+LAYOUTS = "images_background.zip and images_evaluation.zip, the folders inside them, or one folder of all 50 alphabets"
 HALVES = ("images_background", "images_evaluation")
+FIRST = "Alphabet_of_the_Magi/character01"  # the first class by name: where it is, the alphabets lie side by side
 
 
 def find_omniglot(path: Path) -> Raw | None:
@@ -37,6 +40,9 @@ def find_omniglot(path: Path) -> Raw | None:
                 raise DataError(f"{there[0]} is one half of Omniglot and {lacking} is not beside it. Put it there.")
             if there:
                 return Raw(kind, place, partial(_prepare, kind, place, parts))
+    for place in (folder, *_subfolders(folder)):
+        if (place / FIRST).is_dir():
+            return Raw("alphabets", place, partial(_prepare, "alphabets", place, [place]))
     return None
 
 

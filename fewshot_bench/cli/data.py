@@ -1,0 +1,157 @@
+"""`fewshot-bench data`: bring data in, and say what is there."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from fewshot_bench.basics.errors import DataError
+from fewshot_bench.cli.progress_bar import shown_progress
+from fewshot_bench.data.archives import broken, html_start
+from fewshot_bench.data.datasets import DATASETS, Dataset, dataset, open_pool, prepare_pool, raw_data
+from fewshot_bench.data.locations import default_data_dir, place_for_pool, prepared_pool, raw_places
+from fewshot_bench.data.pool import read_pool
+from fewshot_bench.data.sources import download
+from fewshot_bench.data.verifying import verify
+
+
+@dataclass(frozen=True)
+class Import:
+    """Prepare a dataset from files you have: archives, folders or pickles. They are read, never changed or copied."""
+
+    name: tyro.conf.Positional[Literal["omniglot", "mini-imagenet"]]
+    """Which dataset the files are."""
+    source: Annotated[Path, tyro.conf.arg(name="from")]
+    """The folder or file that holds them."""
+    data_dir: Path = field(default_factory=default_data_dir)
+    """Data folder; the pool goes to its `.prepared`, or to the user's cache where it is read-only."""
+
+
+@dataclass(frozen=True)
+class Get:
+    """Download a dataset where its terms allow that, check it, and prepare it."""
+
+    name: tyro.conf.Positional[str]
+    """Which dataset."""
+    data_dir: Path = field(default_factory=default_data_dir)
+    """Data folder; raw files go to its subfolder of the dataset's name."""
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Read every image of prepared pools again: hash, counts, splits, duplicates."""
+
+    name: tyro.conf.Positional[str | None] = None
+    """Which dataset; all that are prepared where none is named."""
+    data_dir: Path = field(default_factory=default_data_dir)
+    """Data folder."""
+
+
+@dataclass(frozen=True)
+class List:
+    """Say which datasets there are, which are prepared, and where."""
+
+    data_dir: Path = field(default_factory=default_data_dir)
+    """Data folder."""
+
+
+Command = (
+    Annotated[Import, tyro.conf.subcommand("import")]
+    | Annotated[Get, tyro.conf.subcommand("get")]
+    | Annotated[Verify, tyro.conf.subcommand("verify")]
+    | Annotated[List, tyro.conf.subcommand("list")]
+)
+
+
+def command(args: list[str]) -> int:
+    """Runs `fewshot-bench data ARGS`; returns the exit status. Lets BenchError and tyro's SystemExit (2) pass."""
+    chosen = tyro.cli(Command, args=args, prog="fewshot-bench data", description=__doc__)
+    if isinstance(chosen, Import):
+        _import(chosen)
+    elif isinstance(chosen, Get):
+        _get(chosen)
+    elif isinstance(chosen, Verify):
+        _verify(chosen)
+    else:
+        _list(chosen)
+    return 0
+
+
+def _import(chosen: Import) -> None:
+    known = dataset(chosen.name)
+    raw = known.find_raw(chosen.source) if chosen.source.exists() else None
+    if raw is None:
+        raise DataError(_nothing_in(chosen.source, known))
+    place = place_for_pool(known.name, chosen.data_dir, create=True)
+    with shown_progress() as progress:
+        prepare_pool(known, raw, place, progress)
+    shadow = prepared_pool(known.name, chosen.data_dir)
+    if shadow != place:
+        raise DataError(
+            f"{known.name} was prepared in {place}, but the older pool in {shadow} comes first. Delete that one."
+        )
+    print(f"{known.name}: prepared from {raw.where} ({raw.kind}) in {place}")
+    _print_known(known, place)
+
+
+def _get(chosen: Get) -> None:
+    known = dataset(chosen.name)
+    with shown_progress() as progress:
+        download(known.name, raw_places(known.name, chosen.data_dir)[0], progress)
+        open_pool(known.name, chosen.data_dir, progress)
+    place = prepared_pool(known.name, chosen.data_dir)
+    assert place is not None  # open_pool has just prepared it
+    print(f"{known.name}: prepared in {place}")
+    _print_known(known, place)
+
+
+def _verify(chosen: Verify) -> None:
+    names = list(DATASETS) if chosen.name is None else [dataset(chosen.name).name]
+    places = {name: prepared_pool(name, chosen.data_dir) for name in names}
+    if not any(places.values()):
+        which = chosen.name or "no dataset"
+        what = f"{which} is not prepared" if chosen.name else "nothing is prepared"
+        raise DataError(f"{what} for the data folder {chosen.data_dir}. Run `fewshot-bench data list`.")
+    for name, place in places.items():
+        if place is not None:
+            verdict = verify(DATASETS[name], read_pool(place))
+            print(f"{name}: whole, in {place}\n  pool {verdict.pool_hash}")
+            print(f"  {verdict.known_as or NOT_KNOWN}")
+            for line in verdict.splits:
+                print(f"  split {line}")
+
+
+def _list(chosen: List) -> None:
+    for known in DATASETS.values():
+        print(
+            f"{known.name}: {known.classes} classes x {known.examples}, {'x'.join(map(str, known.shape))}; "
+            f"splits {', '.join(known.splits)}; {_state(known, chosen.data_dir)}"
+        )
+
+
+def _state(known: Dataset, data_dir: Path) -> str:
+    place = prepared_pool(known.name, data_dir)
+    if place is not None:
+        return f"prepared in {place}"
+    try:
+        raw = raw_data(known, data_dir)
+    except DataError as error:
+        return f"not here: {error}"
+    return f"prepared on first use from {raw.where} ({raw.kind})"
+
+
+NOT_KNOWN = "not a pool known to the package: other files or another decoder than those the published hash is of"
+
+
+def _print_known(known: Dataset, place: Path) -> None:
+    manifest = read_pool(place).manifest
+    print(f"  pool {manifest['pool_hash']}\n  {manifest['known_as'] or NOT_KNOWN}")
+
+
+def _nothing_in(path: Path, known: Dataset) -> str:
+    if not path.exists():
+        return f"{path} does not exist. Give --from the folder or file that holds {known.name}."
+    if path.is_file() and html_start(path):
+        return broken(path, ValueError("a web page"))
+    return f"nothing in {path} is recognised as {known.name}. Recognised: {known.layouts}."
