@@ -29,8 +29,9 @@ SOURCES: dict[str, tuple[Download, ...]] = {
 
 NOT_OFFERED = {
     "mini-imagenet": (
-        "mini-imagenet has no download here: ImageNet's terms restrict passing it on, and there is no source whose "
-        "checksum was checked for this package. Get a copy, then run `fewshot-bench data import mini-imagenet --from PATH`."
+        "mini-imagenet has no download here: ImageNet's terms restrict passing it on, and no source has a "
+        "checksum that was checked for this package. Get a copy, then run "
+        "`fewshot-bench data import mini-imagenet --from PATH`."
     ),
     "glyphs": "glyphs needs no download: it is drawn from fonts on this machine when it is first used.",
 }
@@ -69,8 +70,8 @@ def fetch(source: Download, path: Path, progress: Progress = silent) -> None:
         found = pooch.file_hash(str(temporary), alg="md5")
         if found != source.md5:
             raise DataError(
-                f"{source.url} delivered {temporary.stat().st_size} bytes with MD5 {found}, not {source.md5}: cut short "
-                f"or another file. Nothing of it was kept; run again, or download it by hand into {path.parent}."
+                f"{source.url} delivered {temporary.stat().st_size} bytes with MD5 {found}, not {source.md5}: cut "
+                f"short or another file. Nothing of it was kept; run again, or download it by hand into {path.parent}."
             )
 
 

@@ -16,8 +16,11 @@ def _array_maker() -> Any:
     return np.empty(0).__reduce__()[0]
 
 
-def _scalar_maker() -> Any:
-    return np.int64(0).__reduce__()[0]
+def _integer(dtype: np.dtype, content: bytes) -> int:
+    """A numpy scalar, of the one kind that an index can be."""
+    if dtype.kind not in "iu":
+        raise pickle.UnpicklingError(f"a scalar of type {dtype}")
+    return int(np.frombuffer(content, dtype)[0])
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
@@ -31,7 +34,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _array_maker() for core in ("core", "_core")},
-    **{(f"numpy.{core}.multiarray", "scalar"): _scalar_maker() for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _integer for core in ("core", "_core")},
     ("_codecs", "encode"): _encode,
     ("collections", "OrderedDict"): dict,
     ("collections", "defaultdict"): lambda *_: {},
@@ -75,12 +78,10 @@ class _Mapped:
 def load(path: Path) -> Any:
     """The content of a pickle of either Python, text of Python 2 as bytes. Raises DataError where it asks for code."""
     try:
-        with (
-            path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-            memoryview(mapped) as view,
-        ):
-            return _Restricted(_Mapped(view), encoding="bytes").load()  # type: ignore[arg-type]
+        with path.open("rb") as file:
+            # Closed when nothing looks at it any more: an unpickler that failed may still do so.
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return _Restricted(_Mapped(memoryview(mapped)), encoding="bytes").load()  # type: ignore[arg-type]
     except Exception as error:  # a damaged pickle may raise anything
         page = html_start(path)
         what = f"is a web page (it starts with {page!r})" if page else f"is refused ({type(error).__name__}: {error})"

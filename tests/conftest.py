@@ -1,0 +1,59 @@
+"""Real data where this machine has some: in $FEWSHOT_DATA, datasets/, or a data folder beside the checkout."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fewshot_bench.data.datasets import DATASETS, open_pool
+from fewshot_bench.data.locations import prepared_pool, raw_places
+from fewshot_bench.data.pool import Pool
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+DATA_FOLDERS = [
+    *([Path(os.environ["FEWSHOT_DATA"])] if os.environ.get("FEWSHOT_DATA") else []),
+    CHECKOUT / "datasets",
+    CHECKOUT.parent / "shared" / "data",
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache() -> Iterator[Path]:
+    """Pools that do not fit beside their raw data go here instead of the user's cache; subprocesses inherit it."""
+    with tempfile.TemporaryDirectory(prefix="fewshot-bench-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", folder)
+        yield Path(folder)
+
+
+def real_data(name: str) -> Path:
+    """The data folder that has `name`; skips the test where none has."""
+    for folder in DATA_FOLDERS:
+        if prepared_pool(name, folder) or any(DATASETS[name].find_raw(place) for place in raw_places(name, folder)):
+            return folder
+    return pytest.skip(f"no {name} in $FEWSHOT_DATA, datasets/ or a data folder beside the checkout")
+
+
+@pytest.fixture(scope="session")
+def omniglot_data(cache: Path) -> Path:
+    """A data folder with real Omniglot."""
+    return real_data("omniglot")
+
+
+@pytest.fixture(scope="session")
+def mini_imagenet_data(cache: Path) -> Path:
+    """A data folder with real mini-ImageNet."""
+    return real_data("mini-imagenet")
+
+
+@pytest.fixture(scope="session")
+def omniglot_pool(omniglot_data: Path) -> Pool:
+    """Real Omniglot; about 4 s the first time in a session."""
+    return open_pool("omniglot", omniglot_data)
+
+
+@pytest.fixture(scope="session")
+def mini_imagenet_pool(mini_imagenet_data: Path) -> Pool:
+    """Real mini-ImageNet; about 30 s the first time in a session."""
+    return open_pool("mini-imagenet", mini_imagenet_data)

@@ -1,0 +1,140 @@
+"""Small stand-ins for the raw datasets, in the layouts people have: right class names, few or tiny images."""
+
+import csv
+import io
+import pickle
+import struct
+import tarfile
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fewshot_bench.data.splits import PARTS, read_split
+
+Files = Mapping[str, bytes]
+
+
+def png(seed: int, mode: str = "1", size: int = 105) -> bytes:
+    """A random image as PNG."""
+    return _encoded(_noise(seed, size), mode, "PNG")
+
+
+def jpeg(seed: int, size: int = 84) -> bytes:
+    """A random photograph as JPEG."""
+    return _encoded(_noise(seed, size), "RGB", "JPEG")
+
+
+def omniglot_files(examples: int = 20) -> dict[str, bytes]:
+    """`images_background/Greek/character01/0394_01.png` -> PNG, all 1,623 characters; drawings recur."""
+    lake = read_split("omniglot", "lake")
+    drawings = [png(seed) for seed in range(8)]
+    return {
+        f"images_{half}/{name}/{number:04d}_{drawer + 1:02d}.png": drawings[(number + 3 * drawer) % 8]
+        for half, names in (("background", lake.train + lake.val), ("evaluation", lake.test))
+        for number, name in enumerate(sorted(names))
+        for drawer in range(examples)
+    }
+
+
+def write_omniglot_zips(folder: Path, files: Files) -> Path:
+    """The two zips in `folder`."""
+    for half in ("images_background", "images_evaluation"):
+        write_zip(folder / f"{half}.zip", {name: content for name, content in files.items() if name.startswith(half)})
+    return folder
+
+
+def photos(examples: int) -> dict[str, dict[str, bytes]]:
+    """part -> {`n01532829/n0153282900000001.jpg` -> JPEG}, for the 100 classes of mini-ImageNet."""
+    split = read_split("mini-imagenet", "ravi")
+    return {
+        part: {
+            f"{name}/{name}{number:08d}.jpg": jpeg(int(name[1:]) * 1000 + number)
+            for name in split.part(part)
+            for number in range(examples)
+        }
+        for part in PARTS
+    }
+
+
+def write_csvs(folder: Path, parts: Mapping[str, Files]) -> None:
+    """train.csv, val.csv and test.csv in `folder`."""
+    for part, files in parts.items():
+        (folder / f"{part}.csv").write_bytes(csv_of(files))
+
+
+def csv_of(files: Iterable[str]) -> bytes:
+    """filename,label"""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["filename", "label"])
+    table.writerows([name.split("/")[1], name.split("/")[0]] for name in files)
+    return text.getvalue().encode()
+
+
+def write_zip(path: Path, files: Files) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def write_tar(path: Path, files: Files) -> None:
+    """Compressed as the name says."""
+    mode = {".gz": "w:gz", ".xz": "w:xz"}.get(path.suffix, "w")
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+
+def write_folder(folder: Path, files: Files) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def write_pickles(folder: Path, parts: Mapping[str, Files], by_python_2: bool) -> None:
+    """mini-imagenet-cache-{train,val,test}.pkl"""
+    for part, files in parts.items():
+        images = np.stack([np.asarray(Image.open(io.BytesIO(content))) for content in files.values()])
+        classes: dict[str, list[int]] = {}
+        for index, name in enumerate(files):
+            classes.setdefault(name.split("/")[0], []).append(index)
+        content = (
+            python_2_pickle(images, classes)
+            if by_python_2
+            else pickle.dumps({"image_data": images, "class_dict": classes})
+        )
+        (folder / f"mini-imagenet-cache-{part}.pkl").write_bytes(content)
+
+
+def python_2_pickle(images: NDArray[np.uint8], classes: Mapping[str, list[int]]) -> bytes:
+    """What Python 2's cPickle wrote at protocol 2: text as byte strings, numpy's names before they moved."""
+
+    def text(value: str) -> bytes:
+        return b"U" + bytes([len(value)]) + value.encode()
+
+    def number(value: int) -> bytes:
+        return b"J" + struct.pack("<i", value)
+
+    empty = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n" + b"K\x00\x85" + text("b") + b"tR"
+    kind = b"cnumpy\ndtype\n" + text("u1") + b"K\x00K\x01\x87R(K\x03" + text("|") + b"NNN" + number(-1) * 2 + b"K\x00tb"
+    shape = b"(" + b"".join(map(number, images.shape)) + b"t"
+    pixels = b"T" + struct.pack("<i", images.nbytes) + images.tobytes()
+    array = empty + b"(K\x01" + shape + kind + b"\x89" + pixels + b"tb"
+    lists = b"".join(text(name) + b"](" + b"".join(map(number, rows)) + b"e" for name, rows in classes.items())
+    return b"\x80\x02}(" + text("image_data") + array + text("class_dict") + b"}(" + lists + b"uu."
+
+
+def _noise(seed: int, size: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8))
+
+
+def _encoded(image: Image.Image, mode: str, form: str) -> bytes:
+    out = io.BytesIO()
+    image.convert(mode).save(out, form)
+    return out.getvalue()
