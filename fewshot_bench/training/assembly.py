@@ -8,6 +8,7 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.duplicates import duplicates
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
@@ -50,7 +51,7 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
         fingerprint={
             "split_hash": split.hash,
             "pool_hash": pool.manifest["pool_hash"],
-            "duplicates": list(pool.manifest.get("duplicates", [])),
+            "duplicates": list(duplicates(cell.dataset, split)),
             "queries": cell.test_queries,
             "batch_norm": BATCH_NORM,
             "rotations": "train" if rotates(cell) else "none",

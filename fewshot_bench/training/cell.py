@@ -23,12 +23,15 @@ SECONDS_BETWEEN_CHECKPOINTS = 30.0
 POINTS_PER_EPOCH = 10  # how often learned hyperparameters are written down
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818  # not an error
     """Training was asked to stop; all is on disk, and the same command goes on from there."""
 
 
 class Moment(NamedTuple):
-    """How far a cell is. phase: "training", "validation" or "test"; loss: of the last meta-step; accuracy: last validation's."""
+    """How far a cell is.
+
+    phase: "training", "validation" or "test"; loss: of the last meta-step; accuracy: of the last validation.
+    """
 
     phase: str
     iteration: int
@@ -41,9 +44,9 @@ Watch = Callable[[Moment], bool]
 
 
 def run(assembly: Assembly, folder: Path, watch: Watch) -> dict[str, Any]:
-    """Trains and evaluates a cell in its folder, from its last checkpoint where there is one; returns result.json's content.
+    """Trains and evaluates a cell in its folder, from its last checkpoint where there is one; returns result.json's.
 
-    Raises CellError where it cannot go on, BenchError where the disk does not take a file, Interrupted where `watch` said so.
+    Raises CellError where it cannot go on, BenchError where the disk takes no file, Interrupted where `watch` said so.
     """
     torch.set_num_threads(assembly.plan.threads)
     state = begin(assembly.learner, assembly.parts, assembly.plan.device)
@@ -108,19 +111,8 @@ def _test(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState, 
 
 
 def _scores(assembly: Assembly, state: TrainingState, part: str, members: list[Meta]) -> Scores:
-    cell = assembly.cell
     tasks = assembly.streams.val if part == "val" else assembly.streams.test
-    outer = outer_state(state)
-    return evaluate(
-        assembly.learner,
-        assembly.parts,
-        members,
-        outer,
-        tasks,
-        cell.evaluation.tasks,
-        cell.test_steps,
-        assembly.plan.layout,
-    )
+    return evaluate(assembly, members, outer_state(state), tasks)
 
 
 def _member(assembly: Assembly, folder: Path, file: str) -> Meta:

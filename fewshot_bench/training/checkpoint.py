@@ -75,7 +75,7 @@ def keep_last(folder: Path, kind: str) -> None:
 
 
 def keep_epochs(folder: Path, names: Iterable[str]) -> None:
-    """Removes the epochs' checkpoints that are not among `names`. (Resuming from an earlier step drops the same ones again.)"""
+    """Removes the epochs' checkpoints that are not among `names`; resuming from an earlier step drops the same ones."""
     kept = set(names)
     for path in folder.glob("epoch-*.safetensors"):
         if path.name not in kept:

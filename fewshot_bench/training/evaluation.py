@@ -1,6 +1,7 @@
 """Accuracy on a fixed set of tasks, by one set of meta-parameters or by the mean logits of several."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -8,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fewshot_bench.hypergradients.batching import over_tasks
+from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import OuterState
-from fewshot_bench.learners.base import Learner, Meta, Parts, accuracy
+from fewshot_bench.learners.base import Meta
+from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.tasks import Stream
 
 CHUNK = 50  # tasks adapted at once
@@ -22,32 +25,24 @@ class Scores(NamedTuple):
     loss: Tensor
 
 
-def evaluate(
-    learner: Learner,
-    parts: Parts,
-    members: Sequence[Meta],
-    outer: OuterState,
-    tasks: Stream,
-    count: int,
-    steps: int,
-    layout: str,
-) -> Scores:
-    """Scores on tasks 0 ... count - 1. members: meta-parameters whose logits are averaged before the argmax.
+def evaluate(assembly: Assembly, members: Sequence[Meta], outer: OuterState, tasks: Stream) -> Scores:
+    """Scores on the first evaluation.tasks of a stream. members: meta-parameters whose logits are averaged.
 
     All members adapt from the same statistics of the meta-optimizer (the last ones, as in the paper's fork).
     """
+    cell, learner, parts = assembly.cell, assembly.learner, assembly.parts
+
+    def predict(meta: Meta, task: Task) -> Tensor:
+        return learner.predict(parts, meta, outer, task, steps=cell.test_steps)
+
     accuracies, losses = [], []
-    for first in range(0, count, CHUNK):
-        batch = tasks(first, min(first + CHUNK, count))
-        total: Tensor | None = None
-        for meta in members:
-            logits = over_tasks(lambda task, m=meta: learner.predict(parts, m, outer, task, steps=steps), layout)(batch)
-            total = logits if total is None else total + logits
-        assert total is not None
-        mean = (total / len(members)).detach()
-        accuracies.append(accuracy(mean, batch.query.y))
-        losses.append(F.cross_entropy(mean.transpose(1, 2), batch.query.y, reduction="none").mean(-1))
-    return Scores(*(torch.cat(values).double().cpu() for values in (accuracies, losses)))
+    for first in range(0, cell.evaluation.tasks, CHUNK):
+        batch = tasks(first, min(first + CHUNK, cell.evaluation.tasks))
+        logits = [over_tasks(partial(predict, meta), assembly.plan.layout)(batch) for meta in members]
+        mean = torch.stack(logits).mean(0)
+        accuracies.append((mean.argmax(-1) == batch.query.y).cpu().double().mean(-1))
+        losses.append(F.cross_entropy(mean.transpose(1, 2), batch.query.y, reduction="none").cpu().double().mean(-1))
+    return Scores(torch.cat(accuracies), torch.cat(losses))
 
 
 def half_width_95(values: Tensor) -> float:

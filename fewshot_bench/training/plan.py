@@ -5,23 +5,20 @@ from typing import Any, NamedTuple
 import torch
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.hypergradients.batching import LAYOUTS
 
 
 class Plan(NamedTuple):
-    """device: a torch device; threads: of torch's CPU kernels; layout: how a batch of tasks is run (batching.over_tasks)."""
+    """device: a torch device; threads: of torch's CPU kernels; layout: of a batch of tasks (batching.over_tasks)."""
 
     device: str
     threads: int
     layout: str
 
 
-def choose(device: str, image_pixels: int) -> Plan:
-    """The plan for a new cell. device: "auto" or a torch device; image_pixels: channels x height x width.
-
-    Raises BenchError where the device does not exist. Small images run all tasks in one program; for large ones memory
-    counts, and one task at a time is no slower on a CPU (docs/performance.md).
-    """
+def find_device(device: str) -> str:
+    """The device meant by "auto", or `device` itself. Raises BenchError where this machine has none such."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -30,8 +27,16 @@ def choose(device: str, image_pixels: int) -> Plan:
         raise BenchError(
             f"no device {device!r} on this machine ({str(error).splitlines()[0]}). Try --device cpu."
         ) from error
-    layout = "loop" if device == "cpu" and image_pixels > 4096 else "vmap"
-    return Plan(device, torch.get_num_threads(), layout)
+    return device
+
+
+def choose(device: str, image: ImageShape) -> Plan:
+    """The plan for a new cell.
+
+    Tasks run in one program, but for large images on a CPU, where that is no faster and takes the memory of all tasks.
+    """
+    large = image.height * image.width > 32 * 32
+    return Plan(device, torch.get_num_threads(), "loop" if device == "cpu" and large else "vmap")
 
 
 def recorded(content: dict[str, Any]) -> Plan | None:

@@ -12,7 +12,7 @@ from fewshot_bench.learners.base import WEIGHTS, Learner, Meta, Parts, select
 
 @dataclass
 class TrainingState:
-    """meta: leaf tensors that `optimizer` updates in place; iteration: meta-steps done; epochs: one record a validation."""
+    """meta: tensors that `optimizer` updates in place; iteration: meta-steps done; epochs: one record a validation."""
 
     meta: Meta
     optimizer: torch.optim.Optimizer
@@ -27,7 +27,7 @@ def begin(learner: Learner, parts: Parts, device: str) -> TrainingState:
 
 
 def update(state: TrainingState, gradient: Meta, rate: float, bounded: Any) -> None:
-    """One meta-step: the optimizer moves the meta-parameters along `gradient`, then `bounded` brings them into range."""
+    """The optimizer moves the meta-parameters along `gradient`, then `bounded` brings them into their ranges."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     for name, tensor in state.meta.items():
@@ -62,14 +62,11 @@ def tensors_of(state: TrainingState) -> dict[str, Tensor]:
 
 def restore(state: TrainingState, tensors: dict[str, Tensor], iteration: int, epochs: list[dict[str, Any]]) -> None:
     """Puts what `tensors_of` gave back into a state that `begin` made."""
+    kept = {key.split("/")[1] for key in tensors if key.startswith("optimizer/")}
     slots: dict[int, dict[str, Tensor]] = {}
     for index, (name, tensor) in enumerate(state.meta.items()):
         tensor.copy_(tensors[f"meta/{name}"])
-        own = {
-            key.split("/")[1]: value
-            for key, value in tensors.items()
-            if key.startswith("optimizer/") and key.split("/", 2)[2] == name
-        }
+        own = {slot: tensors[f"optimizer/{slot}/{name}"] for slot in kept if f"optimizer/{slot}/{name}" in tensors}
         if own:
             slots[index] = own
     state.optimizer.load_state_dict({"state": slots, "param_groups": state.optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,112 @@
+"""A grid as it runs: one live table in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from fewshot_bench.grid.inline import Listener
+from fewshot_bench.training.cell import Moment
+from fewshot_bench.training.settings import Cell
+
+SECONDS_BETWEEN_LINES = 20.0
+ROWS = 30  # rows of the live table; a larger grid shows those around the running cell
+
+
+@dataclass
+class Follower:
+    """What is known of the run so far; each method is told of one event."""
+
+    cells: Sequence[Cell]
+    state: dict[str, str] = field(default_factory=dict)
+    moments: dict[str, Moment] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
+    steps: int = 0
+    seconds_a_step: float | None = None
+    last_step: float = 0.0
+    last_line: float = 0.0
+
+    def moment(self, cell: Cell, moment: Moment) -> None:
+        now = time.monotonic()
+        before = self.moments.get(cell.id)
+        if before is not None and moment.iteration == before.iteration + 1:
+            took = now - self.last_step
+            self.seconds_a_step = took if self.seconds_a_step is None else 0.9 * self.seconds_a_step + 0.1 * took
+        self.last_step = now
+        self.state[cell.id], self.moments[cell.id] = moment.phase, moment
+
+    def ended(self, cell: Cell, status: str, reason: str) -> None:
+        self.state[cell.id] = f"{status}: {reason}" if reason else status
+        self.seconds_a_step = None
+
+    def line(self, cell: Cell) -> str:
+        """One cell in a line."""
+        moment = self.moments.get(cell.id)
+        words = [cell.id, self.state.get(cell.id, "queued")]
+        if moment is not None:
+            words.append(f"{moment.iteration}/{cell.training.iterations}")
+            words += [f"loss {moment.loss:.3f}"] if moment.loss is not None else []
+            words += [f"val {100 * moment.accuracy:.1f} %"] if moment.accuracy is not None else []
+        return "  ".join([*words, self.left(cell)]).rstrip()
+
+    def left(self, cell: Cell) -> str:
+        """Time left in a cell's training, at the pace of its last steps."""
+        moment = self.moments.get(cell.id)
+        if moment is None or self.state.get(cell.id) != "training" or self.seconds_a_step is None:
+            return ""
+        seconds = int(self.seconds_a_step * (cell.training.iterations - moment.iteration))
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left"
+
+
+@contextmanager
+def following(cells: Sequence[Cell], stop: Callable[[], bool]) -> Iterator[Listener]:
+    """A Listener that shows the run on stderr while the block lasts."""
+    follower = Follower(cells)
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plain(follower, stop)
+        return
+    with Live(get_renderable=lambda: _table(follower), console=console, refresh_per_second=4, transient=True):
+        yield Listener(follower.moment, follower.ended, stop)
+
+
+def _plain(follower: Follower, stop: Callable[[], bool]) -> Listener:
+    def moment(cell: Cell, moment: Moment) -> None:
+        changed = follower.state.get(cell.id) != moment.phase
+        follower.moment(cell, moment)
+        if changed or time.monotonic() - follower.last_line > SECONDS_BETWEEN_LINES:
+            follower.last_line = time.monotonic()
+            print(follower.line(cell), file=sys.stderr, flush=True)
+
+    def ended(cell: Cell, status: str, reason: str) -> None:
+        follower.ended(cell, status, reason)
+        print(follower.line(cell), file=sys.stderr, flush=True)
+
+    return Listener(moment, ended, stop)
+
+
+def _table(follower: Follower) -> RenderableType:
+    done = sum(state == "done" for state in follower.state.values())
+    running = next((i for i, c in enumerate(follower.cells) if follower.state.get(c.id, "queued") == "queued"), 0)
+    first = max(0, min(running - ROWS // 2, len(follower.cells) - ROWS))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("cell", "state", "meta-steps", "loss", "val", "time left"):
+        table.add_column(heading, justify="left" if heading in ("cell", "state") else "right", no_wrap=True)
+    for cell in follower.cells[first : first + ROWS]:
+        moment = follower.moments.get(cell.id)
+        table.add_row(
+            cell.id,
+            follower.state.get(cell.id, "queued"),
+            f"{moment.iteration if moment else 0}/{cell.training.iterations}",
+            "" if moment is None or moment.loss is None else f"{moment.loss:.3f}",
+            "" if moment is None or moment.accuracy is None else f"{100 * moment.accuracy:.1f} %",
+            follower.left(cell),
+        )
+    minutes = int(time.monotonic() - follower.begun) // 60
+    return Group(table, Text(f"{done} of {len(follower.cells)} cells done, {minutes} min", style="bold"))

@@ -1,0 +1,49 @@
+"""The command line: finds the command, prints what a fault says, sets the exit status. Commands load when called."""
+
+import importlib
+import sys
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.names import unknown
+
+COMMANDS = {
+    "run": "train and evaluate the cells of a grid file or preset; the same command again does what is missing",
+    "report": "print the table of a results folder, as the paper lays it out, with the paper's numbers beside it",
+    "plot": "draw the learned learning rates (and betas) over training",
+    "data": "import, download, verify or list the datasets",
+}
+"""Name -> what it does. Each is a module of this package with a function `command(arguments) -> exit status`."""
+
+USAGE = """usage: fewshot-bench COMMAND [OPTIONS]        (run_bench.py is the same program)
+
+{commands}
+
+Without a command: `run quick`, a small grid on the embedded dataset. `fewshot-bench COMMAND --help` tells more.
+Exit status: 0 all done, 1 a cell failed, 2 bad grid, option, data or folder, 130 interrupted."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit status: 0, 1 (a cell failed), 2 (a fault of input) or 130 (interrupted)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    name, *rest = words or ["run"]
+    if name in ("-h", "--help", "help"):
+        print(USAGE.format(commands="\n".join(f"  {key:8}{text}" for key, text in COMMANDS.items())))
+        return 0
+    try:
+        if name not in COMMANDS:
+            raise BenchError(unknown("command", name, COMMANDS))
+        status: int = importlib.import_module(f"fewshot_bench.cli.{name}").command(rest)
+        return status
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        sys.stderr.close()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

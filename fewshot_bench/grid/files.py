@@ -1,0 +1,90 @@
+"""Grid files and presets: found, read, changed by --set and --seed, not yet understood."""
+
+import sys
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.names import did_you_mean
+
+
+class GridFile(NamedTuple):
+    """name: the preset's, or the file's without its suffix; where: for messages; content: as TOML gives it."""
+
+    name: str
+    where: str
+    content: dict[str, Any]
+
+
+def presets() -> dict[str, str]:
+    """The text of each preset in the package, by name."""
+    folder = files("fewshot_bench") / "presets"
+    found = {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
+    return {name: found[name].read_text(encoding="utf-8") for name in sorted(found)}
+
+
+def read(name_or_path: str) -> GridFile:
+    """The grid at a path, or the preset of that name. The grid's folder becomes importable, and the current one.
+
+    Raises BenchError where there is neither, or where it is not TOML.
+    """
+    path = Path(name_or_path)
+    _make_importable(Path.cwd())
+    if path.is_file():
+        _make_importable(path.parent.resolve())
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BenchError(f"cannot read the grid file {path}: {error}.") from error
+        return GridFile(path.stem, str(path), _parse(text, str(path)))
+    known = presets()
+    if name_or_path not in known:
+        hint = did_you_mean(name_or_path, known)
+        raise BenchError(f"{name_or_path!r} is neither a file nor a preset{hint}. Presets: {', '.join(known)}.")
+    return GridFile(name_or_path, f"preset {name_or_path}", _parse(known[name_or_path], name_or_path))
+
+
+def with_changes(grid: GridFile, assignments: Sequence[str], seeds: Sequence[int] | None) -> GridFile:
+    """The grid with `--set section.key=value` and `--seed` applied. Raises BenchError for what is no assignment."""
+    content = grid.content
+    for assignment in assignments:
+        content = _merged(content, _assignment(assignment))
+    if seeds:
+        content = content | {"grid": {**content.get("grid", {}), "seed": list(seeds)}}
+        cells = [{key: value for key, value in table.items() if key != "seed"} for table in content.get("cells", [])]
+        content = content | ({"cells": cells} if cells else {})
+    return grid._replace(content=content)
+
+
+def _assignment(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    for candidate in (text, f"{key}={value!r}"):  # a bare word is a text
+        try:
+            if equals:
+                return tomllib.loads(candidate)
+        except tomllib.TOMLDecodeError:
+            continue
+    raise BenchError(f"--set {text!r} is no assignment. Write section.key=value, as in training.iterations=50.")
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(old[key], value) if isinstance(value, dict) and isinstance(old.get(key), dict) else value
+        for key, value in new.items()
+    }
+    return old | both
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"{where} is not TOML: {error}.") from error
+
+
+def _make_importable(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))

@@ -1,0 +1,84 @@
+"""The folder of results is the only truth: which cells are there, and what became of them."""
+
+import json
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.files import write_text
+from fewshot_bench.training.cell import RESULT
+from fewshot_bench.training.cell_file import from_table, to_table
+from fewshot_bench.training.settings import Cell
+
+CELLS, CONFIG, STATUS, LOG, LOCK = "cells", "config.toml", "status.json", "log.txt", ".lock"
+QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
+
+
+def folder_of(directory: Path, cell: Cell) -> Path:
+    """Where a cell's files lie."""
+    return directory / CELLS / cell.id
+
+
+def enroll(directory: Path, cells: Iterable[Cell]) -> None:
+    """Gives each cell its folder, queued, where it has none yet; cells of other grids stay as they are.
+
+    Raises BenchError, before anything is written, where a folder holds a configuration that is not its own; and where
+    the folder cannot be written.
+    """
+    cells = list(cells)
+    for cell in cells:
+        check_untouched(folder_of(directory, cell), cell)
+    for cell in cells:
+        folder = folder_of(directory, cell)
+        if not (folder / CONFIG).exists():
+            write_text(folder / CONFIG, tomli_w.dumps(to_table(cell)))
+        if not (folder / STATUS).exists():
+            mark(folder, QUEUED)
+
+
+def check_untouched(folder: Path, cell: Cell) -> None:
+    """Raises BenchError where the folder's config.toml does not say `cell`, whose hash is in the folder's name."""
+    path = folder / CONFIG
+    if not path.exists():
+        return
+    try:
+        held = from_table(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BenchError(
+            f"{path} is not a cell's configuration: {error}. Move {folder.name} away to run it anew."
+        ) from error
+    if held.id != folder.name:
+        raise BenchError(
+            f"{path} was changed: it describes {held.id}, but its folder is {folder.name}. Results in it would stand "
+            "for something else. Undo the change, or move the folder away."
+        )
+
+
+def status(folder: Path) -> dict[str, Any]:
+    """What status.json says; {} where it says nothing that can be read."""
+    try:
+        content = json.loads((folder / STATUS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def mark(folder: Path, state: str, **facts: Any) -> None:
+    """Sets a cell's status, and `facts` beside those already there."""
+    base = {"iterations": 0, "seconds": 0.0} | status(folder)
+    write_text(folder / STATUS, json.dumps(base | {"status": state, "reason": "", **facts}, indent=1) + "\n")
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a cell is done: its status says so and its result is there."""
+    return status(folder).get("status") == DONE and (folder / RESULT).is_file()
+
+
+def log(folder: Path, text: str) -> None:
+    """Adds to the cell's log.txt."""
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(text.rstrip("\n") + "\n")

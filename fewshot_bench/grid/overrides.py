@@ -1,0 +1,61 @@
+"""Tables of a name, as [learners."maml++"]: options of that learner, and keys of [training] for its cells alone."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.names import did_you_mean, find
+from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
+from fewshot_bench.grid.axes import SEAMS, Point
+from fewshot_bench.training.cell_file import section_schema
+from fewshot_bench.training.settings import Options, Training
+
+TABLES = {"learner": "learners", "backbone": "backbones", "inner_optimizer": "inner_optimizers"}
+"""Axis -> its table in a grid file. Where two tables set one key of [training], the later of these three holds."""
+
+TRAINING = section_schema(Training)
+
+
+class Override(NamedTuple):
+    """What one table says: options that differ from the defaults, and keys of [training]."""
+
+    options: Options
+    training: dict[str, Any]
+
+
+def overrides(content: dict[str, Any], points: Iterable[Point]) -> tuple[dict[tuple[str, str], Override], list[str]]:
+    """What each name that occurs in `points` is given, by (axis, name), and a sentence for each fault."""
+    used = {(axis, point[axis]): None for point in points for axis in SEAMS}
+    found, faults = {}, []
+    for axis, name in used:
+        where = f'[{TABLES[axis]}."{name}"]'
+        table = content.get(TABLES[axis], {}).get(name, {})
+        known = schema(find(axis, name, SEAMS[axis]))
+        faults += problems(table, TRAINING | known, where)
+        training = {key: value for key, value in table.items() if key in TRAINING and key not in known}
+        found[axis, name] = Override(_off_default(understood(table, known), known), training)
+    for axis, table_name in TABLES.items():
+        names = {name for used_axis, name in used if used_axis == axis}
+        faults += [
+            f'[{table_name}."{name}"]: no cell of this grid has that {axis}{did_you_mean(name, names)}.'
+            for name in content.get(table_name, {})
+            if name not in names
+        ]
+    return found, faults
+
+
+def refusals(found: dict[tuple[str, str], Override]) -> list[str]:
+    """A sentence for each learner or inner optimizer that does not take the values of its options."""
+    faults = []
+    for (axis, name), override in found.items():
+        if axis == "backbone":  # needs an image and ways; tried with the cell
+            continue
+        try:
+            find(axis, name, SEAMS[axis])(**dict(override.options))
+        except (BenchError, ValueError, TypeError) as error:
+            faults.append(f'[{TABLES[axis]}."{name}"]: {error}')
+    return faults
+
+
+def _off_default(options: dict[str, Any], known: dict[str, Option]) -> Options:
+    return tuple(sorted((key, value) for key, value in options.items() if value != frozen(known[key].default)))
