@@ -28,16 +28,17 @@ def jpeg(seed: int, size: int = 84) -> bytes:
     return _encoded(_noise(seed, size), "RGB", "JPEG")
 
 
-def omniglot_files(examples: int = 20) -> dict[str, bytes]:
-    """`images_background/Greek/character01/0394_01.png` -> PNG, all 1,623 characters; drawings recur."""
+def omniglot_files(examples: int = 20, drawings: int = 8) -> dict[str, bytes]:
+    """`images_background/Greek/character01/0394_01.png` -> PNG, 1,623 characters; `drawings` different ones recur."""
     lake = read_split("omniglot", "lake")
-    drawings = [png(seed) for seed in range(8)]
-    return {
-        f"images_{half}/{name}/{number:04d}_{drawer + 1:02d}.png": drawings[(number + 3 * drawer) % 8]
+    names = [
+        f"images_{half}/{name}/{number:04d}_{drawer + 1:02d}.png"
         for half, names in (("background", lake.train + lake.val), ("evaluation", lake.test))
         for number, name in enumerate(sorted(names))
         for drawer in range(examples)
-    }
+    ]
+    drawn = [png(seed) for seed in range(drawings)]
+    return {name: drawn[number % drawings] for number, name in enumerate(names)}
 
 
 def write_omniglot_zips(folder: Path, files: Files) -> Path:

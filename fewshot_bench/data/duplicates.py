@@ -40,9 +40,10 @@ def check_images(dataset: str, split: ClassSplit, pool: Pool) -> None:
     for group in shared_images(split, pool):
         tolerated[_classes(group)] -= 1
         if tolerated[_classes(group)] < 0:
+            images = " and ".join(group[:3]) + (" and others" if len(group) > 3 else "")
             raise DataError(
-                f"split {split.name!r} of {dataset} leaks: the images {' and '.join(group)} are equal and lie in "
-                "different parts. Use a clean copy of the dataset."
+                f"split {split.name!r} of {dataset} leaks: the images {images} are equal and lie in different parts. "
+                "Use a clean copy of the dataset."
             )
 
 
