@@ -43,6 +43,12 @@ def archives_in(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in folder.iterdir() if is_archive(path))) if folder.is_dir() else ()
 
 
+def content_of_file(path: Path) -> bytes:
+    """The bytes of one file. Raises DataError where it cannot be read."""
+    with _said(path):
+        return path.read_bytes()
+
+
 def member_names(path: Path, wanted: Wanted) -> list[str]:
     """The wanted file names inside a folder or an archive, as they are stored; a tar is read through for it."""
     if path.is_dir():
@@ -61,9 +67,7 @@ def members(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
     """
     if path.is_dir():
         for name in member_names(path, wanted):
-            with _said(path / name):
-                content = (path / name).read_bytes()
-            yield name, content
+            yield name, content_of_file(path / name)
     elif path.name.lower().endswith(".zip"):
         with _said(path), zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():

@@ -25,8 +25,8 @@ def raw_places(name: str, data_dir: Path) -> list[Path]:
 
 def pool_places(name: str, data_dir: Path) -> list[Path]:
     """The folders in which the pool of `name` may lie: beside the raw data, then the user's cache."""
-    # Keyed by the data folder, so that two copies of a dataset do not share a pool.
-    key = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
+    # Keyed by the data folder, so that two copies of a dataset do not share a pool; but there is only one glyphs.
+    key = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12] if name in RAW_FOLDERS else "any"
     return [data_dir / ".prepared" / name, cache_dir() / key / name]
 
 

@@ -19,7 +19,7 @@ import PIL
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.data.archives import archives_in, is_archive, member_names, members
+from fewshot_bench.data.archives import archives_in, content_of_file, is_archive, member_names, members
 from fewshot_bench.data.decoding import PHOTO, decode_photo
 from fewshot_bench.data.mini_imagenet_pickles import fill_from_pickles
 from fewshot_bench.data.pool import Fill, Pool, write_pool
@@ -66,8 +66,8 @@ def _find_in_archive(path: Path) -> Raw | None:
     names = member_names(path, lambda name: bool(IN_CLASS_FOLDER.search(name)) or name.split("/")[-1] in CSVS)
     if {name.split("/")[-1] for name in names} >= set(CSVS):
         tables = members(path, lambda name: name.split("/")[-1] in CSVS)
-        texts = {name.split("/")[-1]: text.decode() for name, text in tables}
-        return _raw("archive with CSVs", path, partial(_by_csv, texts, [path]))
+        found = {name.split("/")[-1]: content for name, content in tables}
+        return _raw("archive with CSVs", path, partial(_by_csv, found, [path]))
     return _raw("archive of class folders", path, partial(_by_folder, [path])) if names else None
 
 
@@ -96,15 +96,13 @@ def _write(folder: Path, kind: str, where: Path, files: list[Path], filler: Fill
     return write_pool(folder, all_classes("mini-imagenet", "ravi"), EXAMPLES, PHOTO, filler, manifest)
 
 
-def _by_csv(texts: dict[str, str], stores: list[Path]) -> Photos:
-    """Images by file name, wherever in `stores` they lie; their classes from the CSVs (name of the CSV -> its text)."""
+def _by_csv(csvs: dict[str, bytes], stores: list[Path]) -> Photos:
+    """Images by file name, wherever in `stores` they lie; their classes from the CSVs (file name -> content)."""
     names = defaultdict(list)
-    for name, text in texts.items():
-        for line in csv.DictReader(io.StringIO(text)):
+    for name, content in csvs.items():
+        for line in csv.DictReader(io.StringIO(content.decode("utf-8-sig", errors="replace"))):
             if not line.get("filename") or not line.get("label"):
-                raise DataError(
-                    f"{name}: line {line} has no filename or no label. Get the CSVs of Ravi and Larochelle."
-                )
+                raise DataError(f"{name} lacks a filename or label in {line}. Get the CSVs of Ravi and Larochelle.")
             names[line["label"]].append(line["filename"])
     wanted = {file for files in names.values() for file in files}
 
@@ -154,8 +152,8 @@ def _image_places(folder: Path) -> list[Path]:
     return list(archives_in(folder)) or [folder]
 
 
-def _csvs_beside(folder: Path) -> dict[str, str]:
-    return {name: (folder / name).read_text(encoding="utf-8") for name in CSVS}
+def _csvs_beside(folder: Path) -> dict[str, bytes]:
+    return {name: content_of_file(folder / name) for name in CSVS}
 
 
 def _has_class_folders(folder: Path) -> bool:

@@ -25,6 +25,7 @@ SOURCES: dict[str, tuple[Download, ...]] = {
         Download(f"{OMNIGLOT}/images_background.zip", "images_background.zip", "68d2efa1b9178cc56df9314c21c6e718"),
         Download(f"{OMNIGLOT}/images_evaluation.zip", "images_evaluation.zip", "6b91aef0f799c5bb55b94e3f2daec811"),
     ),
+    "glyphs": (),  # drawn, not downloaded
 }
 
 NOT_OFFERED = {
@@ -33,7 +34,6 @@ NOT_OFFERED = {
         "checksum that was checked for this package. Get a copy, then run "
         "`fewshot-bench data import mini-imagenet --from PATH`."
     ),
-    "glyphs": "glyphs needs no download: it is drawn from fonts on this machine when it is first used.",
 }
 
 

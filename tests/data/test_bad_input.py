@@ -150,7 +150,7 @@ def test_a_missing_csv(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> No
 def test_a_csv_with_other_columns(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
     fake.write_csvs(tmp_path, parts)
     (tmp_path / "val.csv").write_text("image,class\na.jpg,n1\n")
-    assert "val.csv" in sentence("mini-imagenet", tmp_path)
+    assert "val.csv lacks a filename or label" in sentence("mini-imagenet", tmp_path)
 
 
 def test_an_undecodable_photo(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
