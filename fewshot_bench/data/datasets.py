@@ -133,4 +133,6 @@ def prepare_pool(known: Dataset, raw: Raw, folder: Path, progress: Progress = si
     with FileLock(folder.parent / f".{folder.name}.lock"):
         if not afresh and (folder / MANIFEST).is_file():
             return read_pool(folder)
+        for left in folder.glob(".*.part"):  # what a killed process was writing: nobody else writes here under the lock
+            left.unlink()
         return raw.prepare(folder, progress)

@@ -128,6 +128,12 @@ def test_two_at_once_prepare_once(tmp_path: Path) -> None:
     assert len(made) == 2  # an import makes it afresh
 
 
+def test_what_a_killed_maker_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / ".images.npy.abc.part").write_bytes(bytes(100))
+    prepare_pool(TOY, Raw("toy", tmp_path, make), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images.npy", "manifest.json"]
+
+
 def test_a_pool_goes_beside_raw_data_that_can_be_written(tmp_path: Path) -> None:
     assert place_for_pool("omniglot", tmp_path) == tmp_path / ".prepared" / "omniglot"
 
