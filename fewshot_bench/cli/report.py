@@ -1,0 +1,52 @@
+"""`fewshot-bench report`: the table of a results folder, beside the published numbers."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.files import write_text
+from fewshot_bench.basics.names import unknown
+from fewshot_bench.report.document import FORMATS, Report, read_report
+from fewshot_bench.report.summary import screen
+from fewshot_bench.report.terminal import terminal
+
+
+@dataclass(frozen=True)
+class Options:
+    """Print the tables of a results folder: mean and std over seeds, beside the paper's value and the untrained one.
+
+    Example: fewshot-bench report results/gimli-omniglot --format latex --output table.tex
+    """
+
+    directory: tyro.conf.Positional[Path]
+    """The folder that `fewshot-bench run` wrote to (the one with cells/ in it)."""
+    format: str = "terminal"
+    """terminal, markdown, latex (booktabs; compiles as it is, or inside your paper) or csv (plain numbers, in percent)."""
+    output: Path | None = None
+    """Write to this file instead of printing."""
+
+
+def command(args: list[str]) -> int:
+    """Runs the command with the arguments after its name; returns the exit status.
+
+    Raises BenchError for a folder without cells, an unknown format, or an output that cannot be written.
+    """
+    options = tyro.cli(Options, args=args, prog="fewshot-bench report")
+    if options.format not in FORMATS:
+        raise BenchError(unknown("format", options.format, FORMATS))
+    report = read_report(options.directory)
+    if options.output is None:
+        sys.stdout.write(_printed(report, options.format))
+    else:
+        write_text(options.output, FORMATS[options.format](report))
+        print(f"Wrote {options.output}.")
+    return 0
+
+
+def _printed(report: Report, name: str) -> str:
+    if name == "terminal":
+        return terminal(report.tables, report.remarks, *screen(sys.stdout))
+    return FORMATS[name](report)

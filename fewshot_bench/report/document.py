@@ -1,0 +1,46 @@
+"""A results folder as a document: tables and sentences, before it has a format; and its four formats."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from fewshot_bench.report.ablation import ablation_table
+from fewshot_bench.report.headline import headline_table
+from fewshot_bench.report.incomplete import incomplete_table
+from fewshot_bench.report.latex import latex
+from fewshot_bench.report.markdown import markdown
+from fewshot_bench.report.reading import Cell, read_cells
+from fewshot_bench.report.rows import rows_of, tidy
+from fewshot_bench.report.table import Table
+from fewshot_bench.report.terminal import terminal
+
+
+class Report(NamedTuple):
+    """tables: what a reader sees, in order. remarks: what could not be used. data: the same rows as plain numbers."""
+
+    tables: tuple[Table, ...]
+    remarks: tuple[str, ...]
+    data: pd.DataFrame
+
+
+FORMATS: Mapping[str, Callable[[Report], str]] = {
+    "terminal": lambda report: terminal(report.tables, report.remarks),
+    "markdown": lambda report: markdown(report.tables, report.remarks),
+    "latex": lambda report: latex(report.tables, report.remarks),
+    "csv": lambda report: report.data.to_csv(index=False, lineterminator="\n"),
+}
+"""Each ends with a line break. The terminal's is 100 columns wide and without colours; `terminal` takes others."""
+
+
+def read_report(directory: Path) -> Report:
+    """The report of what lies in `directory`/cells. Raises BenchError where there is nothing."""
+    return report_of(read_cells(directory))
+
+
+def report_of(cells: Sequence[Cell]) -> Report:
+    """Reads no more than the cells' episodes.parquet, and these only where there are two to compare."""
+    rows, remarks = rows_of(cells)
+    tables = (ablation_table(rows) if rows else None, headline_table(rows), incomplete_table(cells))
+    return Report(tuple(table for table in tables if table), tuple(remarks), tidy(rows))

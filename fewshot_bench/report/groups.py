@@ -1,0 +1,113 @@
+"""Cells that may be averaged: the same in everything but the seed, and measured under the same protocol."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from fewshot_bench.report.reading import AXES, Cell
+
+Config = Mapping[str, Any]
+
+
+class Group(NamedTuple):
+    """The seeds of one configuration.
+
+    axes: the values of AXES. config: everything else but the seed, flat ("training.iterations" -> 300).
+    fingerprint: the protocol that all of `cells` were measured under; empty where none is done.
+    cells: those done, by seed. planned: how many cells of this configuration lie in the folder, done or not.
+    """
+
+    axes: Config
+    config: Config
+    fingerprint: Config
+    cells: tuple[Cell, ...]
+    planned: int
+
+    @property
+    def iterations(self) -> int | None:
+        """The budget in meta-steps; 0 is the untrained network."""
+        value = self.config.get("training.iterations")
+        return value if isinstance(value, int) else None
+
+
+def grouped(cells: Iterable[Cell]) -> list[Group]:
+    """Groups of the cells whose configuration is readable, in order of first appearance.
+
+    A cell that lies there twice (same configuration and seed, e.g. a copied folder) counts once.
+    """
+    plans: dict[str, list[Cell]] = {}
+    for cell in cells:
+        if cell.config:
+            plans.setdefault(_key({k: v for k, v in cell.config.items() if k != "seed"}), []).append(cell)
+    return [group for plan in plans.values() for group in _by_protocol(plan)]
+
+
+def _by_protocol(plan: Sequence[Cell]) -> list[Group]:
+    seeds: dict[str, dict[int, Cell]] = {}
+    for cell in plan:
+        if cell.status == "done":
+            seeds.setdefault(_key(cell.fingerprint), {}).setdefault(cell.seed, cell)
+    axes = {axis: plan[0].config[axis] for axis in AXES}
+    config = flat({key: value for key, value in plan[0].config.items() if key not in (*AXES, "seed")})
+    planned = len({cell.seed for cell in plan})
+    return [
+        Group(axes, config, done[min(done)].fingerprint, tuple(done[seed] for seed in sorted(done)), planned)
+        for done in seeds.values()
+    ] or [Group(axes, config, {}, (), planned)]
+
+
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as one, keys joined by dots."""
+    out: dict[str, Any] = {}
+    for key, value in table.items():
+        out |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return out
+
+
+def differing(tables: Sequence[Config]) -> list[str]:
+    """The keys that do not have the same value in all of `tables`, in order of first appearance."""
+    keys = dict.fromkeys(key for table in tables for key in table)
+    return [key for key in keys if len({_key(table.get(key)) for table in tables}) > 1]
+
+
+def settings(groups: Sequence[Group]) -> list[str]:
+    """For each group, what tells it from the others of the same axes, e.g. "lr=0.01"; empty where it is alone.
+
+    The configuration is named; the measured protocol only where the configurations are equal.
+    """
+    peers: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        peers.setdefault(_key(group.axes), []).append(index)
+    out = [""] * len(groups)
+    for members in peers.values():
+        configs = [groups[index].config for index in members]
+        prints = [groups[index].fingerprint for index in members]
+        keys, print_keys = differing(configs), differing(prints)
+        short = _short(keys)
+        for index, config, protocol in zip(members, configs, prints, strict=True):
+            words = [f"{short[key]}={show(config.get(key))}" for key in keys]
+            twins = [other for other, peer in zip(members, configs, strict=True) if peer == config and other != index]
+            if twins:
+                words += [f"{key}={show(protocol.get(key))}" for key in print_keys]
+            out[index] = ", ".join(words)
+    return out
+
+
+def show(value: object) -> str:
+    """A value as a table shows it: hashes short; what a configuration does not name is at its default."""
+    if value is None:
+        return "default"
+    if isinstance(value, bool | list):
+        return json.dumps(value)
+    text = str(value)
+    return text[:8] if len(text) >= 16 and set(text) <= set("0123456789abcdef") else text
+
+
+def _short(keys: Sequence[str]) -> dict[str, str]:
+    """Keys by their last word where that is enough to tell them apart."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return {key: word if last.count(word) == 1 else key for key, word in zip(keys, last, strict=True)}
+
+
+def _key(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=str)

@@ -1,0 +1,132 @@
+"""Table 1 of the paper: the quoted MAML++, the base (vgg + SGD) and the best model of every setting."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fewshot_bench.report import published
+from fewshot_bench.report.ablation import SHOWN_AS
+from fewshot_bench.report.groups import Config, differing, show
+from fewshot_bench.report.paired import MEASURED_BY
+from fewshot_bench.report.protocol import against_paper
+from fewshot_bench.report.rows import Row
+from fewshot_bench.report.table import Column, Entry, Table
+
+Setting = tuple[str, int, int]
+"""Dataset, ways, shots."""
+
+SETTINGS: tuple[Setting, ...] = (
+    ("omniglot", 5, 1), ("omniglot", 5, 5), ("omniglot", 20, 1), ("omniglot", 20, 5),
+    ("mini-imagenet", 5, 1), ("mini-imagenet", 5, 5),
+)  # fmt: skip
+NAMES = {"omniglot": "Omniglot", "mini-imagenet": "mini-ImageNet"}
+BASE = ("vgg", "sgd")
+
+
+class Place(NamedTuple):
+    """A column: a setting, what tells its protocol from that of its neighbours, and the rows measured so."""
+
+    setting: Setting
+    protocol: str
+    rows: list[Row]
+
+
+_NONE = Entry("-")
+_ONE_SEED = "One seed: ± is half the width of the 95 % interval over its test tasks."
+_UNDER = (
+    "± of MAML++ (our base) and (our best): std over the seeds run here (ddof 1), unless a footnote says otherwise; "
+    "of the quoted row: as quoted, its kind is not stated. "
+    "Best: chosen by mean validation accuracy among the cells with the most finished seeds, never by test. "
+    + published.BEST_BY_TEST
+)
+
+
+def headline_table(rows: Sequence[Row]) -> Table | None:
+    """Settings as columns, one more where a setting was measured under several protocols; None without such cells."""
+    usable = [row for row in rows if row.group.axes["learner"] == published.COMPARED_LEARNER and row.n]
+    usable = [row for row in usable if row.group.iterations != 0]
+    places = [place for setting in SETTINGS for place in _places(setting, usable)]
+    if not usable or not any(place.rows for place in places):
+        return None
+    bases = [best([row for row in place.rows if _model(row) == BASE]) for place in places]
+    bests = [best(place.rows) for place in places]
+    return Table(
+        name="headline",
+        title="Test accuracy of MAML++ by setting: quoted, base (vgg + SGD), best by validation",
+        columns=(Column("", wrap=True), *map(_column, places)),
+        rows=(
+            (Entry("MAML++ (Antoniou et al.)"), *(_quoted(place.setting) for place in places)),
+            (Entry("MAML++ (our base)"), *map(_base, bases)),
+            (Entry("MAML++ (our best)"), *(_best(row, place.rows) for row, place in zip(bests, places, strict=True))),
+            (Entry("best model"), *map(_named, bests)),
+        ),
+        under=(_UNDER, against_paper(usable)),
+    )
+
+
+def best(rows: Sequence[Row]) -> Row | None:
+    """The highest mean validation accuracy among the rows with the most finished seeds; of equals the first."""
+    most = max((row.n for row in rows), default=0)
+    return max((row for row in rows if row.n == most), key=lambda row: row.validation, default=None)
+
+
+def _places(setting: Setting, rows: Sequence[Row]) -> list[Place]:
+    """The setting's rows by evaluation protocol: validation accuracies of two protocols cannot be compared."""
+    protocols: dict[str, tuple[Config, list[Row]]] = {}
+    for row in rows:
+        axes = row.group.axes
+        if (axes["dataset"], axes["ways"], axes["shots"]) == setting:
+            facts = {"split": axes["split"]} | {key: row.group.fingerprint.get(key) for key in MEASURED_BY}
+            protocols.setdefault(str(facts), (facts, []))[1].append(row)
+    keys = differing([facts for facts, _ in protocols.values()])
+    keys = [key for key in keys if not key.endswith("_hash")] or keys
+    return [
+        Place(setting, ", ".join(f"{key} {show(facts[key])}" for key in keys), cells)
+        for facts, cells in protocols.values()
+    ] or [Place(setting, "", [])]
+
+
+def _column(place: Place) -> Column:
+    dataset, ways, shots = place.setting
+    return Column(f"{shots}-shot {place.protocol}".strip(), group=f"{NAMES[dataset]} {ways}-way", wrap=True)
+
+
+def _quoted(setting: Setting) -> Entry:
+    value = published.quoted(*setting)
+    dataset, ways, shots = setting
+    doubts = published.flags(published.TABLE_1, method=published.AS_QUOTED, dataset=dataset, ways=ways, shots=shots)
+    return Entry(f"{value.mean:.2f} ± {value.std:.2f}%", doubts) if value else _NONE
+
+
+def _accuracy(row: Row | None, notes: tuple[str, ...] = ()) -> Entry:
+    if row is None:
+        return _NONE
+    if row.n == 1:
+        return Entry(f"{100 * row.mean:.2f} ± {100 * row.ci95:.2f}%", (_ONE_SEED, *notes))
+    return Entry(f"{100 * row.mean:.2f} ± {100 * row.std:.2f}%", notes)
+
+
+def _base(row: Row | None) -> Entry:
+    return _accuracy(row, (f"With {row.setting}.",) if row and row.setting else ())
+
+
+def _best(row: Row | None, cells: Sequence[Row]) -> Entry:
+    """The choice by validation, and what test would have chosen instead."""
+    rivals = [other for other in cells if row and other.n == row.n]
+    by_test = max(rivals, key=lambda other: other.mean, default=row)
+    if row is None or by_test is None or by_test.mean <= row.mean:
+        return _accuracy(row)
+    return _accuracy(row, (f"Test would have chosen {_words(by_test)} with {100 * by_test.mean:.2f}.",))
+
+
+def _named(row: Row | None) -> Entry:
+    return Entry(_words(row)) if row else _NONE
+
+
+def _words(row: Row) -> str:
+    backbone, optimizer = _model(row)
+    name = f"{backbone} + {SHOWN_AS.get(optimizer, optimizer)}"
+    return f"{name} ({row.setting})" if row.setting else name
+
+
+def _model(row: Row) -> tuple[str, str]:
+    return row.group.axes["backbone"], row.group.axes["inner_optimizer"]

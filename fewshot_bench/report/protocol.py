@@ -1,0 +1,81 @@
+"""The protocol that the numbers stand for, in words: once where all rows share it, by row where they do not."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+from fewshot_bench.report.groups import show
+from fewshot_bench.report.published import META_STEPS, TASKS_PER_BATCH
+from fewshot_bench.report.reading import AXES
+from fewshot_bench.report.rows import Row
+
+
+def protocol(rows: Sequence[Row]) -> tuple[str, ...]:
+    """One paragraph with what all rows share, and one for each protocol that only some have."""
+    done = [row for row in rows if row.n]
+    if not done:
+        return ()
+    facts = [_facts(row) for row in done]
+    shared = {key: text for key, text in facts[0].items() if all(other[key] == text for other in facts)}
+    lines = [f"Protocol: {', '.join(shared.values())}."] if shared else []
+    own = [", ".join(text for key, text in row.items() if key not in shared) for row in facts]
+    if len(shared) < len(facts[0]):
+        labels = _labels(done, own)
+        lines += [f"Protocol of {'; '.join(labels[text])}: {text}." for text in dict.fromkeys(own)]
+    return tuple(lines)
+
+
+def _facts(row: Row) -> dict[str, str]:
+    """The protocol of one row, a phrase a fact; the same keys for every row."""
+    facts = row.group.fingerprint
+    words = {key: show(value) for key, value in facts.items()}
+    queries, members, duplicates = facts.get("queries"), facts.get("ensemble"), facts.get("duplicates") or []
+    return {
+        "queries": f"{show(queries)} {'query' if queries == 1 else 'queries'} per class",
+        "batch_norm": f"{words.get('batch_norm', 'unknown')} batch norm",
+        "steps": f"{words.get('inner_steps_test', '?')} inner steps at test",
+        "tasks": f"{words.get('evaluation_tasks', '?')} test tasks (seed {words.get('evaluation_seed', '?')})",
+        "ensemble": "test by one network" if members == 1 else f"test by the mean logits of {show(members)} epochs",
+        "rotations": _rotations(facts),
+        "split": f"split {row.group.axes['split']} ({words.get('split_hash', 'hash unknown')})",
+        "duplicates": f"duplicates tolerated: {'; '.join(map(str, duplicates)) or 'none'}",
+        "budget": f"{budget(row.group.iterations)} of {show(row.group.config.get('training.tasks_per_batch'))} tasks",
+    }
+
+
+def budget(iterations: int | None) -> str:
+    """A number of meta-steps in words."""
+    return "meta-steps not recorded" if iterations is None else f"{iterations:,} meta-steps"
+
+
+def against_paper(rows: Sequence[Row]) -> str:
+    """Whether the budget is the paper's, so that a small one is not taken for a reproduction."""
+    budgets = sorted({row.group.iterations for row in rows if row.paper and row.group.iterations is not None})
+    tasks = {row.group.config.get("training.tasks_per_batch") for row in rows if row.paper}
+    if budgets == [META_STEPS] and tasks == {TASKS_PER_BATCH}:
+        return f"The budget is the paper's: {budget(META_STEPS)} of {TASKS_PER_BATCH} tasks."
+    here = " to ".join(dict.fromkeys(f"{value:,}" for value in (budgets[:1] + budgets[-1:]))) or "an unknown number of"
+    sizes = " or ".join(sorted(map(str, tasks)))
+    theirs = f"{budget(META_STEPS)} of {TASKS_PER_BATCH} tasks"
+    return f"The paper trained for {theirs}, here {here} meta-steps of {sizes}: not a reproduction of its budget."
+
+
+def _rotations(facts: Mapping[str, object]) -> str:
+    kinds = {"train": "training classes rotated by quarter turns", "none": "no rotations"}
+    return kinds.get(str(facts.get("rotations")), f"rotations {show(facts.get('rotations'))}")
+
+
+def _labels(rows: Sequence[Row], own: Sequence[str]) -> dict[str, list[str]]:
+    """For each protocol, the rows that have it, named by the fewest columns that tell the protocols apart."""
+    columns = [*AXES, "setting"]
+    named = [{key: _worded(key, row.group.axes.get(key, row.setting)) for key in columns} for row in rows]
+    for size in range(1, len(columns) + 1):
+        for chosen in combinations(columns, size):
+            keys = [" ".join(filter(None, (row[column] for column in chosen))) for row in named]
+            if len(set(zip(keys, own, strict=True))) == len(set(keys)):
+                pairs = dict.fromkeys(zip(own, keys, strict=True))
+                return {text: [key for other, key in pairs if other == text] for text in own}
+    return {text: ["some rows"] for text in own}
+
+
+def _worded(column: str, value: object) -> str:
+    return f"{value}-way" if column == "ways" else f"{value}-shot" if column == "shots" else str(value)

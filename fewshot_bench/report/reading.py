@@ -1,0 +1,148 @@
+"""One cell's folder, read without trust: what is torn, missing or foreign becomes a sentence, never a traceback."""
+
+import json
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.names import did_you_mean
+
+AXES = ("learner", "dataset", "split", "ways", "shots", "backbone", "inner_optimizer")
+"""What a grid crosses, seeds aside."""
+
+STATUSES = ("done", "failed", "skipped", "running", "queued")
+FILES = ("config.toml", "status.json", "result.json")
+
+_TYPES = {"ways": int, "shots": int, "seed": int}
+_FRACTIONS = ("test_accuracy", "test_ci95", "val_accuracy")
+
+
+class Cell(NamedTuple):
+    """One cell as it lies on disk.
+
+    config: config.toml, empty where unreadable. result: result.json, empty unless the cell is done and the file whole.
+    status: one of STATUSES; a cell whose files cannot be believed is "failed", and `reason` says which file and why.
+    iterations: meta-steps done so far; seconds: spent so far; both None where not recorded.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    status: str
+    reason: str
+    iterations: int | None
+    seconds: float | None
+    result: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The folder's name: readable axes and a hash."""
+        return self.folder.name
+
+    @property
+    def seed(self) -> int:
+        """The seed of the grid's axis; -1 where the configuration is unreadable."""
+        return int(self.config.get("seed", -1))
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """The protocol its numbers stand for, empty unless done; `ensemble` is the number of members really used."""
+        planned = self.result.get("fingerprint", {})
+        return planned | {"ensemble": self.result.get("ensemble", planned.get("ensemble"))} if planned else {}
+
+
+def read_cells(directory: Path) -> list[Cell]:
+    """Every cell below `directory`/cells, in order of folder names; files and folders of others are passed over.
+
+    Raises BenchError when the folder does not exist or holds no cell.
+    """
+    if not directory.is_dir():
+        siblings = [entry.name for entry in directory.parent.iterdir()] if directory.parent.is_dir() else []
+        hint = did_you_mean(directory.name, siblings)
+        raise BenchError(f"there is no folder {directory}{hint}. Give the folder that `fewshot-bench run` wrote to.")
+    try:
+        entries = sorted((directory / "cells").iterdir()) if (directory / "cells").is_dir() else []
+    except OSError as error:
+        raise BenchError(f"cannot look into {directory / 'cells'}: {error.strerror}.") from error
+    cells = [cell for entry in entries if not entry.name.startswith(".") if (cell := read_cell(entry))]
+    if not cells:
+        raise BenchError(f"{directory} holds no cells. Give the folder that `fewshot-bench run` wrote to.")
+    return cells
+
+
+def read_cell(folder: Path) -> Cell | None:
+    """The cell in `folder`; None where none of a cell's files is there, so it is somebody else's folder."""
+    config, config_fault = _parsed(folder / "config.toml", tomllib.loads)
+    status, status_fault = _parsed(folder / "status.json", json.loads)
+    result, result_fault = _parsed(folder / "result.json", json.loads)
+    if not (config or status or result) and not any((folder / name).is_file() for name in FILES):
+        return None
+    config_fault = config_fault or _config_fault(config)
+    result_fault = result_fault or _result_fault(result)
+    # A result is written whole or not at all, so it stands for a status that was lost.
+    said = status.get("status", "done" if result and not result_fault else "queued")
+    reason = str(status.get("reason") or "")
+    if config_fault or status_fault:
+        said, reason = "failed", config_fault or status_fault
+    elif said not in STATUSES:
+        said, reason = "failed", f"status.json holds the unknown status {said!r}"
+    elif said == "done" and result_fault:
+        said, reason = "failed", f"status.json says done, but {result_fault}; run the grid again"
+    return Cell(
+        folder=folder,
+        config={} if config_fault else config,
+        status=said,
+        reason=" ".join(reason.split()),
+        iterations=whole(status.get("iterations", result.get("iterations"))),
+        seconds=number(status.get("seconds")),
+        result=result if said == "done" else {},
+    )
+
+
+def _parsed(path: Path, loads: Callable[[str], Any]) -> tuple[dict[str, Any], str]:
+    """The file as a table, and what is wrong with it; a missing file is an empty table without fault."""
+    try:
+        content = loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, ""
+    except OSError as error:
+        return {}, f"{path.name} cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        return {}, f"{path.name} is not text"
+    except (ValueError, RecursionError) as error:
+        return {}, f"{path.name} is torn or was edited: {error}"
+    return (content, "") if isinstance(content, dict) else ({}, f"{path.name} holds no table of keys")
+
+
+def _config_fault(config: Mapping[str, Any]) -> str:
+    if not config:
+        return "config.toml is missing"
+    for key in (*AXES, "seed"):
+        kind = _TYPES.get(key, str)
+        if type(config.get(key)) is not kind:
+            return f"config.toml: `{key}` is {config.get(key)!r}, not {'a whole number' if kind is int else 'a name'}"
+    return ""
+
+
+def _result_fault(result: Mapping[str, Any]) -> str:
+    if not result:
+        return "result.json is missing"
+    for key in _FRACTIONS:
+        value = number(result.get(key))
+        if value is None or not 0 <= value <= 1:
+            return f"result.json: `{key}` is {result.get(key)!r}, not a fraction"
+    return "" if isinstance(result.get("fingerprint"), dict) else "result.json has no fingerprint"
+
+
+def number(value: object) -> float | None:
+    """`value` if it is a finite number, else None."""
+    real = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if real else None  # type: ignore[arg-type]
+
+
+def whole(value: object) -> int | None:
+    """`value` as a whole number of at most 64 bits, else None."""
+    real = number(value)
+    return None if real is None or abs(real) >= 2**63 else int(real)

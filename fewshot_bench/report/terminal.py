@@ -1,0 +1,133 @@
+"""Tables for a terminal: as wide as asked for, in colour only where asked for."""
+
+import io
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from fewshot_bench.report.table import Column, Marked, Table, blanked, footnotes, marked, opens_section
+
+WIDTH = 100
+_WIDEST_WORD = 24  # a longer one, such as a folder's name, is broken where room is short
+_LETTERS = dict(zip("abcdefghijklmnoprstuvwxyz,", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ,", strict=True))
+
+
+def terminal(tables: Sequence[Table], remarks: Sequence[str], width: int = WIDTH, colour: bool = False) -> str:
+    """The tables as text of at most `width` columns; a very narrow terminal gets lines that it has to break itself."""
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        legacy_windows=False,
+        _environ={},  # the caller has looked at the terminal; COLUMNS and the like are its business
+    )
+    with console.capture() as capture:
+        for table in tables:
+            console.print(Text(table.title, style="bold"))
+            _print_rows(console, table)
+            for note, letter in footnotes(table).items():
+                console.print(_paragraph(f"{_superscript(letter)} {note}"))
+            for text in table.under:
+                console.print(_paragraph(text))
+            console.print()
+        for remark in remarks:
+            console.print(_paragraph(remark, "yellow"))
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines()) + "\n"
+
+
+def _print_rows(console: Console, table: Table) -> None:
+    """The table; where it is too wide, its leading keys become headings of sections, as few as will do."""
+    room = console.width - 2
+    folded = next((k for k in range(table.section) if sum(_least(table)[k:]) <= room), table.section)
+    widths = _shared_out(_least(table)[folded:], _natural(table)[folded:], room)
+    columns = table.columns[folded:]
+    if any(column.group for column in columns):
+        console.print(Text("  " + _spanning(columns, widths), style="bold"))
+    _print_line(console, columns, widths, [Text(column.title, style="bold") for column in columns])
+    console.print(Text("  " + "─" * (sum(widths) - 1)))
+    values, heading = marked(table), ""
+    for index, row in enumerate(_printable(table, blanked(table))):
+        if opens_section(table, index):
+            console.print()
+        keys = zip(table.columns[:folded], values[index][:folded], strict=True)
+        above, heading = heading, ", ".join(f"{column.title} {field.text}" for column, field in keys)
+        if heading != above:
+            console.print(Text(heading, style="italic"))
+        _print_line(console, columns, widths, [Text(text) for text in row[folded:]])
+
+
+def _print_line(console: Console, columns: Sequence[Column], widths: Sequence[int], fields: Iterable[Text]) -> None:
+    grid = Grid.grid(padding=(0, 1, 0, 0), pad_edge=True)
+    for column, width in zip(columns, widths, strict=True):
+        grid.add_column(justify=column.align, width=width - 1, no_wrap=not column.wrap, overflow="fold", vertical="top")
+    grid.add_row(*fields)
+    console.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def _spanning(columns: Sequence[Column], widths: Sequence[int]) -> str:
+    """The headings that columns share, each in the middle of a rule as wide as its columns."""
+    pairs = groupby(zip(columns, widths, strict=True), key=lambda pair: pair[0].group)
+    spans = [(group, sum(width for _, width in members)) for group, members in pairs]
+    return "".join((f" {group} ".center(width - 1, "─") if group else "").ljust(width) for group, width in spans)
+
+
+def _natural(table: Table) -> list[int]:
+    """The width of each column with nothing wrapped, and the gap after it; a group is as wide as its heading."""
+    widths = [max(map(cell_len, texts)) + 1 for texts in _texts(table)]
+    for group in {column.group for column in table.columns} - {""}:
+        members = [index for index, column in enumerate(table.columns) if column.group == group]
+        widths[members[-1]] += max(0, cell_len(group) + 5 - sum(widths[index] for index in members))
+    return widths
+
+
+def _least(table: Table) -> list[int]:
+    """The width of each column with its sentences broken at every space, and the gap after it."""
+    return [
+        min(natural, _WIDEST_WORD + 1, max(cell_len(word) for text in texts for word in text.split() or [""]) + 1)
+        if column.wrap
+        else natural
+        for column, texts, natural in zip(table.columns, _texts(table), _natural(table), strict=True)
+    ]
+
+
+def _shared_out(least: Sequence[int], natural: Sequence[int], room: int) -> list[int]:
+    """`least`, and what is left of `room` to the columns that can use it, the narrowest first."""
+    widths = list(least)
+    for _ in range(min(room, sum(natural)) - sum(least)):
+        hungry = [index for index, wish in enumerate(natural) if widths[index] < wish]
+        widths[min(hungry, key=lambda index: widths[index])] += 1
+    return widths
+
+
+def _texts(table: Table) -> list[list[str]]:
+    """Titles and fields, column by column, as they are printed."""
+    rows = _printable(table, marked(table))
+    return [[column.title, *(row[index] for row in rows)] for index, column in enumerate(table.columns)]
+
+
+def _printable(table: Table, rows: Sequence[Sequence[Marked]]) -> list[list[str]]:
+    """Fields with their letters, which have room of their own in a column of numbers: the decimals stay in line."""
+    room = [
+        max((len(",".join(row[index].letters)) for row in marked(table)), default=0) if column.align == "right" else 0
+        for index, column in enumerate(table.columns)
+    ]
+    return [[_field(field, space) for field, space in zip(row, room, strict=True)] for row in rows]
+
+
+def _field(field: Marked, room: int) -> str:
+    """Text and letters; a spread stays with its sign where a line has to be broken."""
+    return field.text.replace("± ", "±") + _superscript(",".join(field.letters)).ljust(room)
+
+
+def _superscript(letters: str) -> str:
+    return "".join(_LETTERS.get(letter, letter) for letter in letters)
+
+
+def _paragraph(text: str, style: str = "dim") -> Padding:
+    return Padding(Text(text, style=style), (0, 0, 0, 2))
