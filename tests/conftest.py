@@ -35,6 +35,14 @@ def real_data(name: str) -> Path:
     return pytest.skip(f"no {name} in $FEWSHOT_DATA, datasets/ or a data folder beside the checkout")
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Tiny tensors gain nothing from threads, and lose much where the cores are busy."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def omniglot_data(cache: Path) -> Path:
     """A data folder with real Omniglot."""

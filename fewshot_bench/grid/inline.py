@@ -34,7 +34,7 @@ class Listener(NamedTuple):
 def run_cells(
     cells: Iterable[Cell], directory: Path, pools: dict[str, Pool], device: str, listener: Listener
 ) -> list[str]:
-    """Runs what is not done yet; returns the ids of cells that failed. Raises Interrupted where `listener` says stop."""
+    """Runs what is not done yet; returns the ids of failed cells. Raises Interrupted where `listener` says stop."""
     failed = []
     for cell in cells:
         folder = ledger.folder_of(directory, cell)

@@ -1,0 +1,63 @@
+"""Small tasks and networks in float64, for comparisons to rounding."""
+
+import torch
+from torch import nn
+
+from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.inner_optimizers.base import OuterState
+from fewshot_bench.learners.base import Parts
+from fewshot_bench.learners.model import Model, build
+
+IMAGE = ImageShape(1, 28, 28)
+
+
+def small(image: ImageShape = IMAGE, ways: int = 3) -> nn.Module:
+    """Two blocks of the VGG with 4 filters: convolution, batch norm, leaky ReLU, max-pool; then linear."""
+    return _blocks(image, ways, nn.LeakyReLU(0.01), nn.MaxPool2d(4))
+
+
+def smooth(image: ImageShape = IMAGE, ways: int = 3) -> nn.Module:
+    """The same without kinks, which finite differences would step over."""
+    return _blocks(image, ways, nn.Tanh(), nn.AvgPool2d(4))
+
+
+def _blocks(image: ImageShape, ways: int, activation: nn.Module, pool: nn.Module) -> nn.Module:
+    # Without bias before the norm: its gradient is zero but for rounding, which Adam would blow up to full steps.
+    blocks = [
+        layer
+        for channels in (image.channels, 4)
+        for layer in (nn.Conv2d(channels, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), activation, pool)
+    ]
+    return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(4, ways))
+
+
+def parts(make=small, rule: str = "sgd", dtype=torch.float64, dataset: str = "omniglot", **options) -> Parts:
+    model = build(make, seed=0)
+    weights = {name: tensor.to(dtype) for name, tensor in model.weights.items()}
+    return Parts(Model(model.apply, weights), INNER_OPTIMIZERS[rule](**options), dataset)
+
+
+def tasks(count: int = 2, ways: int = 3, image: ImageShape = IMAGE, dtype=torch.float64, shots: int = 1) -> Task:
+    generator = torch.Generator().manual_seed(1)
+    x = [torch.rand(count, ways * shots, *image, dtype=dtype, generator=generator) for _ in range(2)]
+    y = torch.arange(ways).repeat_interleave(shots).expand(count, -1)
+    return Task(Batch(x[0], y), Batch(x[1], y))
+
+
+def one(batch: Task, index: int = 0) -> Task:
+    return Task(*(Batch(part.x[index], part.y[index]) for part in batch))
+
+
+def no_statistics(parts: Parts) -> OuterState:
+    zeros = {name: torch.zeros_like(p) for name, p in parts.model.weights.items()}
+    return OuterState(zeros, zeros, torch.zeros(()))
+
+
+def mid_training(parts: Parts, steps: float = 100.0) -> OuterState:
+    """Statistics a meta-optimizer might have after some meta-steps."""
+    generator = torch.Generator().manual_seed(3)
+    weights = parts.model.weights
+    mean = {n: 0.01 * torch.randn(p.shape, dtype=p.dtype, generator=generator) for n, p in weights.items()}
+    return OuterState(mean, {n: m * m + 1e-4 for n, m in mean.items()}, torch.tensor(steps, dtype=torch.float64))
