@@ -1,4 +1,4 @@
-"""The DenseNet-BC of Grefenstette et al. 2019: growth 8, no stem; a hundred times smaller than the ResNets beside it."""
+"""The DenseNet-BC of Grefenstette et al. 2019: growth 8, no stem; a hundred times smaller than the ResNets."""
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,8 @@ def densenet(
 ) -> nn.Module:
     """Dense blocks (Huang et al. 2017) with a transition after each but the last, then norm, mean and linear.
 
-    layers: dense layers a block, (2, 2, 2, 2) in densenet-8. growth: channels a layer adds. bottleneck: width of the 1x1
-    convolution in multiples of `growth` (the fork's bn_size). A transition halves channels, height and width.
+    layers: dense layers a block, (2, 2, 2, 2) in densenet-8. growth: channels a layer adds. bottleneck: width of the
+    1x1 convolution in multiples of `growth` (the fork's bn_size). A transition halves channels, height and width.
     """
     parts: list[nn.Module] = []
     channels = image.channels

@@ -14,15 +14,15 @@ class BatchStatistics(nn.Module):
     def __init__(self, channels: int, eps: float, affine: bool) -> None:
         super().__init__()
         self.eps = eps
-        self.register_parameter("weight", nn.Parameter(torch.ones(channels)) if affine else None)
-        self.register_parameter("bias", nn.Parameter(torch.zeros(channels)) if affine else None)
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
 
     def forward(self, x: Tensor) -> Tensor:
         axes = (0, *range(2, x.dim()))
         shape = (1, -1, *(1 for _ in range(2, x.dim())))
         centred = x - x.mean(axes, keepdim=True)
         scale = ((centred * centred).mean(axes, keepdim=True) + self.eps).rsqrt()
-        if self.weight is None:
+        if self.weight is None or self.bias is None:
             return centred * scale
         return centred * (scale * self.weight.view(shape)) + self.bias.view(shape)
 

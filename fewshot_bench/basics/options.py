@@ -48,6 +48,11 @@ def problems(values: Mapping[str, Any], known: Mapping[str, Option], where: str)
     return found
 
 
+def understood(values: Mapping[str, Any], known: Mapping[str, Option]) -> dict[str, Any]:
+    """The entries that `problems` has nothing to say about, lists as tuples."""
+    return {name: frozen(value) for name, value in values.items() if name in known and fits(value, known[name].type)}
+
+
 def fits(value: Any, kind: Any) -> bool:
     """Whether `value`, as TOML gives it, is of type `kind`; an integer is a float too, a list is a tuple."""
     if kind is Any:

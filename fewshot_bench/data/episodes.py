@@ -27,7 +27,7 @@ class EpisodeShape(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """Which images a batch of tasks is made of. classes, quarter_turns: [tasks, ways]; examples: [tasks, ways, shots + queries]."""
+    """Which images tasks are made of: classes, quarter_turns [tasks, ways]; examples [tasks, ways, shots + queries]."""
 
     classes: NDArray[np.int64]
     examples: NDArray[np.int64]
@@ -82,7 +82,7 @@ def sampler(
 
 
 def episode_key(dataset: str, split: str, part: str, shape: EpisodeShape, seed: int) -> str:
-    """What the randomness of a task stream depends on. Queries and rotation are left out: they do not move the classes."""
+    """What the randomness of a task stream depends on. Queries and rotation are left out: classes stay without them."""
     return f"{dataset}/{split}/{part}/{shape.ways}-way/seed {seed}"
 
 

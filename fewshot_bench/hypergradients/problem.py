@@ -25,7 +25,7 @@ class Task(NamedTuple):
 class Bilevel(NamedTuple):
     """min over phi of sum_t step_weights[t] * outer(w_t), where w_0, w_1, ... are inner-optimizer steps on `inner`.
 
-    phi: one flat dict of all meta-parameters. t counts inner steps from 0; step_weights[t] weighs the loss after step t.
+    phi: one flat dict of all meta-parameters. t: inner steps, from 0; step_weights[t] weighs the loss after step t.
     """
 
     inner: Callable[[Params, Params, Any, int], Tensor]  # (w, phi, task, t) -> scalar

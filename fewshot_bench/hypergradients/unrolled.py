@@ -5,7 +5,8 @@ from typing import Any
 from torch import Tensor
 from torch.func import grad, grad_and_value
 
-from fewshot_bench.hypergradients.problem import Bilevel, Estimator, Params
+from fewshot_bench.hypergradients.problem import Bilevel, Estimator
+from fewshot_bench.inner_optimizers.base import Params
 
 
 def unrolled(*, first_order: bool = False) -> Estimator:

@@ -19,16 +19,15 @@ def adam(
     beta_max: float = 0.99,
     from_outer: bool = True,
 ) -> InnerOptimizer:
-    """Adam (Kingma & Ba 2015, Algorithm 1), with torch.optim.Adam's trajectory: eps is added to sqrt(v / (1 - beta2^t)).
+    """Adam (Kingma & Ba 2015, Algorithm 1) with torch.optim.Adam's trajectory: eps is added to sqrt(v / (1 - beta2^t)).
 
     lr, beta1, beta2, eps: initial values; 0.1, 0.5, 0.5 and 1e-8 in the fork's config.yaml.
     lr_min, beta_min, beta_max: clamps of the learned values after each meta-step (few_shot_learning_system.py:324-330).
-    from_outer: each task starts from the meta-optimizer's moments and step count (Grefenstette et al. 2019, section 5.2:
-    "we initialize the first and second moment statistics to the statistics from the outer optimizer"; that the count is
-    taken over too is the fork's code, lines 219-220). False, or no meta-optimizer: zeros.
+    from_outer: each task starts from the meta-optimizer's first and second moments (Grefenstette et al. 2019, section
+    5.2) and from its step count (the fork's code, lines 219-220). False, or no meta-optimizer: from zeros.
 
-    Not copied from `higher`, which the paper used: its bias correction is outside the graph, so its gradient with respect
-    to beta2 is wrong, in sign too, until the count is well above 1 / (1 - beta2).
+    Not copied from `higher`, which the paper used: its bias correction is outside the graph, so its gradient with
+    respect to beta2 is wrong, in sign too, until the count is well above 1 / (1 - beta2).
     """
 
     def init(params: Params, outer: OuterState | None) -> State:

@@ -9,7 +9,7 @@ Params = dict[str, Tensor]
 """Tensors by parameter name, in the order of `module.named_parameters()`."""
 
 State = dict[str, Params]
-"""What a rule remembers between steps: slot name -> tensors by parameter name. Every leaf is a tensor, step counts too."""
+"""What a rule remembers between steps: slot name -> tensors by parameter name; step counts are tensors too."""
 
 Hyper = dict[str, Params]
 """Hyperparameter name ("lr", "beta1") -> tensors by parameter name, each broadcastable to its parameter."""

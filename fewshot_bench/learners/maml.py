@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fewshot_bench.hypergradients.problem import Batch, Bilevel, Params, Task, last_step_only
+from fewshot_bench.hypergradients.problem import Batch, Bilevel, Task, last_step_only
 from fewshot_bench.hypergradients.unrolled import solve, unrolled
-from fewshot_bench.inner_optimizers.base import Hyper, OuterState
+from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params
 from fewshot_bench.learners.base import WEIGHTS, Meta, Parts, accuracy, grouped, select
 
 
