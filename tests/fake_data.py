@@ -19,8 +19,8 @@ Files = Mapping[str, bytes]
 
 
 def png(seed: int, mode: str = "1", size: int = 105) -> bytes:
-    """A random image as PNG."""
-    return _encoded(_noise(seed, size), mode, "PNG")
+    """A random pattern of 6x6 patches as PNG: small, as there are many, and still different for each seed."""
+    return _encoded(_noise(seed, 6).convert("L").point(_black_or_white).resize((size, size)), mode, "PNG")
 
 
 def jpeg(seed: int, size: int = 84) -> bytes:
@@ -129,6 +129,10 @@ def python_2_pickle(images: NDArray[np.uint8], classes: Mapping[str, list[int]])
     array = empty + b"(K\x01" + shape + kind + b"\x89" + pixels + b"tb"
     lists = b"".join(text(name) + b"](" + b"".join(map(number, rows)) + b"e" for name, rows in classes.items())
     return b"\x80\x02}(" + text("image_data") + array + text("class_dict") + b"}(" + lists + b"uu."
+
+
+def _black_or_white(level: int) -> int:
+    return 255 * (level > 127)
 
 
 def _noise(seed: int, size: int) -> Image.Image:
