@@ -10,7 +10,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.report.document import FORMATS, Report, read_report
-from fewshot_bench.report.summary import screen
+from fewshot_bench.report.summary import screen, show
 from fewshot_bench.report.terminal import terminal
 
 
@@ -24,7 +24,7 @@ class Options:
     directory: tyro.conf.Positional[Path]
     """The folder that `fewshot-bench run` wrote to (the one with cells/ in it)."""
     format: str = "terminal"
-    """terminal, markdown, latex (booktabs; compiles as it is, or inside your paper) or csv (plain numbers, in percent)."""
+    """terminal, markdown, latex (booktabs; compiles alone or inside your paper) or csv (plain numbers, in percent)."""
     output: Path | None = None
     """Write to this file instead of printing."""
 
@@ -39,7 +39,7 @@ def command(args: list[str]) -> int:
         raise BenchError(unknown("format", options.format, FORMATS))
     report = read_report(options.directory)
     if options.output is None:
-        sys.stdout.write(_printed(report, options.format))
+        show(_printed(report, options.format), sys.stdout)
     else:
         write_text(options.output, FORMATS[options.format](report))
         print(f"Wrote {options.output}.")

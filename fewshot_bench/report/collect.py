@@ -34,8 +34,13 @@ def collect(directory: Path) -> pd.DataFrame:
 
 def write_results_csv(directory: Path) -> Path:
     """Writes `directory`/results.csv from what lies in `directory`/cells, whole or not at all. Returns its path."""
+    return write_cells_csv(directory, read_cells(directory))
+
+
+def write_cells_csv(directory: Path, cells: Sequence[Cell]) -> Path:
+    """The same of cells that were read already."""
     path = directory / "results.csv"
-    write_text(path, collect(directory).to_csv(index=False, lineterminator="\n"))
+    write_text(path, tabulated(cells).to_csv(index=False, lineterminator="\n"))
     return path
 
 
@@ -51,7 +56,7 @@ def tabulated(cells: Sequence[Cell]) -> pd.DataFrame:
 def _row(cell: Cell) -> dict[str, Any]:
     fingerprint = cell.fingerprint
     return {
-        **{axis: cell.config.get(axis) for axis in AXES},
+        **{axis: whole(cell.config.get(axis)) if axis in WHOLE else cell.config.get(axis) for axis in AXES},
         "status": cell.status,
         "reason": cell.reason,
         "iterations": cell.iterations,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report.groups import Group, differing
+from fewshot_bench.report.parquet import read_parquet
 from fewshot_bench.report.reading import Cell
 
 MEASURED_BY = (
@@ -32,10 +33,6 @@ class Gain(NamedTuple):
     mean: float
     standard_error: float
     seeds: int
-
-
-class _PairError(BenchError):
-    """This cell's tasks cannot be compared; the message says why."""
 
 
 def twin_of(group: Group, untrained: Sequence[Group]) -> tuple[Group | None, list[str]]:
@@ -61,8 +58,8 @@ def paired_gain(group: Group, twin: Group) -> tuple[Gain | None, list[str]]:
         if cell.seed in untrained:
             try:
                 differences.append(_difference(cell, untrained[cell.seed]))
-            except _PairError as fault:
-                faults.append(str(fault))
+            except BenchError as fault:
+                faults.append(f"Not paired: {fault}")
     if not differences:
         return None, faults
     tasks = np.mean(differences, axis=0)
@@ -82,26 +79,18 @@ def _difference(trained: Cell, untrained: Cell) -> NDArray[np.float64]:
     """Test accuracy of one minus the other, by task."""
     ours, theirs = _test_tasks(trained), _test_tasks(untrained)
     if not np.array_equal(ours.index, theirs.index):
-        raise _PairError(f"{trained.name} and {untrained.name} were tested on different tasks; not paired.")
+        raise BenchError(f"{trained.name} and {untrained.name} were tested on different tasks.")
     return ours.to_numpy() - theirs.to_numpy()
 
 
 def _test_tasks(cell: Cell) -> "pd.Series[float]":
-    """Test accuracy by task."""
+    """Test accuracy by task. Raises BenchError where the file is missing, unreadable or of another run."""
     path = cell.folder / "episodes.parquet"
-    try:
-        rows = pd.read_parquet(path, columns=["split", "task", "accuracy"])
-        rows = rows[rows["split"] == "test"].sort_values("task")
-        accuracy = pd.Series(rows["accuracy"].to_numpy("float64"), index=rows["task"].to_numpy())
-    except FileNotFoundError as error:
-        raise _PairError(f"{cell.name}: episodes.parquet is missing; not paired.") from error
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-    ) as error:  # a torn or foreign file
-        raise _PairError(f"{cell.name}: episodes.parquet cannot be read ({error}); not paired.") from error
+    if not path.is_file():
+        raise BenchError(f"{cell.name}: episodes.parquet is missing.")
+    rows = read_parquet(path, ("split", "task", "accuracy"))
+    rows = rows[rows["split"] == "test"].sort_values("task")
+    accuracy = pd.Series(pd.to_numeric(rows["accuracy"], errors="coerce").to_numpy("float64"), index=rows["task"])
     if not accuracy.index.is_unique or not abs(accuracy.mean() - cell.result["test_accuracy"]) <= AGREES:
-        raise _PairError(f"{cell.name}: episodes.parquet does not agree with result.json; not paired.")
+        raise BenchError(f"{cell.name}: episodes.parquet does not agree with result.json.")
     return accuracy

@@ -50,11 +50,11 @@ def budget(iterations: int | None) -> str:
 def against_paper(rows: Sequence[Row]) -> str:
     """Whether the budget is the paper's, so that a small one is not taken for a reproduction."""
     budgets = sorted({row.group.iterations for row in rows if row.paper and row.group.iterations is not None})
-    tasks = {row.group.config.get("training.tasks_per_batch") for row in rows if row.paper}
-    if budgets == [META_STEPS] and tasks == {TASKS_PER_BATCH}:
+    tasks = {show(row.group.config.get("training.tasks_per_batch")) for row in rows if row.paper}
+    if budgets == [META_STEPS] and tasks == {str(TASKS_PER_BATCH)}:
         return f"The budget is the paper's: {budget(META_STEPS)} of {TASKS_PER_BATCH} tasks."
     here = " to ".join(dict.fromkeys(f"{value:,}" for value in (budgets[:1] + budgets[-1:]))) or "an unknown number of"
-    sizes = " or ".join(sorted(map(str, tasks)))
+    sizes = " or ".join(sorted(tasks))
     theirs = f"{budget(META_STEPS)} of {TASKS_PER_BATCH} tasks"
     return f"The paper trained for {theirs}, here {here} meta-steps of {sizes}: not a reproduction of its budget."
 

@@ -23,7 +23,8 @@ _FRACTIONS = ("test_accuracy", "test_ci95", "val_accuracy")
 class Cell(NamedTuple):
     """One cell as it lies on disk.
 
-    config: config.toml, empty where unreadable. result: result.json, empty unless the cell is done and the file whole.
+    config: config.toml, empty where unreadable. result: result.json, empty unless the cell is done and the
+    file whole; without `epochs`, which would fill the memory that ten thousand cells have and stand in no table.
     status: one of STATUSES; a cell whose files cannot be believed is "failed", and `reason` says which file and why.
     iterations: meta-steps done so far; seconds: spent so far; both None where not recorded.
     """
@@ -77,6 +78,7 @@ def read_cell(folder: Path) -> Cell | None:
     config, config_fault = _parsed(folder / "config.toml", tomllib.loads)
     status, status_fault = _parsed(folder / "status.json", json.loads)
     result, result_fault = _parsed(folder / "result.json", json.loads)
+    result.pop("epochs", None)
     if not (config or status or result) and not any((folder / name).is_file() for name in FILES):
         return None
     config_fault = config_fault or _config_fault(config)
@@ -123,6 +125,9 @@ def _config_fault(config: Mapping[str, Any]) -> str:
         kind = _TYPES.get(key, str)
         if type(config.get(key)) is not kind:
             return f"config.toml: `{key}` is {config.get(key)!r}, not {'a whole number' if kind is int else 'a name'}"
+    for key in ("training", "evaluation"):
+        if not isinstance(config.get(key, {}), dict):
+            return f"config.toml: `{key}` is {config[key]!r}, not a table"
     return ""
 
 
@@ -133,7 +138,9 @@ def _result_fault(result: Mapping[str, Any]) -> str:
         value = number(result.get(key))
         if value is None or not 0 <= value <= 1:
             return f"result.json: `{key}` is {result.get(key)!r}, not a fraction"
-    return "" if isinstance(result.get("fingerprint"), dict) else "result.json has no fingerprint"
+    facts = result.get("fingerprint")
+    whole_print = isinstance(facts, dict) and isinstance(facts.get("duplicates", []), list)
+    return "" if whole_print else "result.json has no fingerprint"
 
 
 def number(value: object) -> float | None:

@@ -12,6 +12,16 @@ from fewshot_bench.report.paired import Gain, paired_gain, twin_of
 from fewshot_bench.report.published import COMPARED_LEARNER, Published, printed
 from fewshot_bench.report.reading import AXES, Cell
 
+TIDY = (
+    *AXES, "setting", "n", "planned", "seeds", "iterations",
+    "mean_accuracy", "std_over_seeds", "ci95_over_tasks_of_one_seed", "mean_val_accuracy",
+    "paper_mean", "paper_std", "difference_to_paper",
+    "untrained_accuracy", "paired_gain", "paired_gain_standard_error", "paired_seeds",
+    "split_hash", "pool_hash", "duplicates", "queries", "batch_norm", "rotations",
+    "inner_steps_test", "evaluation_tasks", "evaluation_seed", "ensemble",
+)  # fmt: skip
+"""Columns of the tidy table."""
+
 
 class Row(NamedTuple):
     """One configuration. Accuracies are fractions; the paper's stay in percent, as printed. nan where there is none.
@@ -66,7 +76,7 @@ def rows_of(cells: Sequence[Cell]) -> tuple[list[Row], list[str]]:
 
 def tidy(rows: Sequence[Row]) -> pd.DataFrame:
     """The rows as numbers, in percent (differences and gains in percentage points); seeds separated by spaces."""
-    return pd.DataFrame([_flat(row) for row in rows]).round(6)
+    return pd.DataFrame([_flat(row) for row in rows], columns=list(TIDY)).round(6)
 
 
 def _row(group: Group, setting: str, twin: Group | None) -> Row:
@@ -112,7 +122,8 @@ def _flat(row: Row) -> dict[str, object]:
         "paired_gain": 100 * gain.mean,
         "paired_gain_standard_error": 100 * gain.standard_error,
         "paired_seeds": gain.seeds,
-        **{key: "; ".join(map(str, v)) if isinstance(v, list) else v for key, v in row.group.fingerprint.items()},
+        **row.group.fingerprint,
+        "duplicates": "; ".join(map(str, row.group.fingerprint.get("duplicates", []))),
     }
 
 

@@ -59,7 +59,9 @@ def write_cell(
     config |= {"learner_options": {}, "backbone_options": {}, "inner_optimizer_options": options or {}}
     iterations = config["training"]["iterations"]
     count = len(list((directory / "cells").iterdir())) if (directory / "cells").is_dir() else 0
-    prefix = "-".join(str(config[key]) for key in ("dataset", "ways", "shots", "learner", "backbone", "inner_optimizer"))
+    prefix = "-".join(
+        str(config[key]) for key in ("dataset", "ways", "shots", "learner", "backbone", "inner_optimizer")
+    )
     folder = directory / "cells" / (name or f"{prefix}-seed{config['seed']}-{iterations}it-{count:08x}")
     folder.mkdir(parents=True)
     (folder / "config.toml").write_text(tomli_w.dumps(config))

@@ -1,0 +1,36 @@
+"""`fewshot-bench plot`: the learned learning rates (and Adam's betas) of a results folder, as figures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Options:
+    """Draw what was learned beside the weights: learning rates, and Adam's betas, over training, a line a tensor.
+
+    Writes DIR/figures/<cell>-learning-rates and <cell>-betas, each as .png, .pdf and .csv (the exact values).
+
+    Example: fewshot-bench plot results/quick
+    """
+
+    directory: tyro.conf.Positional[Path]
+    """The folder that `fewshot-bench run` wrote to (the one with cells/ in it)."""
+
+
+def command(args: list[str]) -> int:
+    """Runs the command with the arguments after its name; returns the exit status.
+
+    Raises BenchError for a folder without cells, or where figures cannot be written.
+    """
+    options = tyro.cli(Options, args=args, prog="fewshot-bench plot")
+    from fewshot_bench.report.plots import plot  # matplotlib takes a second to load; --help need not
+
+    files = 0
+    for drawn in plot(options.directory):
+        files += len(drawn.files)
+        print("\n".join(map(str, drawn.files)) or drawn.fault, flush=True)
+    if not files:
+        print(f"No cell of {options.directory} has learned hyperparameters to draw.")
+    return 0

@@ -1,0 +1,129 @@
+"""Figures 2 and 3 of the paper: what was learned beside the weights, one line a parameter tensor, over epochs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from fewshot_bench.report.ablation import SHOWN_AS
+from fewshot_bench.report.labels import End, name_ends
+from fewshot_bench.report.style import DASHES, DEPTH, DEPTH_RANGE, FAINT, INK
+from fewshot_bench.report.trajectories import KINDS, Trajectories, kinds
+
+TITLES = {"lr": "learning rate", "beta1": r"Adam's $\beta_1$", "beta2": r"Adam's $\beta_2$"}
+FEW = 20
+"""Up to so many tensors each line is named; of more, the extremes."""
+
+_POINTS = 1500  # of a line; more cannot be seen, and make a PDF slow
+_NAMED = {"lr": (5, 0)}  # how many ends to name from the top and from the bottom; most rates end together at the floor
+_NAMED_ELSE = (3, 3)
+
+Values = NDArray[np.float64]
+
+
+class Line(NamedTuple):
+    """One tensor's value over epochs; step: the inner step it belongs to, -1 for all."""
+
+    parameter: str
+    step: int
+    epochs: Values
+    values: Values
+
+
+def drawn(trajectories: Trajectories, hyperparameters: Sequence[str]) -> Figure:
+    """A panel for each hyperparameter, side by side; colour is depth, line style the kind of tensor."""
+    few = len(trajectories.parameters) <= FEW
+    panels = len(hyperparameters)
+    figure = Figure(figsize=(4.9 * panels + (1.9 if few or panels == 1 else 0.0), 4.4), layout="constrained")
+    looks = _looks(trajectories.parameters)
+    for axes, name in zip(figure.subplots(1, panels, squeeze=False)[0], hyperparameters, strict=True):
+        _panel(axes, lines_of(trajectories, name), name, looks)
+        if not few:
+            _name_extremes(axes, lines_of(trajectories, name), looks, *_NAMED.get(name, _NAMED_ELSE))
+    figure.suptitle(_heading(trajectories), x=0.01, ha="left", fontsize=9, color=FAINT)
+    if few:
+        kind = kinds(trajectories.parameters)
+        handles = [Line2D([], [], label=_with_kind(name, kind[name]), **look) for name, look in looks.items()]
+        figure.legend(handles=handles, loc="outside right center", handlelength=3)
+    else:
+        _legend_of_many(figure, looks)
+    return figure
+
+
+def lines_of(trajectories: Trajectories, hyperparameter: str) -> list[Line]:
+    """The lines of one panel, by depth and inner step, thinned to what can be seen; the last point stays."""
+    table = trajectories.table[trajectories.table["hyperparameter"] == hyperparameter]
+    lines = []
+    for (parameter, step), part in table.sort_values("iteration").groupby(["parameter", "inner_step"]):
+        kept = np.unique(np.linspace(0, len(part) - 1, min(len(part), _POINTS)).round().astype(int))
+        epochs, values = (part[name].to_numpy("float64")[kept] for name in ("epoch", "value"))
+        lines.append(Line(str(parameter), int(str(step)), epochs, values))
+    return sorted(lines, key=lambda line: (trajectories.parameters.index(line.parameter), line.step))
+
+
+def _looks(parameters: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour by depth and line style by kind."""
+    kind = kinds(parameters)
+    shades = colormaps[DEPTH](np.linspace(*DEPTH_RANGE, len(parameters)))
+    return {
+        name: {"color": tuple(shade.tolist()), "linestyle": DASHES[kind[name]]}
+        for name, shade in zip(parameters, shades, strict=True)
+    }
+
+
+def _panel(axes: Axes, lines: Sequence[Line], name: str, looks: Mapping[str, Any]) -> None:
+    for line in lines:
+        axes.plot(line.epochs, line.values, **looks[line.parameter])
+    last = max(float(line.epochs[-1]) for line in lines)
+    top = max(float(np.nanmax(line.values)) for line in lines)
+    axes.set(xlim=(0, last), ylim=(0, 1) if name.startswith("beta") else (0, 1.05 * top or 1), xlabel="epoch")
+    axes.set_title(TITLES.get(name, name))
+    start = {round(float(line.values[0]), 9) for line in lines}
+    if len(start) == 1:
+        axes.axhline(start.pop(), color=FAINT, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0.5)
+
+
+def _name_extremes(axes: Axes, lines: Sequence[Line], looks: Mapping[str, Any], top: int, bottom: int) -> None:
+    ranked = sorted(lines, key=lambda line: -line.values[-1])
+    chosen = ranked if len(ranked) <= top + bottom else ranked[:top] + ranked[len(ranked) - bottom :]
+    name_ends(
+        axes,
+        [
+            End(_named(line), float(line.epochs[-1]), float(line.values[-1]), looks[line.parameter]["color"])
+            for line in chosen
+        ],
+    )
+
+
+def _named(line: Line) -> str:
+    return line.parameter if line.step < 0 else f"{line.parameter}, step {line.step}"
+
+
+def _with_kind(parameter: str, kind: str) -> str:
+    """The tensor's name, with its kind where the name does not say it."""
+    return parameter if kind in parameter else f"{parameter} ({kind})"
+
+
+def _legend_of_many(figure: Figure, looks: Mapping[str, Any]) -> None:
+    """Kinds by line style, and depth by a few colours between the first tensor and the last."""
+    kind = kinds(list(looks))
+    used = [name for name in KINDS if name in kind.values()]
+    handles = [Line2D([], [], color=INK, linestyle=DASHES[name], label=name) for name in used]
+    figure.legend(handles=handles, loc="outside lower left", ncols=len(used), handlelength=3)
+    names = list(looks)
+    chosen = [names[round(place * (len(names) - 1))] for place in (0, 0.25, 0.5, 0.75, 1)]
+    swatches = [Line2D([], [], color=looks[name]["color"], linewidth=4, label="") for name in chosen]
+    swatches[-1].set_label("from the first layer to the last")
+    figure.legend(handles=swatches, loc="outside lower right", ncols=len(swatches), handlelength=1.5, columnspacing=0)
+
+
+def _heading(trajectories: Trajectories) -> str:
+    config = trajectories.cell.config
+    optimizer = SHOWN_AS.get(config["inner_optimizer"], config["inner_optimizer"])
+    task = f"{config['dataset']} {config['ways']}-way {config['shots']}-shot"
+    return f"{config['learner']}, {config['backbone']} + {optimizer}, {task}, seed {config['seed']}"

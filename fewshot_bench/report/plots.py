@@ -1,0 +1,72 @@
+"""Figures of a results folder as files: PNG to look at, PDF to print, CSV with the exact values."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.style
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.files import replacing, write_text
+from fewshot_bench.report.figures import drawn
+from fewshot_bench.report.reading import read_cells
+from fewshot_bench.report.style import STYLE
+from fewshot_bench.report.trajectories import COLUMNS, Trajectories, read_trajectories
+
+_DPI = 200
+_NO_DATE = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+"""The same values give the same bytes, whenever and with whichever version of the library."""
+
+
+class Drawn(NamedTuple):
+    """files: what was written for a cell. fault: why nothing was, a sentence."""
+
+    files: tuple[Path, ...] = ()
+    fault: str = ""
+
+
+def plot(directory: Path) -> Iterator[Drawn]:
+    """Draws every cell of `directory` that learned something beside its weights, one after another.
+
+    Yields nothing for cells that did not. Raises BenchError where there is no cell, or figures cannot be written.
+    """
+    for cell in read_cells(directory):
+        try:
+            trajectories = read_trajectories(cell)
+        except BenchError as fault:
+            yield Drawn(fault=f"No figure: {fault}")
+            continue
+        if trajectories is not None:
+            yield Drawn(files=tuple(_write(trajectories, directory / "figures")))
+
+
+def figures_of(trajectories: Trajectories) -> dict[str, tuple[list[str], list[str]]]:
+    """By the end of the file's name: the panels of a figure, and the hyperparameters of its CSV.
+
+    learning-rates is the paper's Figure 2; betas its Figure 3, where the rates stand beside Adam's betas. What other
+    inner optimizers learn has a figure of its own.
+    """
+    names = list(dict.fromkeys(trajectories.table["hyperparameter"]))
+    betas = [name for name in names if name.startswith("beta")]
+    rates = [name for name in names if name == "lr"]
+    out = {name: ([name], [name]) for name in names if name not in (*rates, *betas)}
+    out |= {"learning-rates": (rates, rates)} if rates else {}
+    return out | ({"betas": (rates + betas, betas)} if betas else {})
+
+
+def _write(trajectories: Trajectories, folder: Path) -> Iterator[Path]:
+    for suffix, (panels, values) in figures_of(trajectories).items():
+        stem = f"{trajectories.cell.name}-{suffix}"
+        for kind, metadata in _NO_DATE.items():
+            # Drawn for each kind: a figure remembers the layout of the first.
+            with matplotlib.style.context(["default", STYLE]), replacing(folder / f"{stem}.{kind}") as file:
+                drawn(trajectories, panels).savefig(file, format=kind, dpi=_DPI, metadata=metadata)
+            yield folder / f"{stem}.{kind}"
+        write_text(folder / f"{stem}.csv", _values(trajectories, values))
+        yield folder / f"{stem}.csv"
+
+
+def _values(trajectories: Trajectories, hyperparameters: Sequence[str]) -> str:
+    table = trajectories.table
+    rows = table.loc[table["hyperparameter"].isin(list(hyperparameters)), list(COLUMNS)]
+    return rows.to_csv(index=False, lineterminator="\n")

@@ -1,0 +1,129 @@
+"""Cells on disk as rows: everything is there, nothing is believed that is torn."""
+
+import json
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.report.collect import COLUMNS, collect, write_results_csv
+from fewshot_bench.report.document import FORMATS, read_report
+from tests.report.factory import FINGERPRINT, write_cell
+
+PROMISED = [
+    *("dataset", "split", "ways", "shots", "learner", "backbone", "inner_optimizer", "seed", "status", "reason"),
+    *("iterations", "val_accuracy", "test_accuracy", "test_ci95", "seconds", "split_hash", "queries", "batch_norm"),
+    *("rotations", "inner_steps_test", "evaluation_tasks", "evaluation_seed", "ensemble"),
+]
+
+
+def test_a_done_cell_is_a_row_with_its_numbers_and_protocol(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path, (1.0, 0.5), seed=3, val_accuracy=0.7, test_ci95=0.02)
+    row = collect(tmp_path).iloc[0]
+    assert list(COLUMNS[: len(PROMISED)]) == PROMISED
+    assert (row["dataset"], row["ways"], row["seed"], row["status"], row["reason"]) == ("omniglot", 5, 3, "done", "")
+    assert (row["val_accuracy"], row["test_accuracy"], row["test_ci95"]) == (0.7, 0.75, 0.02)
+    assert (row["iterations"], row["seconds"], row["cell"]) == (300, 12.5, folder.name)
+    assert row["split_hash"] == FINGERPRINT["split_hash"]
+
+
+def test_results_csv_says_the_same_and_is_the_same_every_time(tmp_path: Path) -> None:
+    write_cell(tmp_path, seed=1)
+    write_cell(tmp_path, status="failed", reason="loss became nan", seed=0)
+    path = write_results_csv(tmp_path)
+    first = path.read_bytes()
+    table = pd.read_csv(path)
+    assert path == tmp_path / "results.csv"
+    assert table["seed"].tolist() == [0, 1]
+    assert table["status"].tolist() == ["failed", "done"]
+    assert table["iterations"].tolist() == [7, 300]
+    assert table["test_accuracy"].isna().tolist() == [True, False]
+    assert write_results_csv(tmp_path).read_bytes() == first
+
+
+def test_cells_that_differ_in_settings_alone_are_told_apart(tmp_path: Path) -> None:
+    write_cell(tmp_path, training={"iterations": 0})
+    write_cell(tmp_path)
+    write_cell(tmp_path, status="queued", options={"lr": 0.01})
+    table = collect(tmp_path)
+    assert sorted(table["setting"]) == [
+        "iterations=0, lr=default",
+        "iterations=300, lr=0.01",
+        "iterations=300, lr=default",
+    ]
+    assert table["cell"].is_unique
+
+
+def test_the_ensemble_is_the_number_of_members_used(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path, fingerprint={"ensemble": 5})
+    content = json.loads((folder / "result.json").read_text()) | {"ensemble": 2}
+    (folder / "result.json").write_text(json.dumps(content))
+    assert collect(tmp_path)["ensemble"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "status", "words"),
+    [
+        ("config.toml", "dataset = ", "failed", "config.toml is torn"),
+        ("config.toml", 'dataset = "omniglot"', "failed", "`learner` is None"),
+        ("config.toml", None, "failed", "config.toml is missing"),
+        ("status.json", '{"status": "do', "failed", "status.json is torn"),
+        ("status.json", '{"status": "asleep"}', "failed", "unknown status 'asleep'"),
+        ("status.json", "[]", "failed", "holds no table"),
+        ("result.json", None, "failed", "result.json is missing"),
+        ("result.json", '{"test_accuracy": 0.', "failed", "result.json is torn"),
+        ("result.json", '{"test_accuracy": 93.7}', "failed", "93.7, not a fraction"),
+        ("result.json", '{"test_accuracy": NaN}', "failed", "nan, not a fraction"),
+        ("status.json", None, "done", ""),
+    ],
+)
+def test_a_broken_file_is_named_in_a_sentence(
+    tmp_path: Path, file: str, content: str | None, status: str, words: str
+) -> None:
+    folder = write_cell(tmp_path)
+    (folder / file).unlink()
+    if content is not None:
+        (folder / file).write_text(content)
+    row = collect(tmp_path).iloc[0]
+    assert row["status"] == status
+    assert words in row["reason"]
+
+
+def test_a_cell_with_a_configuration_alone_is_queued(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path, status="queued")
+    (folder / "status.json").unlink()
+    assert collect(tmp_path)["status"].tolist() == ["queued"]
+
+
+def test_files_of_others_are_passed_over(tmp_path: Path) -> None:
+    write_cell(tmp_path)
+    (tmp_path / "cells" / "notes.txt").write_text("mine")
+    (tmp_path / "cells" / "thumbnails").mkdir()
+    (tmp_path / "cells" / ".trash").mkdir()
+    assert len(collect(tmp_path)) == 1
+
+
+def test_a_folder_that_is_not_there_or_holds_no_cells_is_said(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    with pytest.raises(BenchError, match=r"did you mean 'results'\?"):
+        collect(tmp_path / "result")
+    with pytest.raises(BenchError, match="holds no cells"):
+        collect(tmp_path / "results")
+
+
+def test_no_damage_to_a_file_is_a_traceback(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path)
+    write_cell(tmp_path, training={"iterations": 0})
+    rng = random.Random(0)
+    for name in ("config.toml", "status.json", "result.json"):
+        whole = (folder / name).read_bytes()
+        for _ in range(30):
+            torn = bytearray(whole[: rng.randrange(len(whole))] if rng.random() < 0.3 else whole)
+            for _ in range(rng.randrange(4)):
+                torn[rng.randrange(len(torn) or 1) : rng.randrange(len(torn) or 1)] = rng.randbytes(rng.randrange(3))
+            (folder / name).write_bytes(torn)
+            assert len(collect(tmp_path)) == 2
+            assert all(write(read_report(tmp_path)) for write in FORMATS.values())
+        (folder / name).write_bytes(whole)

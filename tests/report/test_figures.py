@@ -1,0 +1,121 @@
+"""Figures of learned hyperparameters: they exist, hold the exact values, and are the same bytes every time."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.report.figures import lines_of
+from fewshot_bench.report.labels import apart
+from fewshot_bench.report.plots import plot
+from fewshot_bench.report.reading import read_cell
+from fewshot_bench.report.trajectories import Trajectories, kinds, read_trajectories
+from tests.report.factory import write_cell, write_hyperparameters
+
+VGG = [f"{index}.{tensor}" for index in (0, 1, 4, 5, 17) for tensor in ("weight", "bias")]
+RESNET = [
+    *(f"{block}.{name}" for block in range(4) for name in (
+        "conv1.weight", "norm1.weight", "norm1.bias", "conv2.weight", "norm2.weight", "norm2.bias",
+        "shortcut.0.weight", "shortcut.1.weight", "shortcut.1.bias",
+    )),
+    "6.weight",
+    "6.bias",
+]  # fmt: skip
+
+
+def learned(folder: Path, parameters: list[str], names: tuple[str, ...], points: int = 7) -> Path:
+    rng = np.random.default_rng(0)
+    values = {(name, parameter): 0.1 + rng.random(points) / 3 for name in names for parameter in parameters}
+    write_hyperparameters(folder, values)  # type: ignore[arg-type]
+    return folder
+
+
+def trajectories(folder: Path) -> Trajectories:
+    cell = read_cell(folder)
+    assert cell is not None
+    found = read_trajectories(cell)
+    assert found is not None
+    return found
+
+
+def test_sgd_has_learning_rates_and_adam_betas_too(tmp_path: Path) -> None:
+    sgd = learned(write_cell(tmp_path, name="b-sgd"), VGG, ("lr",))
+    learned(write_cell(tmp_path, name="a-adam", inner_optimizer="adam"), RESNET, ("lr", "beta1", "beta2"))
+    files = [file.name for drawn in plot(tmp_path) for file in drawn.files]
+    assert files == [
+        *(f"a-adam-{figure}.{kind}" for figure in ("learning-rates", "betas") for kind in ("png", "pdf", "csv")),
+        *(f"b-sgd-learning-rates.{kind}" for kind in ("png", "pdf", "csv")),
+    ]
+    assert sorted(files) == sorted(file.name for file in (tmp_path / "figures").iterdir())
+    assert (tmp_path / "figures" / "a-adam-betas.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "figures" / "a-adam-betas.pdf").read_bytes().startswith(b"%PDF")
+    assert set(pd.read_csv(tmp_path / "figures" / "a-adam-betas.csv")["hyperparameter"]) == {"beta1", "beta2"}
+    written = pd.read_csv(tmp_path / "figures" / "b-sgd-learning-rates.csv", dtype=str)
+    given = pd.read_parquet(sgd / "hyperparameters.parquet")
+    assert [float(value) for value in written["value"]] == given["value"].tolist()
+    assert written["parameter"].tolist() == given["parameter"].tolist()
+    assert [float(epoch) for epoch in written["epoch"]] == [iteration / 100 for iteration in given["iteration"]]
+
+
+def test_the_same_values_are_the_same_bytes(tmp_path: Path) -> None:
+    learned(write_cell(tmp_path), VGG[:4], ("lr",))
+    files = [file for drawn in plot(tmp_path) for file in drawn.files]
+    first = [file.read_bytes() for file in files]
+    with matplotlib.rc_context({"lines.linewidth": 5.0}):  # somebody's taste: kept, and kept out
+        settings = dict(matplotlib.rcParams)
+        assert list(plot(tmp_path))
+        assert dict(matplotlib.rcParams) == settings
+    assert [file.read_bytes() for file in files] == first
+
+
+def test_lines_are_in_order_of_depth_and_keep_their_ends(tmp_path: Path) -> None:
+    folder = learned(write_cell(tmp_path), VGG, ("lr",), points=4000)
+    found = trajectories(folder)
+    lines = lines_of(found, "lr")
+    assert [line.parameter for line in lines] == VGG
+    values = found.table.loc[found.table["parameter"] == "0.weight", "value"]
+    assert len(lines[0].values) < 4000
+    assert (lines[0].values[0], lines[0].values[-1]) == (values.iloc[0], values.iloc[-1])
+    assert lines[0].epochs[-1] == 3999 * 50 / 100
+
+
+def test_kinds_are_told_by_names() -> None:
+    assert [kinds(VGG)[f"{index}.weight"] for index in (0, 1, 4, 5, 17)] == ["weight", "norm", "weight", "norm", "head"]
+    assert kinds(VGG)["4.bias"] == "bias"
+    of = kinds(RESNET)
+    assert (of["2.conv1.weight"], of["2.norm1.bias"], of["6.bias"]) == ("weight", "norm", "head")
+    assert (of["0.shortcut.0.weight"], of["0.shortcut.1.weight"]) == ("weight", "norm")
+
+
+@pytest.mark.parametrize("wishes", [[1.0, 0.99, 0.98], [0.02, 0.01, 0.0], [0.9, 0.5, 0.1], [0.5] * 6])
+def test_names_are_apart_and_inside(wishes: list[float]) -> None:
+    places = apart(wishes, gap=0.05)
+    assert all(above - below >= 0.05 - 1e-12 for above, below in pairwise(places))
+    assert places[0] <= 1
+    assert places[-1] >= 0
+
+
+def test_a_cell_that_learned_nothing_has_no_figure(tmp_path: Path) -> None:
+    write_cell(tmp_path)
+    learned(write_cell(tmp_path, training={"iterations": 0}), VGG, ("lr",), points=1)
+    assert list(plot(tmp_path)) == []
+
+
+def test_a_torn_file_is_named_and_the_others_drawn(tmp_path: Path) -> None:
+    torn = learned(write_cell(tmp_path, name="a"), VGG, ("lr",)) / "hyperparameters.parquet"
+    torn.write_bytes(torn.read_bytes()[:200])
+    learned(write_cell(tmp_path, name="b"), VGG[:2], ("lr",))
+    broken, whole = plot(tmp_path)
+    assert "a: hyperparameters.parquet cannot be read" in broken.fault
+    assert len(whole.files) == 3
+
+
+def test_a_figures_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    learned(write_cell(tmp_path), VGG[:2], ("lr",))
+    (tmp_path / "figures").write_text("a file")
+    with pytest.raises(BenchError, match="cannot write"):
+        list(plot(tmp_path))

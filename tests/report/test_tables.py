@@ -1,0 +1,120 @@
+"""The tables before they have a format: layout, optional columns, footnotes, and the sentences under them."""
+
+from pathlib import Path
+
+from fewshot_bench.report.document import read_report
+from fewshot_bench.report.table import Table, blanked, footnotes, marked
+from tests.report.factory import write_cell
+
+
+def table(directory: Path, name: str) -> Table:
+    return next(table for table in read_report(directory).tables if table.name == name)
+
+
+def titles(table: Table) -> list[str]:
+    return [f"{column.group} {column.title}".strip() for column in table.columns]
+
+
+def texts(table: Table) -> list[list[str]]:
+    return [[field.text for field in row] for row in blanked(table)]
+
+
+def test_the_ablation_has_the_papers_columns_and_no_more_than_it_needs(tmp_path: Path) -> None:
+    for seed in range(2):
+        write_cell(tmp_path, [0.9 + 0.01 * seed], seed=seed, dataset="glyphs", split="scripts")
+    shown = table(tmp_path, "ablation")
+    assert titles(shown) == ["dataset", "nway", "kshot", "model", "inner_optim", "mean acc", "std", "n"]
+    assert texts(shown) == [["glyphs", "5", "1", "vgg", "SGD", "90.50", "0.71", "2"]]
+
+
+def test_columns_come_with_what_they_tell_apart(tmp_path: Path) -> None:
+    write_cell(tmp_path, [0.9])
+    write_cell(tmp_path, [0.5], training={"iterations": 0})
+    write_cell(tmp_path, [0.9], learner="maml")
+    write_cell(tmp_path, [0.9], split="lake")
+    write_cell(tmp_path, [0.9], split="lake", options={"lr": 0.5})
+    names = titles(table(tmp_path, "ablation"))
+    assert names[:7] == ["learner", "dataset", "split", "nway", "kshot", "model", "inner_optim"]
+    assert names[7:12] == ["setting", "mean acc", "std", "ci95", "n"]
+    assert names[12:] == ["paper mean", "paper std", "paper diff", "untrained acc", "untrained gain", "untrained se"]
+
+
+def test_repeated_keys_are_blank_and_absent_numbers_are_dashes(tmp_path: Path) -> None:
+    for backbone in ("vgg", "resnet-8"):
+        for optimizer in ("sgd", "adam"):
+            write_cell(tmp_path, [0.99], backbone=backbone, inner_optimizer=optimizer, test_ci95=0.0123)
+    assert texts(table(tmp_path, "ablation")) == [
+        ["omniglot", "5", "1", "resnet-8", "Adam", "99.00", "-", "1.23", "1", "-", "-", "-"],
+        ["", "", "", "", "SGD", "99.00", "-", "1.23", "1", "-", "-", "-"],
+        ["", "", "", "vgg", "Adam", "99.00", "-", "1.23", "1", "99.62", "0.08", "-0.62"],
+        ["", "", "", "", "SGD", "99.00", "-", "1.23", "1", "99.62", "0.08", "-0.62"],
+    ]
+
+
+def test_suspect_values_carry_a_footnote(tmp_path: Path) -> None:
+    write_cell(tmp_path, inner_optimizer="adam")
+    write_cell(tmp_path, inner_optimizer="sgd")
+    shown = table(tmp_path, "ablation")
+    (sentence,) = footnotes(shown)
+    assert "Suspect" in sentence
+    assert [row[9].letters for row in marked(shown)] == [("a",), ("a",)]
+
+
+def test_a_gain_within_two_standard_errors_is_marked(tmp_path: Path) -> None:
+    write_cell(tmp_path, (0.9, 0.4), dataset="glyphs")
+    write_cell(tmp_path, (0.5, 0.6), dataset="glyphs", training={"iterations": 0})
+    shown = table(tmp_path, "ablation")
+    assert [field.text for field in marked(shown)[0][-3:]] == ["55.00", "+10.00", "30.00"]
+    assert any("cannot be told from none" in note for note in footnotes(shown))
+
+
+def test_a_small_budget_is_not_taken_for_a_reproduction(tmp_path: Path) -> None:
+    write_cell(tmp_path)
+    assert "75,000 meta-steps of 8 tasks, here 300 meta-steps of 8" in " ".join(table(tmp_path, "ablation").under)
+
+
+def test_the_papers_budget_is_recognised(tmp_path: Path) -> None:
+    write_cell(tmp_path, training={"iterations": 75_000})
+    assert "The budget is the paper's" in " ".join(table(tmp_path, "ablation").under)
+
+
+def test_the_protocol_is_said_once_where_it_is_shared(tmp_path: Path) -> None:
+    write_cell(tmp_path)
+    write_cell(tmp_path, backbone="resnet-4")
+    lines = [line for line in table(tmp_path, "ablation").under if line.startswith("Protocol")]
+    assert lines == [
+        "Protocol: 1 query per class, transductive batch norm, 5 inner steps at test, 4 test tasks (seed 0), "
+        "test by one network, training classes rotated by quarter turns, split gimli (01234567), "
+        "duplicates tolerated: none, 300 meta-steps of 8 tasks."
+    ]
+
+
+def test_and_by_row_where_it_is_not(tmp_path: Path) -> None:
+    write_cell(tmp_path)
+    other = {"split_hash": "ff" * 32, "rotations": "none", "duplicates": ["a=b"], "ensemble": 5}
+    write_cell(tmp_path, dataset="mini-imagenet", split="ravi", fingerprint=other)
+    write_cell(tmp_path, dataset="mini-imagenet", split="ravi", fingerprint=other, shots=5)
+    lines = [line for line in table(tmp_path, "ablation").under if line.startswith("Protocol of")]
+    assert [line.split(":")[0] for line in lines] == ["Protocol of mini-imagenet", "Protocol of omniglot"]
+    assert "the mean logits of 5 epochs" in lines[0]
+    assert "duplicates tolerated: a=b" in lines[0]
+
+
+def test_incomplete_cells_are_listed_with_their_reason(tmp_path: Path) -> None:
+    write_cell(tmp_path)
+    failed = write_cell(tmp_path, seed=1, status="failed", reason="loss is nan\n at meta-step 8")
+    for seed in range(2, 12):
+        write_cell(tmp_path, seed=seed, status="queued")
+    shown = table(tmp_path, "incomplete")
+    assert "11 of 12" in shown.title
+    assert texts(shown)[0] == [failed.name, "failed", "7 of 300", "loss is nan at meta-step 8"]
+    assert texts(shown)[1][0].startswith("10 cells")
+    assert "1/12" in texts(table(tmp_path, "ablation"))[0]
+
+
+def test_a_folder_of_unreadable_cells_is_still_reported(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path)
+    (folder / "config.toml").write_text("=")
+    report = read_report(tmp_path)
+    assert [table.name for table in report.tables] == ["incomplete"]
+    assert len(report.data) == 0
