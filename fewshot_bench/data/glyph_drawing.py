@@ -12,12 +12,12 @@ from scipy.ndimage import map_coordinates
 from fewshot_bench.data.glyph_faces import Ink
 
 SIDE = 28  # pixels
-ROTATION = 0.17  # radians, either way: 10 degrees
-SHEAR = 0.15  # either way
-STRETCH = 0.12  # either way, in the logarithm: wide to narrow is 1.27 to 1
-SMALLEST = 0.82  # of the largest size that fits the frame
-WANDER = 0.5  # of the room that is left, by which the letter is off the middle at most
-ELASTIC = 2.5  # pixels by which a control point moves at most, in each direction
+ROTATION = 0.2  # radians, either way: 11 degrees
+SHEAR = 0.2  # either way
+STRETCH = 0.15  # either way, in the logarithm: wide to narrow is 1.35 to 1
+SMALLEST = 0.78  # of the largest size that fits the frame
+WANDER = 0.6  # of the room that is left, by which the letter is off the middle at most
+ELASTIC = 2.8  # pixels by which a control point moves at most, in each direction
 _GRID = 6  # control points a side, of which the outermost lie outside the frame
 _MARGIN = 1.0  # pixels of paper at the edge of the frame
 _FINE = 2  # samples a pixel, in each direction
@@ -59,7 +59,7 @@ def _positions(inks: list[Ink], numbers: NDArray[np.float64], bend: NDArray[np.f
 
 
 def _matrix(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[n, 2, 2] for (row, column) vectors: stretched, then sheared along the rows, then rotated. numbers: [n, 3] in [-1, 1)."""
+    """[n, 2, 2] for (row, column) vectors: stretched, then sheared, then rotated. numbers: [n, 3] in [-1, 1)."""
     angle, shear, stretch = (numbers * [ROTATION, SHEAR, STRETCH]).T
     zero, one = np.zeros_like(angle), np.ones_like(angle)
     rotate = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -75,7 +75,7 @@ def _samples() -> NDArray[np.float64]:
 
 
 def _bend(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The elastic displacement at each sample, in pixels [n, 2, fine, fine]: control points, smoothed by cubic B-splines."""
+    """The elastic displacement at each sample, in pixels [n, 2, fine, fine]: cubic B-splines of control points."""
     points = (2.0 * numbers.reshape(-1, 2, _GRID, _GRID) - 1.0) * ELASTIC
     weights = _spline_weights()
     return weights @ points @ weights.T

@@ -1,6 +1,7 @@
 """The typefaces that matplotlib ships, and one letter of one of them as ink."""
 
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,10 +63,10 @@ def path_of(face: str) -> Path:
     return path
 
 
-@lru_cache(maxsize=None)
+@cache
 def letters_of(face: str) -> frozenset[str]:
     """The characters that the face's own character map leads to a glyph, the `.notdef` box (glyph 0) excluded."""
-    charmap: dict[int, int] = FT2Font(str(path_of(face))).get_charmap()  # type: ignore[arg-type]
+    charmap: Mapping[int, int] = FT2Font(str(path_of(face))).get_charmap()
     return frozenset(chr(code) for code, glyph in charmap.items() if glyph != 0)
 
 
@@ -75,9 +76,9 @@ def faces_with(letter: str) -> tuple[str, ...]:
 
 
 def draw(letter: str, face: str, longest: int, thicker: int = 0) -> Ink | None:
-    """The letter in the face, cropped, its longer side near `longest` pixels (sizes go in steps); None where it is blank.
+    """The letter in the face, cropped, its longer side near `longest` pixels; None where it is blank.
 
-    `thicker` widens the strokes by that many pixels on each side, beyond `longest`.
+    Near, for sizes go in steps. `thicker` widens the strokes by that many pixels on each side, beyond `longest`.
     """
     longer = _longer_side(letter, face)
     if longer == 0:
@@ -86,9 +87,9 @@ def draw(letter: str, face: str, longest: int, thicker: int = 0) -> Ink | None:
     return _cropped(_page(letter, face, size, thicker))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _longer_side(letter: str, face: str) -> int:
-    """Of the ink itself, in pixels at _MEASURE: the font's own box also counts the empty space up to the next letter."""
+    """Of the ink itself, in pixels at _MEASURE: the font's own box also counts the space up to the next letter."""
     ink = _cropped(_page(letter, face, _MEASURE, 0))
     return max(ink.height, ink.width) if ink else 0
 

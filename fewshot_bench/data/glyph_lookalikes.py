@@ -1,4 +1,4 @@
-"""Letters that cannot be told apart by shape: same strokes at the same places once size, position and quarter turns are gone."""
+"""Letters that look alike: the same strokes at the same places, once size, position and quarter turns are gone."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,8 @@ from fewshot_bench.data.glyph_faces import draw, letters_of
 # The four designs. Bold and oblique faces are the same designs, heavier or slanted; the serif italic is one of its own.
 DESIGNS = ("DejaVuSans", "DejaVuSansMono", "DejaVuSerif", "DejaVuSerif-Italic")
 BOX = 24  # pixels of the longer side: about the size at which the pool shows a letter
-TOLERANCE = 1.5  # pixels: a neighbour, diagonals included; see `lookalikes`
+TOLERANCE = 1.5  # pixels: a neighbour, diagonals included, is near
+STRAY = 2  # pixels that may lie farther; see `lookalikes` for both
 _FRAME = 32  # BOX and room around it, even, so that quarter turns about the middle are exact
 _DRAWN = 96  # pixels of the longer side before shrinking to BOX
 _INKED = 80  # of 255: a pixel counts as ink; below the half, so that hairlines of the serif faces count
@@ -21,13 +22,13 @@ _INKED = 80  # of 255: a pixel counts as ink; below the half, so that hairlines 
 def lookalikes(letters: Sequence[str]) -> NDArray[np.bool_]:
     """bool [n, n], symmetric, false on the diagonal: which pairs look alike.
 
-    Two letters look alike if, in any design that holds both and for any of the four quarter turns of one of them, their
-    Hausdorff distance is at most TOLERANCE: each inked pixel of either lies that near to an inked pixel of the other.
+    Two letters look alike if, in any design that holds both and for any of the four quarter turns of one of them, all
+    but STRAY inked pixels of either lie within TOLERANCE of an inked pixel of the other (a partial Hausdorff distance).
     Both are cropped, scaled to BOX with their proportions kept, and centred before. Unlike a correlation, this does not
-    care how thick the strokes are, and still sees a single dot or bar more.
+    care how thick the strokes are, and still sees a single dot or bar more: 8 pixels or so.
 
-    Why 1.5: at 1.0 pairs remain that differ in weight alone (P of Latin and of Lisu); at 2.0 some fall that readers
-    tell apart (E and a turned m).
+    The two numbers are from looking at the pairs on either side: with no stray pixel, or within 1.0, o and O stay both,
+    and x and X; with 3 stray pixels, or within 2.0, letters fall together that readers tell apart, such as i and l.
     """
     alike = np.zeros((len(letters), len(letters)), dtype=np.bool_)
     for design in DESIGNS:
@@ -39,11 +40,11 @@ def lookalikes(letters: Sequence[str]) -> NDArray[np.bool_]:
 
 def _alike_in(design: str, letters: Sequence[str]) -> NDArray[np.bool_]:
     """bool [n, n] within one design. Counts pixels of one that are far from the other: products of 0 and 1, exact."""
-    ink = np.array([_normalised(letter, design) for letter in letters]).reshape(-1, _FRAME, _FRAME)
-    far = np.array([distance_transform_edt(~one) > TOLERANCE for one in ink]).reshape(ink.shape)
+    ink = np.array([_normalised(letter, design) for letter in letters], dtype=np.bool_).reshape(-1, _FRAME, _FRAME)
+    far = np.array([distance_transform_edt(~one) > TOLERANCE for one in ink], dtype=np.bool_).reshape(ink.shape)
     alike = np.zeros((len(letters), len(letters)), dtype=np.bool_)
     for turns in range(4):
-        alike |= (_overlap(ink, _turned(far, turns)) == 0) & (_overlap(far, _turned(ink, turns)) == 0)
+        alike |= (_overlap(ink, _turned(far, turns)) <= STRAY) & (_overlap(far, _turned(ink, turns)) <= STRAY)
     return alike | alike.T
 
 
@@ -67,6 +68,6 @@ def _turned(frames: NDArray[np.bool_], turns: int) -> NDArray[np.bool_]:
 
 def _overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float32]:
     """float32 [n, n]: how many pixels are set in both a[i] and b[j]. Whole numbers below 2**24, so exact."""
-    left = a.reshape(len(a), -1).astype(np.float32)
-    right = np.ascontiguousarray(b).reshape(len(b), -1).astype(np.float32)
+    left = a.reshape(-1, _FRAME * _FRAME).astype(np.float32)
+    right = b.reshape(-1, _FRAME * _FRAME).astype(np.float32)
     return left @ right.T

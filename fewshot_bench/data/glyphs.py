@@ -1,4 +1,4 @@
-"""glyphs: letters of 13 scripts from the fonts that matplotlib ships. Needs no download; the layout is that of Omniglot."""
+"""glyphs: letters of 13 scripts, drawn from the fonts that matplotlib ships. No download; laid out like Omniglot."""
 
 from functools import partial
 from pathlib import Path
@@ -19,15 +19,15 @@ from fewshot_bench.data.glyph_letters import letter_of, listed
 from fewshot_bench.data.pool import Pool, write_pool
 from fewshot_bench.data.progress import Progress
 
-CLASSES = 1198
+CLASSES = 1120
 EXAMPLES = 20
 SHAPE = ImageShape(1, SIDE, SIDE)
 _LONGEST = 56  # pixels of a letter's longer side as drawn, before it is varied: over twice what the frame shows
-_THICKER = (0, 1, 2)  # pixels of _LONGEST added to either side of a stroke; not of bold ones, whose counters would close
+_THICKER = (0, 1, 2)  # pixels added to either side of a stroke; not of bold ones, whose counters would close
 
 
 def make_glyphs(folder: Path, progress: Progress) -> Pool:
-    """Draws all letters into a pool in `folder`: uint8 [1198, 20, 1, 28, 28], paper 255. About 15 s on one core.
+    """Draws all letters into a pool in `folder`: uint8 [CLASSES, 20, 1, 28, 28], paper 255. About 10 s on one core.
 
     Each image is a pure function of its class name and example number (and of the fonts and Pillow's rasteriser, whose
     versions the manifest names). Raises DataError where matplotlib's fonts are missing or lack a letter.
@@ -48,7 +48,9 @@ def face_order(name: str) -> tuple[str, ...]:
     """The faces that hold the letter, shuffled by class: example i is drawn in the i-th of them, round and round."""
     faces = faces_with(letter_of(name))
     if not faces:
-        raise DataError(f"no font of matplotlib {matplotlib.__version__} has {name}; glyphs needs matplotlib 3.9 or newer.")
+        raise DataError(
+            f"no font of matplotlib {matplotlib.__version__} has {name}: it ships other fonts than 3.9 did."
+        )
     shuffled = np.argsort(np.random.default_rng(seed_for("glyphs", name, "faces")).random(len(faces)), kind="stable")
     return tuple(faces[index] for index in shuffled)
 
@@ -68,16 +70,16 @@ def _ink(name: str, face: str, number: float) -> Ink:
     thicker = 0 if "Bold" in face else _THICKER[int(number * len(_THICKER))]
     ink = draw(letter_of(name), face, _LONGEST, thicker)
     if ink is None:
-        raise DataError(f"{face} draws nothing for {name}: this matplotlib ships fonts that glyphs was not made for.")
+        raise DataError(f"{face} of matplotlib {matplotlib.__version__} draws no {name}; glyphs was made with 3.11.")
     return ink
 
 
 def _manifest() -> dict[str, Any]:
     return {
         "dataset": "glyphs",
-        "source": "letters of the DejaVu fonts that matplotlib ships, drawn by Pillow and varied (rotated, sheared, bent)",
+        "source": "letters of the DejaVu fonts that matplotlib ships, drawn by Pillow, then rotated, sheared and bent",
         "fonts": {f"{face}.ttf": sha256_of(path_of(face)) for face in FACES},
         "versions": {"matplotlib": matplotlib.__version__, "pillow": PIL.__version__},
-        "license": f"DejaVu fonts: Bitstream Vera and Arev licences, free to use and embed; the text is {LICENSE} beside them.",
+        "license": f"DejaVu fonts: the Bitstream Vera and Arev licences, free to use; {LICENSE} beside the fonts.",
         "resize": "bilinear at two samples a pixel each way, averaged",
     }
