@@ -10,6 +10,7 @@ import pytest
 from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.locations import prepared_pool, raw_places
 from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.progress import silent
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DATA_FOLDERS = [
@@ -65,3 +66,11 @@ def omniglot_pool(omniglot_data: Path) -> Pool:
 def mini_imagenet_pool(mini_imagenet_data: Path) -> Pool:
     """Real mini-ImageNet; about 30 s the first time in a session."""
     return open_pool("mini-imagenet", mini_imagenet_data)
+
+
+@pytest.fixture(scope="session")
+def glyphs_pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    """The glyphs, drawn once in a session: about 10 s."""
+    from fewshot_bench.data.glyphs import make_glyphs
+
+    return make_glyphs(tmp_path_factory.mktemp("glyphs"), silent)
