@@ -11,6 +11,7 @@ from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.locations import prepared_pool, raw_places
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.progress import silent
+from tests.pattern_data import write_patterns
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DATA_FOLDERS = [
@@ -66,6 +67,20 @@ def omniglot_pool(omniglot_data: Path) -> Pool:
 def mini_imagenet_pool(mini_imagenet_data: Path) -> Pool:
     """Real mini-ImageNet; about 30 s the first time in a session."""
     return open_pool("mini-imagenet", mini_imagenet_data)
+
+
+@pytest.fixture(scope="session")
+def pattern_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose Omniglot is a stand-in, for tests of everything but data."""
+    folder = tmp_path_factory.mktemp("patterns")
+    write_patterns(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pattern_pool(pattern_data: Path) -> Pool:
+    """The stand-in's pool."""
+    return open_pool("omniglot", pattern_data)
 
 
 @pytest.fixture(scope="session")

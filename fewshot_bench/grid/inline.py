@@ -68,20 +68,27 @@ def _run(cell: Cell, folder: Path, pool: Pool, device: str, listener: Listener) 
     try:
         plan = recorded(before) or choose(device, DATASETS[cell.dataset].shape)
         facts = {"plan": plan._asdict(), "environment": environment(plan.device)}
-        ledger.mark(folder, ledger.RUNNING, **facts, started=datetime.now(UTC).isoformat(timespec="seconds"))
+        ledger.mark(folder, ledger.RUNNING, **facts, started=_now())
+        ledger.log(folder, f"{_now()} begun or resumed, on {plan.device}, {plan.threads} threads, {plan.layout}")
         result = run(assemble(cell, pool, plan), folder, watch)
         iterations = result["iterations"]
         ledger.mark(folder, ledger.DONE, **so_far())
+        ledger.log(folder, f"{_now()} done: test accuracy {result['test_accuracy']:.4f}")
         listener.ended(cell, ledger.DONE, "")
         return True
     except Interrupted:
         ledger.mark(folder, ledger.QUEUED, **so_far(), reason="interrupted; the same command goes on")
+        ledger.log(folder, f"{_now()} interrupted at meta-step {iterations}")
         raise
     except Exception as error:  # a cell's fault is a row in the table; the other cells go on
         reason = _reason(error)
         _try_to_record(folder, reason, so_far())
         listener.ended(cell, ledger.FAILED, reason)
         return False
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _reason(error: Exception) -> str:
@@ -97,7 +104,7 @@ def _reason(error: Exception) -> str:
 def _try_to_record(folder: Path, reason: str, facts: dict[str, float]) -> None:
     """Says on disk why a cell failed, unless the disk is what failed."""
     try:
-        ledger.log(folder, traceback.format_exc())
+        ledger.log(folder, f"{_now()} failed\n{traceback.format_exc()}")
         ledger.mark(folder, ledger.FAILED, reason=reason, **facts)
     except (BenchError, OSError):
         return

@@ -53,7 +53,7 @@ def run(assembly: Assembly, folder: Path, watch: Watch) -> dict[str, Any]:
     found = checkpoint.newest(folder / CHECKPOINTS, "step")
     if found is not None:
         restore(state, found.tensors, found.facts["iteration"], found.facts["epochs"])
-    records = Records(folder, state.iteration)
+    records = Records(folder, None if found is None else state.iteration)
     if found is None:
         records.hyperparameters(learned(state, 0))
     _train(assembly, folder, watch, state, records)

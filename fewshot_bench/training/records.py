@@ -28,9 +28,12 @@ _COLUMNS = {
 
 
 class Records:
-    """The three files of a cell's folder, opened at meta-step `iteration`: what was written later is forgotten."""
+    """The three files of a cell's folder, opened after meta-step `iteration`: what was written later is forgotten.
 
-    def __init__(self, folder: Path, iteration: int) -> None:
+    iteration: None for a cell that begins, whatever lies in its folder.
+    """
+
+    def __init__(self, folder: Path, iteration: int | None) -> None:
         self._folder = folder
         self._lines = _lines_until(folder / METRICS, iteration)
         self._tables = {name: [_rows_until(folder / name, iteration)] for name in _COLUMNS}
@@ -70,9 +73,11 @@ class Records:
             self._changed.add(name)
 
 
-def _lines_until(path: Path, iteration: int) -> list[str]:
+def _lines_until(path: Path, iteration: int | None) -> list[str]:
     """The lines up to a meta-step; a last line cut short is dropped."""
-    kept = []
+    kept: list[str] = []
+    if iteration is None:
+        return kept
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []:
         try:
             if json.loads(line)["iteration"] <= iteration and line.endswith("\n"):
@@ -82,12 +87,15 @@ def _lines_until(path: Path, iteration: int) -> list[str]:
     return kept
 
 
-def _rows_until(path: Path, iteration: int) -> pd.DataFrame:
+def _rows_until(path: Path, iteration: int | None) -> pd.DataFrame:
     columns = _COLUMNS[path.name]
-    if iteration > 0 and path.exists():
+    if iteration is not None and path.exists():
         try:
             table = pd.read_parquet(path)
-            return table[table["iteration"] <= iteration].astype(columns)
+            kept = table["iteration"] <= iteration
+            if path.name == EPISODES:
+                kept &= table["split"] != "test"  # there is one test, at the end, and it is done anew
+            return table[kept].astype(columns)
         except (OSError, ValueError, KeyError) as error:
             raise BenchError(f"{path} cannot be read ({error}). Delete it to go on without what it holds.") from error
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})

@@ -61,9 +61,7 @@ def test_meta_gradient_equals_higher(rule):
         optimizer = torch.optim.Adam(groups, lr=0.1, betas=(0.5, 0.5), eps=0.0)
     learned = higher.optim.get_trainable_opt_params(optimizer)
     learned = {  # leaves of our own, so that they can be differentiated by in float64
-        name: [
-            tuple(map(double_leaf, value)) if isinstance(value, tuple) else double_leaf(value) for value in values
-        ]
+        name: [tuple(map(double_leaf, value)) if isinstance(value, tuple) else double_leaf(value) for value in values]
         for name, values in learned.items()
     }
     with higher.innerloop_ctx(network, optimizer, copy_initial_weights=False, override=learned) as (model, inner):

@@ -1,0 +1,99 @@
+"""Errors, names, options, files: the small things everything leans on."""
+
+import errno
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from fewshot_bench.basics.errors import BenchError, GridError
+from fewshot_bench.basics.files import replacing, write_text
+from fewshot_bench.basics.names import find, unknown
+from fewshot_bench.basics.options import problems, schema, understood
+from fewshot_bench.basics.seeds import seed_for
+
+
+def factory(image, *, size: int = 3, rate: float = 0.5, on: bool = True, kinds: tuple[str, ...] = ("a",)):
+    return image, size, rate, on, kinds
+
+
+def test_find_knows_tables_and_import_paths():
+    assert find("thing", "x", {"x": 1}) == 1
+    assert find("thing", "math:pi", {}) == pytest.approx(3.14159, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("resnet4", "unknown backbone 'resnet4' (did you mean 'resnet-4'?). Known: resnet-4, vgg."),
+        ("no_such_module:x", "importing no_such_module failed: ModuleNotFoundError"),
+        ("math:sqrtt", "math has no 'sqrtt' (did you mean 'sqrt'?)"),
+    ],
+)
+def test_a_name_that_does_not_exist_says_which_was_meant(name, says):
+    with pytest.raises(BenchError) as caught:
+        find("backbone", name, {"vgg": 1, "resnet-4": 2})
+    assert says in str(caught.value)
+
+
+def test_unknown_without_a_near_name_only_lists():
+    assert unknown("learner", "zzz", ["maml"]) == "unknown learner 'zzz'. Known: maml."
+
+
+def test_schema_is_the_keyword_arguments_with_defaults():
+    assert {name: option.default for name, option in schema(factory).items()} == {
+        "size": 3,
+        "rate": 0.5,
+        "on": True,
+        "kinds": ("a",),
+    }
+    assert schema(partial(factory, size=7))["size"].default == 7
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"size": 2.5}, "`size` is 2.5, but has to be a whole number."),
+        ({"size": True}, "`size` is True, but has to be a whole number."),
+        ({"rate": "high"}, "`rate` is 'high', but has to be a number."),
+        ({"on": 1}, "`on` is 1, but has to be true or false."),
+        ({"kinds": [1]}, "`kinds` is [1], but has to be a list, each item a text."),
+        ({"sise": 2}, "nothing reads the key 'sise' (did you mean 'size'?)"),
+    ],
+)
+def test_a_wrong_value_is_a_sentence_and_not_understood(values, fault):
+    (said,) = problems(values, schema(factory), "[x]")
+    assert said.startswith("[x]: ")
+    assert fault in said
+    assert understood(values, schema(factory)) == {}
+
+
+def test_right_values_are_understood():
+    values = {"size": 4, "rate": 1, "on": False, "kinds": ["b", "c"]}
+    assert problems(values, schema(factory), "[x]") == []
+    assert understood(values, schema(factory)) == {"size": 4, "rate": 1, "on": False, "kinds": ("b", "c")}
+
+
+def test_a_grid_error_counts_and_lists():
+    assert str(GridError(["a.", "b."], "x.toml")) == "2 problems in x.toml:\n  - a.\n  - b."
+
+
+def test_seeds_depend_on_their_axes_alone():
+    assert seed_for("init", "vgg", 0) == seed_for("init", "vgg", 0)
+    assert len({seed_for("init", "vgg", 0), seed_for("init", "vgg", 1), seed_for("init", "vg", "g0")}) == 3
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path):
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    with pytest.raises(BenchError, match=r"cannot write .*file.txt: No space left on device"), replacing(path) as part:
+        part.write_text("half of the n")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BenchError, match="cannot write"):
+        write_text(tmp_path / "file" / "below.txt", "x")

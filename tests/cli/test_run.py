@@ -1,0 +1,209 @@
+"""The run command as people use it: from a grid file to a table, killed, repeated, extended, misused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fewshot_bench.cli.main import main
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+GRID = """
+[grid]
+dataset = ["omniglot"]
+ways = [3]
+shots = [1]
+learner = ["maml++"]
+backbone = ["vgg"]
+inner_optimizer = ["sgd"]
+[training]
+iterations = 6
+iterations_per_epoch = 2
+tasks_per_batch = 2
+inner_steps = 2
+[evaluation]
+tasks = 10
+ensemble = 2
+[backbones.vgg]
+filters = 4
+"""
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(GRID)
+    return path
+
+
+def bench(*words: str | Path) -> int:
+    return main([str(word) for word in words])
+
+
+def results(out: Path) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in out.glob("cells/*/result.json")}
+
+
+def test_a_grid_from_its_file_to_its_table(grid, pattern_data, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+    shown = capsys.readouterr().out
+    assert "mean acc" in shown
+    assert "99.62" in shown or "vgg" in shown
+    table = pd.read_csv(out / "results.csv")
+    assert len(table) == 1
+    assert table.loc[0, "status"] == "done"
+    assert table.loc[0, "iterations"] == 6
+    (folder,) = (out / "cells").iterdir()
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    assert names >= {"config.toml", "status.json", "metrics.jsonl", "hyperparameters.parquet", "episodes.parquet"}
+    assert names >= {"result.json", "checkpoints", "log.txt"}
+
+
+def test_repeated_it_does_nothing_and_extended_only_what_is_new(grid, pattern_data, tmp_path):
+    out = tmp_path / "out"
+    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+    (first,) = out.glob("cells/*/result.json")
+    written = first.stat().st_mtime_ns
+    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+    assert bench("run", grid, "--out", out, "--data-dir", pattern_data, "--seed", "0", "1") == 0
+    assert first.stat().st_mtime_ns == written
+    assert len(results(out)) == 2
+
+
+def test_dry_run_prints_cells_and_writes_nothing(grid, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert bench("run", grid, "--out", out, "--dry-run", "--seed", "0", "1", "--set", "training.iterations=9") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all("9it" in line for line in lines)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("kills", [1, 3])
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(grid, pattern_data, tmp_path, kills):
+    """SIGKILL while it trains, as often as asked; then the same command. Slowed down so that a kill finds it at work."""
+    grid.write_text(GRID.replace("iterations = 6", "iterations = 60").replace("epoch = 2", "epoch = 6"))
+    command = ["run", grid, "--data-dir", pattern_data]
+    assert bench(*command, "--out", tmp_path / "undisturbed") == 0
+    out = tmp_path / "killed"
+    words = [sys.executable, CHECKOUT / "run_bench.py", *command, "--out", out]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for kill in range(kills):
+        with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None and len(list(out.glob("cells/*/checkpoints/step-*"))) < min(kill + 1, 2):
+                time.sleep(0.01)
+            time.sleep(0.02 * kill)
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+    assert not results(out)
+    assert bench(*command, "--out", out) == 0
+    assert results(out) == results(tmp_path / "undisturbed")
+
+
+def test_a_failing_cell_is_a_row_with_its_reason_and_the_others_go_on(grid, pattern_data, tmp_path, capsys):
+    (tmp_path / "my_nets.py").write_text(
+        "import torch\nclass Bad(torch.nn.Linear):\n"
+        "    def __init__(self, image, ways):\n        super().__init__(784, ways)\n"
+        "    def forward(self, x):\n        raise RuntimeError('this network refuses')\n"
+    )
+    grid.write_text(GRID.replace('["vgg"]', '["my_nets:Bad", "vgg"]'))
+    out = tmp_path / "out"
+    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 1
+    table = pd.read_csv(out / "results.csv").set_index("backbone")
+    assert table.loc["vgg", "status"] == "done"
+    assert table.loc["my_nets:Bad", "status"] == "failed"
+    assert "this network refuses" in table.loc["my_nets:Bad", "reason"]
+    assert "this network refuses" in capsys.readouterr().out
+    (log,) = out.glob("cells/*Bad*/log.txt")
+    assert "Traceback" in log.read_text()
+
+
+def test_a_backbone_and_an_inner_optimizer_of_ones_own(grid, pattern_data, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "from fewshot_bench.inner_optimizers.base import InnerOptimizer, per_tensor\n"
+        "def linear(image, ways, *, dropout: float = 0.0):\n"
+        "    size = image.channels * image.height * image.width\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(size, ways))\n"
+        "def sign_sgd(*, lr: float = 0.01):\n"
+        "    def step(params, grads, state, hyper):\n"
+        "        return {k: p - hyper['lr'][k] * grads[k].sign() for k, p in params.items()}, state\n"
+        "    return InnerOptimizer(lambda p, outer: {}, lambda p: {'lr': per_tensor(p, lr)}, step, {'lr': (1e-4, 1.0)})\n"
+    )
+    text = GRID.replace('["vgg"]', '["mine:linear"]').replace('["sgd"]', '["mine:sign_sgd"]')
+    grid.write_text(text.replace("[backbones.vgg]\nfilters = 4", '[inner_optimizers."mine:sign_sgd"]\nlr = 0.02'))
+    out = tmp_path / "out"
+    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+    (learned,) = out.glob("cells/*/hyperparameters.parquet")
+    values = pd.read_parquet(learned)
+    assert values[values.iteration == 0]["value"].unique() == pytest.approx([0.02])
+
+
+def test_a_tampered_cell_is_refused_before_any_work(grid, pattern_data, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+    (config,) = out.glob("cells/*/config.toml")
+    config.write_text(config.read_text().replace("tasks_per_batch = 2", "tasks_per_batch = 3"))
+    before = results(out)
+    assert bench("run", grid, "--out", out, "--data-dir", pattern_data, "--seed", "0", "1") == 2
+    assert "config.toml was changed" in capsys.readouterr().err
+    assert results(out) == before
+    assert len(list((out / "cells").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run", "quik"], "did you mean 'quick'"),
+        (["rnu"], "unknown command 'rnu' (did you mean 'run'?)"),
+        (["run", "GRID", "--set", "training.iteration=5"], "nothing reads the key 'iteration'"),
+        (["run", "GRID", "--device", "tpu9"], "no device 'tpu9'"),
+        (["run", "GRID", "--data-dir", "nowhere"], "no omniglot in nowhere"),
+        (["run", "GRID", "--out", "FILE/results"], "cannot write into"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(grid, pattern_data, tmp_path, capsys, words, says):
+    (tmp_path / "file").write_text("a file, not a folder")
+    stand_ins = {"GRID": str(grid), "FILE/results": str(tmp_path / "file" / "results")}
+    words = [stand_ins.get(word, word) for word in words]
+    if "--out" not in words and words[0] == "run":
+        words += ["--out", str(tmp_path / "out")]
+    if "--data-dir" not in words and words[0] == "run":
+        words += ["--data-dir", str(pattern_data)]
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert says in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "out" / "cells").exists()
+
+
+def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(grid, pattern_data, tmp_path):
+    grid.write_text(GRID.replace("iterations = 6", "iterations = 5000"))
+    out = tmp_path / "out"
+    words = [sys.executable, CHECKOUT / "run_bench.py", "run", grid, "--data-dir", pattern_data, "--out", out]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        while process.poll() is None and not list(out.glob("cells/*/checkpoints/step-*")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in told
+    assert "Traceback" not in told
+    (status,) = out.glob("cells/*/status.json")
+    assert json.loads(status.read_text())["status"] == "queued"
+
+
+def test_help_needs_no_torch():
+    words = [sys.executable, "-X", "importtime", CHECKOUT / "run_bench.py", "run", "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "--dry-run" in done.stdout
+    assert " torch" not in done.stderr
+    assert "matplotlib" not in done.stderr

@@ -1,0 +1,207 @@
+"""A grid file becomes cells, or all its faults at once."""
+
+import tomllib
+
+import pytest
+
+from fewshot_bench.basics.errors import BenchError, GridError
+from fewshot_bench.grid.expand import expand
+from fewshot_bench.grid.files import GridFile, presets, read, with_changes
+from fewshot_bench.training.cell_file import from_table, to_table
+from fewshot_bench.training.settings import Cell, Evaluation, Training
+
+MINIMAL = """
+[grid]
+dataset = ["omniglot"]
+ways = [5]
+shots = [1]
+learner = ["maml++"]
+backbone = ["vgg", "resnet-4"]
+inner_optimizer = ["sgd", "adam"]
+seed = [0, 1, 2]
+[training]
+iterations = 300          # meta-steps; 0 is legal: the untrained network, evaluated
+iterations_per_epoch = 500
+tasks_per_batch = 8
+queries = 1
+inner_steps = 5
+[evaluation]
+tasks = 600               # each of validation and test
+ensemble = 1
+"""
+
+
+def grid(text: str) -> GridFile:
+    return GridFile("test", "test.toml", tomllib.loads(text))
+
+
+def cells(text: str) -> list[Cell]:
+    return expand(grid(text))
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(GridError) as caught:
+        cells(text)
+    return caught.value.problems
+
+
+def test_lists_multiply():
+    made = cells(MINIMAL)
+    assert len(made) == 12
+    assert {(c.backbone, c.inner_optimizer, c.seed) for c in made} == {
+        (b, o, s) for b in ("vgg", "resnet-4") for o in ("sgd", "adam") for s in (0, 1, 2)
+    }
+    assert {c.split for c in made} == {"gimli"}
+    assert {c.training for c in made} == {Training(iterations=300)}
+    assert {c.evaluation for c in made} == {Evaluation(ensemble=1)}
+
+
+def test_cells_add_to_the_grid_inherit_axes_and_have_settings_of_their_own():
+    made = cells(MINIMAL + '[[cells]]\nseed = [0]\nbackbone = ["vgg"]\ntraining = {iterations = 0}\n')
+    assert len(made) == 14
+    assert [(c.backbone, c.inner_optimizer, c.seed) for c in made[12:]] == [("vgg", "sgd", 0), ("vgg", "adam", 0)]
+    assert {c.training.iterations for c in made[12:]} == {0}
+    assert {c.evaluation.ensemble for c in made[12:]} == {1}
+
+
+def test_a_cell_written_twice_is_one():
+    assert len(cells(MINIMAL + '[[cells]]\nseed = [0]\nbackbone = ["vgg"]\n')) == 12
+
+
+def test_tables_of_a_name_hold_options_and_override_training():
+    text = MINIMAL + '[learners."maml++"]\nmsl_epochs = 3\n[inner_optimizers.adam]\nlr = 0.01\niterations = 200\n'
+    made = cells(text)
+    assert {c.learner_options for c in made} == {(("msl_epochs", 3),)}
+    assert {(c.inner_optimizer, c.training.iterations, c.inner_optimizer_options) for c in made} == {
+        ("sgd", 300, ()),
+        ("adam", 200, (("lr", 0.01),)),
+    }
+
+
+def test_a_datasets_split_is_its_default_or_those_of_the_list_that_it_has():
+    text = MINIMAL.replace('["omniglot"]', '["omniglot", "mini-imagenet"]')
+    assert {(c.dataset, c.split) for c in cells(text)} == {("omniglot", "gimli"), ("mini-imagenet", "ravi")}
+    text = text.replace("ways = [5]", 'ways = [5]\nsplit = ["lake", "vinyals", "ravi"]')
+    assert {(c.dataset, c.split) for c in cells(text)} == {
+        ("omniglot", "lake"),
+        ("omniglot", "vinyals"),
+        ("mini-imagenet", "ravi"),
+    }
+
+
+def test_a_hash_covers_what_differs_from_the_defaults_alone():
+    plain, written_out = cells(MINIMAL), cells(MINIMAL + '[learners."maml++"]\nmsl_epochs = 10\nmeta_lr = 1e-3\n')
+    assert [c.id for c in plain] == [c.id for c in written_out]
+    other = cells(MINIMAL + '[learners."maml++"]\nmsl_epochs = 9\n')
+    assert not {c.id for c in plain} & {c.id for c in other}
+    untrained = MINIMAL.replace("iterations = 300", "iterations = 0")
+    assert [c.id for c in cells(untrained)] == [c.id for c in cells(untrained.replace("batch = 8", "batch = 4"))]
+
+
+def test_hashes_do_not_move():
+    """A changed hash orphans everybody's results: it takes a new RECIPE, and then this test changes with it."""
+    assert cells(MINIMAL)[0].id == "omniglot-5w1s-maml++-vgg-sgd-seed0-300it-3c39df91"
+
+
+def test_a_cell_survives_its_file():
+    for cell in cells(
+        MINIMAL + '[learners."maml++"]\nclamp_datasets = []\n[training.x]\n'.replace("[training.x]\n", "")
+    ):
+        assert from_table(to_table(cell)) == cell
+
+
+def test_all_faults_are_told_at_once():
+    told = faults(
+        """
+        [grid]
+        dataset = ["omniglott"]
+        ways = [5, "x", 1]
+        shots = [1]
+        lerner = ["maml++"]
+        learner = ["maml+"]
+        backbone = ["vgg", "resnet4", "nope:thing"]
+        inner_optimizer = ["sgd"]
+        [training]
+        iteration = 300
+        queries = 1.5
+        [evaluation]
+        tasks = "600"
+        [learners."maml++"]
+        meta_lr = 3
+        [foo]
+        """
+    )
+    for part in (
+        "nothing reads the section [foo]",
+        "nothing reads the key 'iteration' (did you mean 'iterations'?)",
+        "`queries` is 1.5, but has to be a whole number",
+        "`tasks` is '600', but has to be a whole number",
+        "nothing reads the key 'lerner' (did you mean 'learner'?)",
+        "unknown dataset 'omniglott' (did you mean 'omniglot'?)",
+        "`ways` is 'x'",
+        "`ways` is 1, but has to be a whole number, at least 2",
+        "unknown learner 'maml+' (did you mean 'maml++'?)",
+        "unknown backbone 'resnet4' (did you mean 'resnet-4'?)",
+        "importing nope failed",
+        "no cell of this grid has that learner",
+    ):
+        assert sum(part in fault for fault in told) == 1, part
+    assert len(told) == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("shots = [1]", "shots = [20]"), "20 shots + 1 queries a class (training) are 21 images, but omniglot has 20"),
+        (("ways = [5]", "ways = [51]"), "51 ways: split 'gimli' of omniglot has 50 val classes"),
+        (("iterations = 300", "iterations = -1"), "`iterations` is -1, but has to be at least 0"),
+        (("tasks = 600", "tasks = 1"), "`tasks` is 1, but has to be at least 2"),
+        (("ways = [5]", 'ways = [5]\nsplit = ["ravi"]'), "omniglot has none of the splits 'ravi'"),
+        (("ways = [5]", 'ways = [5]\nsplit = ["gimly"]'), "unknown split 'gimly' (did you mean 'gimli'?)"),
+        (("queries = 1\n", 'queries = 1\nrotations = "some"\n'), "has to be one of 'dataset', 'train', 'none'"),
+        (("[evaluation]", "[backbones.vgg]\nstages = 0.5\n[evaluation]"), "`stages` is 0.5"),
+        (("[evaluation]", "[backbones.resnet-8]\n[evaluation]"), "no cell of this grid has that backbone"),
+        (("dataset = ", "datasets = "), "the axis `dataset` is missing or empty"),
+        (("[evaluation]", "[backbones]\nvgg = 3\n[evaluation]"), '[backbones."vgg"] has to be a table'),
+    ],
+)
+def test_what_cannot_be_is_refused(change, says):
+    assert any(says in fault for fault in faults(MINIMAL.replace(*change)))
+
+
+def test_a_backbone_that_cannot_be_built_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "broken_net.py").write_text("def net(image, ways):\n    raise RuntimeError('no such layer')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = faults(MINIMAL.replace('"resnet-4"', '"broken_net:net"'))
+    assert any("'broken_net:net' for omniglot, 5 ways: RuntimeError: no such layer" in fault for fault in told)
+
+
+def test_an_empty_grid_is_refused():
+    assert faults("[training]\niterations = 3\n") == ["there is neither a [grid] nor [[cells]]."]
+
+
+def test_set_and_seed_change_the_grid():
+    changed = with_changes(grid(MINIMAL), ["training.iterations=7", "grid.backbone=vgg"], [5])
+    made = expand(changed)
+    assert {(c.backbone, c.seed, c.training.iterations) for c in made} == {("vgg", 5, 7)}
+    changed = with_changes(grid(MINIMAL), ['learners."maml++".meta_lr=0.5'], [])
+    assert {c.learner_options for c in expand(changed)} == {(("meta_lr", 0.5),)}
+    with pytest.raises(BenchError, match=r"--set 'iterations' is no assignment"):
+        with_changes(grid(MINIMAL), ["iterations"], None)
+
+
+def test_a_grid_that_is_not_there_says_what_is():
+    with pytest.raises(BenchError, match=r"'quik' is neither a file nor a preset \(did you mean 'quick'\?\)"):
+        read("quik")
+
+
+def test_a_grid_that_is_not_toml_says_where(tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_text("[grid\n")
+    with pytest.raises(BenchError, match=r"grid\.toml is not TOML: .*line 1"):
+        read(str(path))
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_is_understood(name):
+    assert expand(read(name))

@@ -1,0 +1,77 @@
+"""The house stands: imports run downwards only, and what a command loads is what it needs."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "fewshot_bench"
+
+FLOORS = {
+    "basics": (),
+    "inner_optimizers": ("basics",),
+    "hypergradients": ("inner_optimizers", "basics"),
+    "backbones": ("basics",),
+    "learners": ("hypergradients", "inner_optimizers", "backbones", "basics"),
+    "data": ("basics",),
+    "training": ("learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
+    "grid": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
+    "report": ("basics",),
+    "cli": ("grid", "report", "training", "data", "basics"),
+}
+"""Folder -> the folders it may import from. None imports one above it, and nothing imports the command line."""
+
+NO_TORCH = ("basics", "data", "report")
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names.add(node.module or "")
+    return names
+
+
+def files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def test_every_folder_has_a_floor():
+    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(FLOORS)
+
+
+@pytest.mark.parametrize("path", [path for path in files() if path.parent != PACKAGE], ids=lambda p: p.stem)
+def test_imports_run_down(path):
+    floor = path.relative_to(PACKAGE).parts[0]
+    allowed = {floor, *FLOORS[floor]}
+    used = {name.split(".")[1] for name in imported(path) if name.startswith("fewshot_bench.")}
+    assert used <= allowed, f"{path.name} is on the floor {floor!r} and imports from {sorted(used - allowed)}"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in files() if p.relative_to(PACKAGE).parts[0] in NO_TORCH], ids=lambda p: p.stem
+)
+def test_data_and_report_do_without_torch(path):
+    assert not {name for name in imported(path) if name.split(".")[0] == "torch"}
+
+
+def test_modules_form_no_circle():
+    """Between files too, not only between folders."""
+    modules = {".".join(("fewshot_bench", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in files()}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    graph = {name: imported(path) & set(modules) for name, path in modules.items()}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join([*above, name])
+        if name not in done:
+            for below in sorted(graph[name] - {name}):
+                visit(below, (*above, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())

@@ -1,0 +1,223 @@
+"""One cell: what it leaves on disk, that it learns, that it resumes to the same bytes, and what stops it."""
+
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from fewshot_bench.basics import files
+from fewshot_bench.basics.errors import BenchError, CellError
+from fewshot_bench.data.pool import Pool
+from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.training import checkpoint
+from fewshot_bench.training.assembly import Assembly, assemble
+from fewshot_bench.training.cell import CHECKPOINTS, RESULT, Interrupted, Moment, run
+from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.settings import Cell, Evaluation, Training
+from fewshot_bench.training.state import begin
+from fewshot_bench.training.step import meta_step
+
+PLAN = Plan("cpu", 1, "vmap")
+CELL = Cell(
+    dataset="omniglot",
+    split="gimli",
+    ways=3,
+    shots=1,
+    learner="maml++",
+    backbone="vgg",
+    inner_optimizer="adam",
+    seed=0,
+    training=Training(iterations=7, iterations_per_epoch=2, tasks_per_batch=2, inner_steps=2),
+    evaluation=Evaluation(tasks=10, ensemble=2),
+    backbone_options=(("filters", 4),),
+)
+
+
+def go_on(moment: Moment) -> bool:
+    return False
+
+
+def stop_at(iteration: int):
+    return lambda moment: moment.phase == "training" and moment.iteration == iteration
+
+
+@pytest.fixture
+def undisturbed(pattern_pool: Pool, tmp_path: Path) -> Path:
+    folder = tmp_path / "undisturbed"
+    folder.mkdir()
+    run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    return folder
+
+
+def test_what_a_cell_leaves_on_disk(undisturbed):
+    result = json.loads((undisturbed / RESULT).read_text())
+    assert result["cell"] == CELL.id
+    assert result["iterations"] == 7
+    assert [(e["epoch"], e["iteration"]) for e in result["epochs"]] == [(1, 2), (2, 4), (3, 6), (4, 7)]
+    best = sorted(result["epochs"], key=lambda e: -e["val_accuracy"])
+    assert result["val_accuracy"] == best[0]["val_accuracy"]
+    assert result["ensemble"] == 2
+    assert result["fingerprint"]["evaluation_tasks"] == 10
+
+    metrics = [json.loads(line) for line in (undisturbed / "metrics.jsonl").read_text().splitlines()]
+    assert [m["iteration"] for m in metrics if "loss" in m] == list(range(1, 8))
+    assert sum("val_accuracy" in m for m in metrics) == 4
+
+    learned = pd.read_parquet(undisturbed / "hyperparameters.parquet")
+    assert list(learned) == ["iteration", "epoch", "inner_step", "parameter", "hyperparameter", "value"]
+    assert len(learned) == 8 * 18 * 3  # at the start and after each step; vgg's tensors; rate and two betas
+    assert set(learned["hyperparameter"]) == {"lr", "beta1", "beta2"}
+    assert learned[learned.iteration == 0].groupby("hyperparameter")["value"].unique().map(list).to_dict() == {
+        "lr": [pytest.approx(0.1)],
+        "beta1": [0.5],
+        "beta2": [0.5],
+    }
+    assert learned[learned.iteration == 7]["value"].nunique() > 18
+
+    episodes = pd.read_parquet(undisturbed / "episodes.parquet")
+    assert list(episodes) == ["split", "iteration", "task", "accuracy", "loss"]
+    test = episodes[episodes.split == "test"]
+    assert len(test) == 10
+    assert test["accuracy"].mean() == pytest.approx(result["test_accuracy"])
+    assert 1.96 * test["accuracy"].std() / 10**0.5 == pytest.approx(result["test_ci95"])
+    assert len(episodes[episodes.split == "val"]) == 40
+
+
+def test_a_result_says_nothing_of_when_and_where(undisturbed, tmp_path):
+    text = (undisturbed / RESULT).read_text()
+    assert str(tmp_path) not in text
+    assert not {"host", "seconds", "started", "device", "threads"} & set(json.loads(text))
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 5, 6])
+def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(undisturbed, pattern_pool, tmp_path, at):
+    folder = tmp_path / "interrupted"
+    folder.mkdir()
+    with pytest.raises(Interrupted):
+        run(assemble(CELL, pattern_pool, PLAN), folder, stop_at(at))
+    assert not (folder / RESULT).exists()
+    run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    for name in (RESULT, "metrics.jsonl"):
+        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
+    for name in ("hyperparameters.parquet", "episodes.parquet"):
+        pd.testing.assert_frame_equal(pd.read_parquet(folder / name), pd.read_parquet(undisturbed / name))
+
+
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(undisturbed, pattern_pool, tmp_path):
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    with pytest.raises(Interrupted):
+        run(assemble(CELL, pattern_pool, PLAN), folder, stop_at(5))
+    older, newest = sorted((folder / CHECKPOINTS).glob("step-*"))
+    content = newest.read_bytes()
+    newest.write_bytes(content[: len(content) // 2])
+    found = checkpoint.newest(folder / CHECKPOINTS, "step")
+    assert found is not None
+    assert found.facts["iteration"] == 4 == int(older.name.split("-")[1])
+    run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    assert (folder / RESULT).read_bytes() == (undisturbed / RESULT).read_bytes()
+
+
+def test_a_disk_that_fills_keeps_the_old_checkpoint(undisturbed, pattern_pool, tmp_path, monkeypatch):
+    folder = tmp_path / "full"
+    folder.mkdir()
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if ".step-00000004" in path.name:
+            write(path, content[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(files.Path, "write_bytes", full)
+    with pytest.raises(BenchError, match=r"cannot write .*step-00000004.*No space left on device"):
+        run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    monkeypatch.undo()
+    assert [path.name.split("-")[1] for path in (folder / CHECKPOINTS).glob("*step-*")] == ["00000002"]
+    run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    assert (folder / RESULT).read_bytes() == (undisturbed / RESULT).read_bytes()
+
+
+def test_only_the_last_checkpoints_and_the_ensemble_are_kept(undisturbed):
+    names = sorted(path.name for path in (undisturbed / CHECKPOINTS).iterdir())
+    assert sum(name.startswith("step-") for name in names) == checkpoint.KEPT
+    kept = {int(name.split("-")[1]) for name in names if name.startswith("epoch-")}
+    assert kept == set(json.loads((undisturbed / RESULT).read_text())["ensemble_epochs"])
+
+
+def test_a_loss_that_is_not_finite_names_step_and_quantity(pattern_pool, tmp_path):
+    assembly = assemble(CELL, pattern_pool, PLAN)
+    weights = {name: value * float("nan") for name, value in assembly.parts.model.weights.items()}
+    broken = assembly._replace(parts=assembly.parts._replace(model=assembly.parts.model._replace(weights=weights)))
+    with pytest.raises(CellError, match="loss is nan at meta-step 1"):
+        run(broken, tmp_path, go_on)
+
+
+def test_untrained_is_evaluated_and_needs_no_training(pattern_pool, tmp_path):
+    cell = replace(CELL, training=replace(CELL.training, iterations=0))
+    result = run(assemble(cell, pattern_pool, PLAN), tmp_path, go_on)
+    assert (result["iterations"], result["ensemble"]) == (0, 1)
+    assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 1
+
+
+def test_training_learns(pattern_pool, tmp_path):
+    """Better than untrained on the same tasks, paired, by over three standard errors."""
+    scores = {}
+    for iterations in (0, 40):
+        cell = replace(
+            CELL,
+            ways=5,
+            inner_optimizer="sgd",
+            backbone_options=(("filters", 8),),
+            training=Training(iterations=iterations, iterations_per_epoch=20, tasks_per_batch=4),
+            evaluation=Evaluation(tasks=100, ensemble=1),
+        )
+        folder = tmp_path / str(iterations)
+        folder.mkdir()
+        run(assemble(cell, pattern_pool, PLAN), folder, go_on)
+        episodes = pd.read_parquet(folder / "episodes.parquet")
+        scores[iterations] = episodes[episodes.split == "test"].set_index("task")["accuracy"]
+    gain = scores[40] - scores[0]
+    assert gain.mean() > 3 * gain.std() / len(gain) ** 0.5
+
+
+def test_seeds_move_training_and_weights_but_not_evaluation(pattern_pool):
+    first, second = (assemble(replace(CELL, seed=seed), pattern_pool, PLAN) for seed in (0, 1))
+    assert not torch.equal(first.streams.train(0, 4).support.x, second.streams.train(0, 4).support.x)
+    assert torch.equal(first.streams.val(0, 4).support.x, second.streams.val(0, 4).support.x)
+    assert torch.equal(first.streams.test(0, 4).query.x, second.streams.test(0, 4).query.x)
+    assert not torch.equal(first.streams.val(0, 4).support.x, first.streams.test(0, 4).support.x)
+    name = next(iter(first.parts.model.weights))
+    assert not torch.equal(first.parts.model.weights[name], second.parts.model.weights[name])
+    fixed = [replace(CELL, seed=seed, training=replace(CELL.training, init_seed=0)) for seed in (0, 1)]
+    one, two = (assemble(cell, pattern_pool, PLAN).parts.model.weights[name] for cell in fixed)
+    assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+def test_layouts_train_alike(pattern_pool, rule):
+    """In float64: in float32 rounding decides which of two equal pixels a max-pool takes, and that is soon seen."""
+    losses = {}
+    for layout in ("vmap", "loop"):
+        assembly = in_float64(assemble(replace(CELL, inner_optimizer=rule), pattern_pool, PLAN._replace(layout=layout)))
+        state = begin(assembly.learner, assembly.parts, "cpu")
+        losses[layout] = [meta_step(assembly, state)["loss"] for _ in range(6)]
+    assert losses["vmap"] == pytest.approx(losses["loop"], abs=1e-9)
+
+
+def in_float64(assembly: Assembly) -> Assembly:
+    model = assembly.parts.model
+    weights = {name: value.double() for name, value in model.weights.items()}
+
+    def train(first: int, end: int) -> Task:
+        tasks = assembly.streams.train(first, end)
+        return Task(*(Batch(part.x.double(), part.y) for part in tasks))
+
+    return assembly._replace(
+        parts=assembly.parts._replace(model=model._replace(weights=weights)),
+        streams=assembly.streams._replace(train=train),
+    )
