@@ -21,6 +21,7 @@ FEW = 20
 
 _POINTS = 1500  # of a line; more cannot be seen, and make a PDF slow
 _NAMED = {"lr": (5, 0)}  # how many ends to name from the top and from the bottom; most rates end together at the floor
+_THREAD = 0.3  # of the height; lines that fill less are looked at closely
 _NAMED_ELSE = (3, 3)
 
 Values = NDArray[np.float64]
@@ -80,12 +81,20 @@ def _panel(axes: Axes, lines: Sequence[Line], name: str, looks: Mapping[str, Any
     for line in lines:
         axes.plot(line.epochs, line.values, **looks[line.parameter])
     last = max(float(line.epochs[-1]) for line in lines)
-    top = max(float(np.nanmax(line.values)) for line in lines)
-    axes.set(xlim=(0, last), ylim=(0, 1) if name.startswith("beta") else (0, 1.05 * top or 1), xlabel="epoch")
+    axes.set(xlim=(0, last), ylim=_limits(lines, name), xlabel="epoch")
     axes.set_title(TITLES.get(name, name))
     start = {round(float(line.values[0]), 9) for line in lines}
     if len(start) == 1:
         axes.axhline(start.pop(), color=FAINT, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0.5)
+
+
+def _limits(lines: Sequence[Line], name: str) -> tuple[float, float]:
+    """From 0, as in the paper, and betas to 1; closer to the values where they would fill but a thread of that."""
+    low = min(float(np.nanmin(line.values)) for line in lines)
+    high = max(float(np.nanmax(line.values)) for line in lines)
+    full = 1.0 if name.startswith("beta") else 1.05 * high or 1.0
+    margin = 0.08 * (high - low)
+    return (0.0, full) if high - low > _THREAD * full or high == low else (low - margin, high + margin)
 
 
 def _name_extremes(axes: Axes, lines: Sequence[Line], looks: Mapping[str, Any], top: int, bottom: int) -> None:

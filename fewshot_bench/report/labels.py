@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 
 _GAP = 0.048  # of the height of the axes: a line of text of 7 points with some air
 
+_TIE = {"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 1, "shrinkB": 1, "relpos": (0, 0.5)}
+
 
 class End(NamedTuple):
     """Where a line ends, in data coordinates, with its name and colour."""
@@ -32,17 +34,33 @@ def name_ends(axes: Axes, ends: Sequence[End]) -> None:
             color=end.colour,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": end.colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 1},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": end.colour,
+                "linewidth": 0.5,
+                "shrinkA": 1,
+                "shrinkB": 1,
+                "relpos": (0, 0.5),
+            },
         )
 
 
 def apart(wishes: Sequence[float], gap: float = _GAP) -> list[float]:
-    """Heights near `wishes`, which fall, at least `gap` from each other and within [0, 1] where they fit."""
-    places: list[float] = []
+    """Heights near `wishes`, which fall, at least `gap` from each other and within [0, 1] where they fit.
+
+    Names that would overlap make a block around the mean of their wishes; blocks that touch become one.
+    """
+    blocks: list[list[float]] = []
     for wish in wishes:
-        places.append(min(wish, places[-1] - gap) if places else min(wish, 1.0))
-    floor = 0.0
-    for index in range(len(places) - 1, -1, -1):
-        places[index] = max(places[index], floor)
-        floor = places[index] + gap
-    return places
+        blocks.append([wish])
+        while len(blocks) > 1 and _spread(blocks[-2], gap)[-1] - gap < _spread(blocks[-1], gap)[0]:
+            last = blocks.pop()
+            blocks[-1] += last
+    return [place for block in blocks for place in _spread(block, gap)]
+
+
+def _spread(block: Sequence[float], gap: float) -> list[float]:
+    """The places of a block, from its top down; it is moved into [0, 1], and begins at 1 if it is too long for that."""
+    half = gap * (len(block) - 1) / 2
+    top = min(max(sum(block) / len(block), half) + half, 1.0)
+    return [top - gap * index for index in range(len(block))]
