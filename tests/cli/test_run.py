@@ -89,7 +89,7 @@ def test_dry_run_prints_cells_and_writes_nothing(grid, tmp_path, capsys):
 
 @pytest.mark.parametrize("kills", [1, 3])
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(grid, pattern_data, tmp_path, kills):
-    """SIGKILL while it trains, as often as asked; then the same command. Slowed down so that a kill finds it at work."""
+    """SIGKILL while it trains, as often as asked; then the same command, and nobody can tell."""
     grid.write_text(GRID.replace("iterations = 6", "iterations = 60").replace("epoch = 2", "epoch = 6"))
     command = ["run", grid, "--data-dir", pattern_data]
     assert bench(*command, "--out", tmp_path / "undisturbed") == 0
@@ -136,7 +136,8 @@ def test_a_backbone_and_an_inner_optimizer_of_ones_own(grid, pattern_data, tmp_p
         "def sign_sgd(*, lr: float = 0.01):\n"
         "    def step(params, grads, state, hyper):\n"
         "        return {k: p - hyper['lr'][k] * grads[k].sign() for k, p in params.items()}, state\n"
-        "    return InnerOptimizer(lambda p, outer: {}, lambda p: {'lr': per_tensor(p, lr)}, step, {'lr': (1e-4, 1.0)})\n"
+        "    rates = lambda params: {'lr': per_tensor(params, lr)}\n"
+        "    return InnerOptimizer(lambda params, outer: {}, rates, step, {'lr': (1e-4, 1.0)})\n"
     )
     text = GRID.replace('["vgg"]', '["mine:linear"]').replace('["sgd"]', '["mine:sign_sgd"]')
     grid.write_text(text.replace("[backbones.vgg]\nfilters = 4", '[inner_optimizers."mine:sign_sgd"]\nlr = 0.02'))

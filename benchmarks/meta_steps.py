@@ -1,0 +1,87 @@
+"""What a meta-step of the paper's recipe costs: seconds and peak memory, for every network and inner optimizer.
+
+    uv run benchmarks/meta_steps.py DATASET [--data-dir DIR] [--ways 5] [--shots 1 5] [--steps 3]
+
+Real data, 8 tasks a meta-step, 1 query a class, 5 inner steps, multi-step loss off (as in all but the first 10 epochs).
+Each cell runs in a fresh process; memory is that process's peak resident size above what it had before the first step.
+Prints a Markdown table: the median of the steps after the first.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BACKBONES = ("vgg", "resnet-4", "resnet-8", "resnet-12", "densenet-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", choices=("omniglot", "mini-imagenet", "glyphs"))
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--ways", type=int, nargs="+", default=[5])
+    parser.add_argument("--shots", type=int, nargs="+", default=[1, 5])
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        backbone, rule, ways, shots = options.one
+        print(json.dumps(measure(options, backbone, rule, int(ways), int(shots))))
+        return
+    print("| network | inner optimizer | ways | shots | s / meta-step | peak MiB | loss |\n|---|---|---|---|---|---|---|")
+    for backbone in BACKBONES:
+        for rule in ("sgd", "adam"):
+            for ways in options.ways:
+                for shots in options.shots:
+                    one = ["--one", backbone, rule, str(ways), str(shots)]
+                    done = subprocess.run([sys.executable, *sys.argv, *one], capture_output=True, text=True, check=True)
+                    seconds, mebibytes, loss = json.loads(done.stdout)
+                    row = f"| {backbone} | {rule} | {ways} | {shots} | {seconds:.2f} | {mebibytes:.0f} | {loss:.2f} |"
+                    print(row, flush=True)
+
+
+def measure(options: argparse.Namespace, backbone: str, rule: str, ways: int, shots: int) -> tuple[float, float, float]:
+    """Median seconds a meta-step, peak MiB above the start, and the last loss."""
+    from fewshot_bench.data.datasets import DATASETS, open_pool
+    from fewshot_bench.data.locations import default_data_dir
+    from fewshot_bench.training.assembly import assemble
+    from fewshot_bench.training.plan import choose
+    from fewshot_bench.training.settings import Cell
+    from fewshot_bench.training.state import begin
+    from fewshot_bench.training.step import meta_step
+
+    dataset = DATASETS[options.dataset]
+    cell = Cell(
+        dataset=options.dataset,
+        split=dataset.splits[0],
+        ways=ways,
+        shots=shots,
+        learner="maml++",
+        backbone=backbone,
+        inner_optimizer=rule,
+        seed=0,
+        learner_options=(("msl_epochs", 0),),
+    )
+    pool = open_pool(options.dataset, options.data_dir or default_data_dir())
+    assembly = assemble(cell, pool, choose("cpu", dataset.shape))
+    state = begin(assembly.learner, assembly.parts, "cpu")
+    assembly.streams.train(0, 8)
+    before, seconds, loss = peak(), [], 0.0
+    for _ in range(1 + options.steps):
+        begun = time.perf_counter()
+        loss = meta_step(assembly, state)["loss"]
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds[1:]), peak() - before, loss
+
+
+def peak() -> float:
+    """Peak resident size of this process so far, MiB (Linux reports KiB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
