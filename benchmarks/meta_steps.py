@@ -32,7 +32,9 @@ def main() -> None:
         backbone, rule, ways, shots = options.one
         print(json.dumps(measure(options, backbone, rule, int(ways), int(shots))))
         return
-    print("| network | inner optimizer | ways | shots | s / meta-step | peak MiB | loss |\n|---|---|---|---|---|---|---|")
+    print(
+        "| network | inner optimizer | ways | shots | s / meta-step | peak MiB | loss |\n|---|---|---|---|---|---|---|"
+    )
     for backbone in BACKBONES:
         for rule in ("sgd", "adam"):
             for ways in options.ways:

@@ -10,7 +10,6 @@ import pytest
 from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.locations import prepared_pool, raw_places
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.progress import silent
 from tests.pattern_data import write_patterns
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -84,8 +83,14 @@ def pattern_pool(pattern_data: Path) -> Pool:
 
 
 @pytest.fixture(scope="session")
-def glyphs_pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
-    """The glyphs, drawn once in a session: about 10 s."""
-    from fewshot_bench.data.glyphs import make_glyphs
+def glyphs_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the glyphs, drawn once in a session: about 10 s."""
+    folder = tmp_path_factory.mktemp("glyphs")
+    open_pool("glyphs", folder)
+    return folder
 
-    return make_glyphs(tmp_path_factory.mktemp("glyphs"), silent)
+
+@pytest.fixture(scope="session")
+def glyphs_pool(glyphs_data: Path) -> Pool:
+    """The glyphs."""
+    return open_pool("glyphs", glyphs_data)

@@ -68,7 +68,8 @@ def command(arguments: list[str]) -> int:
         for cell in cells:
             state = ledger.status(ledger.folder_of(directory, cell)).get("status", "new")
             print(f"{state:8} {cell.id}")
-        print(f"{len(cells)} cells; nothing was written", file=sys.stderr)
+        count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        print(f"{count}; nothing was written", file=sys.stderr)
         return 0
     device = find_device(options.device)
     _check_writable(directory)

@@ -19,6 +19,7 @@ from fewshot_bench.data.glyph_letters import letter_of, listed
 from fewshot_bench.data.pool import Pool, write_pool
 from fewshot_bench.data.progress import Progress
 
+EDITION = 2  # raised when letters or their drawing change; datasets.py has the same number, and a test compares them
 CLASSES = 1120
 EXAMPLES = 20
 SHAPE = ImageShape(1, SIDE, SIDE)
@@ -77,6 +78,7 @@ def _ink(name: str, face: str, number: float) -> Ink:
 def _manifest() -> dict[str, Any]:
     return {
         "dataset": "glyphs",
+        "edition": EDITION,
         "source": "letters of the DejaVu fonts that matplotlib ships, drawn by Pillow, then rotated, sheared and bent",
         "fonts": {f"{face}.ttf": sha256_of(path_of(face)) for face in FACES},
         "versions": {"matplotlib": matplotlib.__version__, "pillow": PIL.__version__},

@@ -1,13 +1,16 @@
 """The table of datasets agrees with itself, with the splits in the package, and with the glyphs as they are drawn."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from fewshot_bench.data import glyphs
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.glyph_letters import listed
 from fewshot_bench.data.locations import pool_places
+from fewshot_bench.data.pool import MANIFEST
 from fewshot_bench.data.splits import all_classes
 
 EVERY_SPLIT = [(name, split) for name, known in DATASETS.items() for split in known.splits]
@@ -28,8 +31,16 @@ def test_a_split_divides_all_classes(name: str, split: str) -> None:
 
 def test_glyphs_are_what_the_table_says() -> None:
     known = DATASETS["glyphs"]
-    assert (known.examples, known.shape) == (glyphs.EXAMPLES, glyphs.SHAPE)
+    assert (known.examples, known.shape, known.edition) == (glyphs.EXAMPLES, glyphs.SHAPE, glyphs.EDITION)
     assert tuple(sorted(listed())) == all_classes("glyphs", "scripts")
+
+
+def test_glyphs_of_an_older_edition_are_drawn_anew(glyphs_data: Path, tmp_path: Path) -> None:
+    cached = tmp_path / ".prepared" / "glyphs"
+    shutil.copytree(glyphs_data / ".prepared" / "glyphs", cached)
+    manifest = json.loads((cached / MANIFEST).read_text())
+    (cached / MANIFEST).write_text(json.dumps(manifest | {"edition": 1, "pool_hash": "old"}))
+    assert open_pool("glyphs", tmp_path).manifest == manifest
 
 
 def test_glyphs_are_cached_once_for_all_folders(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""What README.md says can be pasted."""
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fewshot_bench.cli.main import main
+from fewshot_bench.grid.expand import expand
+from fewshot_bench.grid.files import GridFile, presets
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str, containing: str) -> str:
+    """The one fenced block of README.md that holds a text."""
+    (found,) = [code for code in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in code]
+    return found
+
+
+def test_the_two_commands_of_a_new_machine():
+    assert "pip install uv && uv run run_bench.py" in README
+    assert "pip install uv && uv run pytest" in README
+
+
+def test_ci_runs_the_readmes_test_command():
+    assert block("bash", "pytest").strip() in (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_every_preset_is_listed_with_its_budget():
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", README, re.MULTILINE)) == set(presets())
+
+
+def test_the_grid_file_is_complete_and_right():
+    grid = GridFile("README", "README.md", tomllib.loads(block("toml", "[grid]")))
+    assert len(expand(grid)) == 60
+
+
+def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, glyphs_data):
+    """The block as pasted, but for the folder of the data and the program, which is not installed anew for a test."""
+    program = shlex.join([sys.executable, str(CHECKOUT / "run_bench.py")])
+    script = block("bash", "mine.py").replace("uv run run_bench.py", program)
+    environment = {"FEWSHOT_DATA": str(glyphs_data), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    words = ["bash", "-euc", script]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("mine:two_layers", "mine:sign_sgd"))
+    assert main(["plot", str(tmp_path / "results" / "mine")]) == 0
+    assert len(list((tmp_path / "results" / "mine" / "figures").glob("*learning-rates.png"))) == 4
+
+
+REPRODUCE = re.findall(r"^uv run run_bench.py (run .*?)(?:\s+#.*)?$", block("bash", "omniglot-cpu"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", REPRODUCE)
+def test_reproducing_starts_from_a_preset_that_is_there(line, capsys):
+    words = shlex.split(line)
+    assert main([*words, *([] if "--dry-run" in words else ["--dry-run"])]) == 0
+    assert "12 cells" in capsys.readouterr().err
+
+
+def test_one_cell_of_the_papers_grid(capsys):
+    command = block("bash", "training.iterations=7500").replace("\\\n", " ").removeprefix("uv run run_bench.py ")
+    assert main([*shlex.split(command), "--dry-run"]) == 0
+    assert "1 cell;" in capsys.readouterr().err
