@@ -36,8 +36,8 @@ class Run:
     device: str = "auto"
     """"auto", "cpu", "cuda", "cuda:1", ... New cells are computed there; resumed ones where they began."""
 
-    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SECTION.KEY=VALUE")] = ()
-    """Changes to the grid, as in training.iterations=50."""
+    set: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="SECTION.KEY=VALUE")]] = ()
+    """Changes to the grid, as in training.iterations=50; as many as you like, after one --set or several."""
 
     dry_run: bool = False
     """Print a line a cell and write nothing."""
@@ -45,7 +45,7 @@ class Run:
 
 def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status."""
-    options = tyro.cli(Run, args=arguments, prog="fewshot-bench run")
+    options = tyro.cli(Run, args=_a_flag_each(arguments), prog="fewshot-bench run")
     # torch takes seconds to load: only now that the options are known to be good.
     from fewshot_bench.cli.live import following
     from fewshot_bench.cli.progress_bar import shown_progress
@@ -87,6 +87,18 @@ def command(arguments: list[str]) -> int:
             return 130
     summary(directory, sys.stdout)
     return 1 if failed else 0
+
+
+def _a_flag_each(arguments: list[str]) -> list[str]:
+    """`--set a=1 b=2` as `--set a=1 --set b=2`."""
+    spread: list[str] = []
+    within = False
+    for word in arguments:
+        if within and "=" in word and not word.startswith("-") and spread[-1] != "--set":
+            spread.append("--set")
+        within = word == "--set" or (within and "=" in word)
+        spread.append(word)
+    return spread
 
 
 def _check_writable(directory: Path) -> None:

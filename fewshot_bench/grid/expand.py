@@ -7,8 +7,8 @@ from fewshot_bench.basics.names import did_you_mean
 from fewshot_bench.basics.options import problems, understood
 from fewshot_bench.grid.axes import Point, points
 from fewshot_bench.grid.checks import impossible, unbuildable
-from fewshot_bench.grid.files import GridFile
-from fewshot_bench.grid.overrides import TABLES, TRAINING, Override, overrides, refusals
+from fewshot_bench.grid.files import TABLES, GridFile
+from fewshot_bench.grid.overrides import TRAINING, Override, overrides, refusals
 from fewshot_bench.training.cell_file import section_schema
 from fewshot_bench.training.settings import Cell, Evaluation, Training
 

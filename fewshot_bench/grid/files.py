@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean
 
+TABLES = {"learner": "learners", "backbone": "backbones", "inner_optimizer": "inner_optimizers"}
+"""Axis -> its table in a grid file. Where two tables set one key of [training], the later of these three holds."""
+
 
 class GridFile(NamedTuple):
     """name: the preset's, or the file's without its suffix; where: for messages; content: as TOML gives it."""
@@ -52,11 +55,30 @@ def with_changes(grid: GridFile, assignments: Sequence[str], seeds: Sequence[int
     content = grid.content
     for assignment in assignments:
         content = _merged(content, _assignment(assignment))
+    content = _without_options_of(
+        content, {axis: _named(grid.content, axis) - _named(content, axis) for axis in TABLES}
+    )
     if seeds:
         content = content | {"grid": {**content.get("grid", {}), "seed": list(seeds)}}
         cells = [{key: value for key, value in table.items() if key != "seed"} for table in content.get("cells", [])]
         content = content | ({"cells": cells} if cells else {})
     return grid._replace(content=content)
+
+
+def _named(content: dict[str, Any], axis: str) -> set[str]:
+    """All values of an axis that occur in a grid."""
+    values = [table.get(axis, []) for table in (content.get("grid", {}), *content.get("cells", []))]
+    return {str(value) for each in values for value in (each if isinstance(each, list) else [each])}
+
+
+def _without_options_of(content: dict[str, Any], gone: dict[str, set[str]]) -> dict[str, Any]:
+    """The grid without the option tables of names that a change took out of it."""
+    kept = {
+        TABLES[axis]: {name: table for name, table in content[TABLES[axis]].items() if name not in names}
+        for axis, names in gone.items()
+        if isinstance(content.get(TABLES[axis]), dict)
+    }
+    return content | kept
 
 
 def _assignment(text: str) -> dict[str, Any]:

@@ -7,11 +7,9 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, find
 from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
 from fewshot_bench.grid.axes import SEAMS, Point
+from fewshot_bench.grid.files import TABLES
 from fewshot_bench.training.cell_file import section_schema
 from fewshot_bench.training.settings import Options, Training
-
-TABLES = {"learner": "learners", "backbone": "backbones", "inner_optimizer": "inner_optimizers"}
-"""Axis -> its table in a grid file. Where two tables set one key of [training], the later of these three holds."""
 
 TRAINING = section_schema(Training)
 

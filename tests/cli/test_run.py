@@ -87,6 +87,21 @@ def test_dry_run_prints_cells_and_writes_nothing(grid, tmp_path, capsys):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--set", "training.iterations=9", "evaluation.tasks=7", "--seed", "3"],
+        ["--set", "training.iterations=9", "--seed", "3", "--set", "evaluation.tasks=7"],
+    ],
+    ids=["after one flag", "a flag each"],
+)
+def test_several_changes_at_once(grid, pattern_data, tmp_path, words):
+    out = tmp_path / "out"
+    assert bench("run", grid, "--out", out, "--data-dir", pattern_data, *words) == 0
+    table = pd.read_csv(out / "results.csv")
+    assert table[["iterations", "evaluation_tasks", "seed"]].values.tolist() == [[9, 7, 3]]
+
+
 @pytest.mark.parametrize("kills", [1, 3])
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(grid, pattern_data, tmp_path, kills):
     """SIGKILL while it trains, as often as asked; then the same command, and nobody can tell."""

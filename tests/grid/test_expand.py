@@ -190,6 +190,12 @@ def test_set_and_seed_change_the_grid():
         with_changes(grid(MINIMAL), ["iterations"], None)
 
 
+def test_narrowing_an_axis_takes_its_options_along():
+    text = MINIMAL + "[inner_optimizers.adam]\nlr = 0.2\n[inner_optimizers.sgd]\nlr = 0.3\n"
+    made = expand(with_changes(grid(text), ['grid.inner_optimizer=["sgd"]'], None))
+    assert {(c.inner_optimizer, c.inner_optimizer_options) for c in made} == {("sgd", (("lr", 0.3),))}
+
+
 def test_a_grid_that_is_not_there_says_what_is():
     with pytest.raises(BenchError, match=r"'quik' is neither a file nor a preset \(did you mean 'quick'\?\)"):
         read("quik")
