@@ -1,5 +1,7 @@
 """The DenseNet-BC of Grefenstette et al. 2019: growth 8, no stem; a hundred times smaller than the ResNets."""
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 
@@ -14,23 +16,29 @@ def densenet(
     layers: dense layers a block, (2, 2, 2, 2) in densenet-8. growth: channels a layer adds. bottleneck: width of the
     1x1 convolution in multiples of `growth` (the fork's bn_size). A transition halves channels, height and width.
     """
-    parts: list[nn.Module] = []
+    parts: dict[str, nn.Module] = {}
     channels = image.channels
-    for block, count in enumerate(layers):
-        for _ in range(count):
-            parts.append(DenseLayer(channels, growth, bottleneck))
+    for block, count in enumerate(layers, start=1):
+        for layer in range(1, count + 1):
+            parts[f"block{block}_layer{layer}"] = DenseLayer(channels, growth, bottleneck)
             channels += growth
-        if block < len(layers) - 1:
-            halve = nn.Conv2d(channels, channels // 2, kernel_size=1, bias=False)
-            parts += [nn.BatchNorm2d(channels), nn.ReLU(), halve, nn.AvgPool2d(2)]
+        if block < len(layers):
+            parts[f"transition{block}"] = transition(channels, channels // 2)
             channels //= 2
     head = nn.Linear(channels, ways)
-    network = nn.Sequential(*parts, nn.BatchNorm2d(channels), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
+    parts |= {"norm": nn.BatchNorm2d(channels), "relu": nn.ReLU(), "mean": nn.AdaptiveAvgPool2d(1)}
+    network = nn.Sequential(OrderedDict(parts | {"flatten": nn.Flatten(), "head": head}))
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
     nn.init.zeros_(head.bias)
     return network
+
+
+def transition(channels: int, width: int) -> nn.Module:
+    """1x1 convolution to `width` channels, at half the height and width."""
+    halve = nn.Conv2d(channels, width, kernel_size=1, bias=False)
+    return nn.Sequential(OrderedDict(norm=nn.BatchNorm2d(channels), relu=nn.ReLU(), conv=halve, pool=nn.AvgPool2d(2)))
 
 
 class DenseLayer(nn.Module):

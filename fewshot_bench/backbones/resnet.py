@@ -1,5 +1,7 @@
 """The ResNets of Grefenstette et al. 2019: four stages of basic blocks, no stem; the name's number counts blocks."""
 
+from collections import OrderedDict
+
 from torch import Tensor, nn
 
 from fewshot_bench.basics.images import ImageShape
@@ -13,13 +15,14 @@ def resnet(image: ImageShape, ways: int, *, blocks: tuple[int, ...]) -> nn.Modul
     blocks: blocks a stage; (1, 1, 1, 1) is resnet-4, (3, 3, 3, 3) resnet-12. Not the "ResNet-12" of other few-shot
     work, which has three convolutions a block, more channels and max-pooling. No initial projection, as in TADAM.
     """
-    layers: list[nn.Module] = []
+    layers: dict[str, nn.Module] = {}
     channels = image.channels
-    for width, count in zip(CHANNELS, blocks, strict=True):
-        for index in range(count):
-            layers.append(BasicBlock(channels, width, stride=2 if index == 0 else 1))
+    for stage, (width, count) in enumerate(zip(CHANNELS, blocks, strict=True), start=1):
+        for block in range(1, count + 1):
+            layers[f"stage{stage}_block{block}"] = BasicBlock(channels, width, stride=2 if block == 1 else 1)
             channels = width
-    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, ways))
+    layers |= {"mean": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "head": nn.Linear(channels, ways)}
+    network = nn.Sequential(OrderedDict(layers))
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -39,7 +42,7 @@ class BasicBlock(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or channels != width:
             projection = nn.Conv2d(channels, width, kernel_size=1, stride=stride, bias=False)
-            self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(width))
+            self.shortcut = nn.Sequential(OrderedDict(conv=projection, norm=nn.BatchNorm2d(width)))
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.norm1(self.conv1(x)))

@@ -1,5 +1,7 @@
 """The four-block convolutional network of the few-shot literature, as MAML++ has it."""
 
+from collections import OrderedDict
+
 from torch import nn
 
 from fewshot_bench.basics.images import ImageShape
@@ -11,11 +13,14 @@ def vgg(image: ImageShape, ways: int, *, filters: int = 64, stages: int = 4) -> 
     filters: 64 in the fork for both datasets; MAML++'s own mini-ImageNet configurations have 48.
     Initial weights are PyTorch's, as in the fork (MAML++: Xavier uniform).
     """
-    blocks: list[nn.Module] = []
+    layers: dict[str, nn.Module] = {}
     channels = image.channels
-    for _ in range(stages):
-        convolution = nn.Conv2d(channels, filters, kernel_size=3, padding=1)
-        blocks += [convolution, nn.BatchNorm2d(filters), nn.LeakyReLU(0.01), nn.MaxPool2d(2)]
+    for stage in range(1, stages + 1):
+        layers[f"conv{stage}"] = nn.Conv2d(channels, filters, kernel_size=3, padding=1)
+        layers[f"norm{stage}"] = nn.BatchNorm2d(filters)
+        layers[f"relu{stage}"] = nn.LeakyReLU(0.01)
+        layers[f"pool{stage}"] = nn.MaxPool2d(2)
         channels = filters
     features = filters * (image.height >> stages) * (image.width >> stages)
-    return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(features, ways))
+    layers |= {"flatten": nn.Flatten(), "head": nn.Linear(features, ways)}
+    return nn.Sequential(OrderedDict(layers))

@@ -34,14 +34,7 @@ def name_ends(axes: Axes, ends: Sequence[End]) -> None:
             color=end.colour,
             va="center",
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": end.colour,
-                "linewidth": 0.5,
-                "shrinkA": 1,
-                "shrinkB": 1,
-                "relpos": (0, 0.5),
-            },
+            arrowprops=_TIE | {"color": end.colour},
         )
 
 
