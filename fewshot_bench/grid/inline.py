@@ -17,7 +17,7 @@ from fewshot_bench.grid import ledger
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.cell import Interrupted, Moment, run
 from fewshot_bench.training.environment import environment
-from fewshot_bench.training.plan import choose, recorded
+from fewshot_bench.training.plan import choose, find_device, recorded
 from fewshot_bench.training.settings import Cell
 
 SECONDS_BETWEEN_STATUS = 10.0
@@ -67,6 +67,7 @@ def _run(cell: Cell, folder: Path, pool: Pool, device: str, listener: Listener) 
 
     try:
         plan = recorded(before) or choose(device, DATASETS[cell.dataset].shape)
+        find_device(plan.device)  # a cell goes on where it began, and says so where that is no more
         facts = {"plan": plan._asdict(), "environment": environment(plan.device)}
         ledger.mark(folder, ledger.RUNNING, **facts, started=_now())
         ledger.log(folder, f"{_now()} begun or resumed, on {plan.device}, {plan.threads} threads, {plan.layout}")
