@@ -48,6 +48,8 @@ def main() -> None:
 
 def measure(options: argparse.Namespace, backbone: str, rule: str, ways: int, shots: int) -> tuple[float, float, float]:
     """Median seconds a meta-step, peak MiB above the start, and the last loss."""
+    import torch
+
     from fewshot_bench.data.datasets import DATASETS, open_pool
     from fewshot_bench.data.locations import default_data_dir
     from fewshot_bench.training.assembly import assemble
@@ -69,7 +71,7 @@ def measure(options: argparse.Namespace, backbone: str, rule: str, ways: int, sh
         learner_options=(("msl_epochs", 0),),
     )
     pool = open_pool(options.dataset, options.data_dir or default_data_dir())
-    assembly = assemble(cell, pool, choose("cpu", dataset.shape))
+    assembly = assemble(cell, pool, choose("cpu", torch.get_num_threads(), dataset.shape))
     state = begin(assembly.learner, assembly.parts, "cpu")
     assembly.streams.train(0, 8)
     before, seconds, loss = peak(), [], 0.0

@@ -46,6 +46,12 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def sweep(folder: Path) -> None:
+    """Removes what killed writes left in `folder`. For folders that nobody else writes to now."""
+    for left in folder.glob(".*.part"):
+        left.unlink(missing_ok=True)
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:

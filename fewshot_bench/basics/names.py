@@ -20,11 +20,14 @@ def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     module_name, _, attribute = name.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # anything may go wrong in somebody's module; the sentence says what
+    except (Exception, SystemExit) as error:  # anything may go wrong in somebody's module; the sentence says what
         raise BenchError(f"{kind} {name!r}: importing {module_name} failed: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
         raise BenchError(f"{kind} {name!r}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}.")
-    return getattr(module, attribute)
+    found = getattr(module, attribute)
+    if not callable(found):
+        raise BenchError(f"{kind} {name!r} is a {type(found).__name__}; it has to be a function or a class.")
+    return found
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -27,7 +27,10 @@ def schema(factory: Callable[..., Any]) -> dict[str, Option]:
     bare = factory
     while hasattr(bare, "func"):
         bare = bare.func
-    hints = typing.get_type_hints(bare.__init__ if inspect.isclass(bare) else bare)
+    try:
+        hints = typing.get_type_hints(bare.__init__ if inspect.isclass(bare) else bare)
+    except Exception:  # annotations of somebody's function may name what is not there; its options are then unchecked
+        hints = {}
     return {
         name: Option(hints.get(name, Any), parameter.default)
         for name, parameter in inspect.signature(factory).parameters.items()
@@ -49,25 +52,31 @@ def problems(values: Mapping[str, Any], known: Mapping[str, Option], where: str)
 
 
 def understood(values: Mapping[str, Any], known: Mapping[str, Option]) -> dict[str, Any]:
-    """The entries that `problems` has nothing to say about, lists as tuples."""
-    return {name: frozen(value) for name, value in values.items() if name in known and fits(value, known[name].type)}
+    """The entries that `problems` has nothing to say about; lists as tuples, numbers as floats where floats belong."""
+    return {
+        name: float(value) if known[name].type is float else frozen(value)
+        for name, value in values.items()
+        if name in known and fits(value, known[name].type)
+    }
 
 
 def fits(value: Any, kind: Any) -> bool:
     """Whether `value`, as TOML gives it, is of type `kind`; an integer is a float too, a list is a tuple."""
+    if not isinstance(value, bool | int | float | str | list | tuple):
+        return False  # tables and dates, which no option takes
     if kind is Any:
         return True
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         return any(fits(value, choice) for choice in typing.get_args(kind))
     if typing.get_origin(kind) is typing.Literal:
         return value in typing.get_args(kind)
-    if typing.get_origin(kind) is tuple:
+    if typing.get_origin(kind) in (tuple, list):
         return isinstance(value, list | tuple) and all(fits(item, typing.get_args(kind)[0]) for item in value)
     if isinstance(value, bool):
         return kind is bool
     if kind is float:
         return isinstance(value, int | float)
-    return isinstance(value, kind)
+    return not isinstance(kind, type) or isinstance(value, kind)
 
 
 def frozen(value: Any) -> Any:
@@ -81,7 +90,9 @@ def type_name(kind: Any) -> str:
         return " or ".join(type_name(choice) for choice in typing.get_args(kind) if choice is not type(None))
     if typing.get_origin(kind) is typing.Literal:
         return "one of " + ", ".join(repr(choice) for choice in typing.get_args(kind))
-    if typing.get_origin(kind) is tuple:
+    if kind is Any:
+        return "true or false, a number, a text or a list of these"
+    if typing.get_origin(kind) in (tuple, list):
         return f"a list, each item {type_name(typing.get_args(kind)[0])}"
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
     return words.get(kind, getattr(kind, "__name__", str(kind)))

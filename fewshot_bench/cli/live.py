@@ -26,14 +26,14 @@ class Follower:
     cells: Sequence[Cell]
     state: dict[str, str] = field(default_factory=dict)
     moments: dict[str, Moment] = field(default_factory=dict)
+    current: str = ""
     begun: float = field(default_factory=time.monotonic)
-    steps: int = 0
     seconds_a_step: float | None = None
     last_step: float = 0.0
     last_line: float = 0.0
 
     def moment(self, cell: Cell, moment: Moment) -> None:
-        now = time.monotonic()
+        self.current, now = cell.id, time.monotonic()
         before = self.moments.get(cell.id)
         if before is not None and moment.iteration == before.iteration + 1:
             took = now - self.last_step
@@ -93,8 +93,8 @@ def _plain(follower: Follower, stop: Callable[[], bool]) -> Listener:
 
 def _table(follower: Follower) -> RenderableType:
     done = sum(state == "done" for state in follower.state.values())
-    running = next((i for i, c in enumerate(follower.cells) if follower.state.get(c.id, "queued") == "queued"), 0)
-    first = max(0, min(running - ROWS // 2, len(follower.cells) - ROWS))
+    at = next((i for i, cell in enumerate(follower.cells) if cell.id == follower.current), 0)
+    first = max(0, min(at - ROWS // 2, len(follower.cells) - ROWS))
     table = Table(box=None, pad_edge=False)
     for heading in ("cell", "state", "meta-steps", "loss", "val", "time left"):
         table.add_column(heading, justify="left" if heading in ("cell", "state") else "right", no_wrap=True)

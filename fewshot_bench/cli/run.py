@@ -57,6 +57,8 @@ def command(arguments: list[str]) -> int:
     from fewshot_bench.grid.expand import expand
     from fewshot_bench.grid.files import read, with_changes
     from fewshot_bench.grid.inline import run_cells
+    from fewshot_bench.report.collect import write_results_csv
+    from fewshot_bench.report.plots import plot
     from fewshot_bench.report.summary import summary
     from fewshot_bench.training.cell import Interrupted
     from fewshot_bench.training.plan import find_device
@@ -72,21 +74,24 @@ def command(arguments: list[str]) -> int:
         print(f"{count}; nothing was written", file=sys.stderr)
         return 0
     device = find_device(options.device)
-    _check_writable(directory)
     data_dir = options.data_dir or default_data_dir()
     with shown_progress() as progress:
         pools = {name: open_pool(name, data_dir, progress) for name in dict.fromkeys(cell.dataset for cell in cells)}
     for dataset, split in dict.fromkeys((cell.dataset, cell.split) for cell in cells):
         check_images(dataset, read_split(dataset, split), pools[dataset])
+    _check_writable(directory)
     ledger.enroll(directory, cells)
     with _stop_on_interrupt() as stop, following(cells, stop) as listener:
         try:
-            failed = run_cells(cells, directory, pools, device, listener)
+            undone = run_cells(cells, directory, pools, device, listener)
         except Interrupted:
-            print(f"interrupted; the same command goes on. So far: {directory}", file=sys.stderr)
+            print(f"interrupted; the same command goes on. So far: {write_results_csv(directory)}", file=sys.stderr)
             return 130
+    drawn = [file for figure in plot(directory) for file in figure.files]
     summary(directory, sys.stdout)
-    return 1 if failed else 0
+    if drawn:
+        print(f"Learned learning rates: {len(drawn)} files in {drawn[0].parent}.")
+    return 1 if undone else 0
 
 
 def _a_flag_each(arguments: list[str]) -> list[str]:

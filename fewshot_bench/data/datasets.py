@@ -7,6 +7,7 @@ from typing import NamedTuple
 from filelock import FileLock
 
 from fewshot_bench.basics.errors import BenchError, DataError
+from fewshot_bench.basics.files import sweep
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.basics.names import find
 from fewshot_bench.data import mini_imagenet, omniglot
@@ -134,6 +135,5 @@ def prepare_pool(known: Dataset, raw: Raw, folder: Path, progress: Progress = si
     with FileLock(folder.parent / f".{folder.name}.lock"):
         if not afresh and (folder / MANIFEST).is_file():
             return read_pool(folder)
-        for left in folder.glob(".*.part"):  # what a killed process was writing: nobody else writes here under the lock
-            left.unlink()
+        sweep(folder)  # nobody else writes here under the lock
         return raw.prepare(folder, progress)

@@ -86,6 +86,7 @@ def read_pool(folder: Path) -> Pool:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         images = np.load(folder / IMAGES, mmap_mode="r")
         expected = (len(manifest["classes"]), manifest["examples"], *manifest["shape"])
+        manifest["pool_hash"], manifest["duplicates"]  # what others count on
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the prepared pool in {folder} cannot be read ({error}). Delete that folder and run again."

@@ -59,7 +59,7 @@ def points(table: dict[str, Any], where: str) -> tuple[list[Point], list[str]]:
 def _fault(axis: str, value: Any) -> str | None:
     """What is wrong with one value of an axis, None where nothing is."""
     if axis in LOWEST:
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= LOWEST[axis]
+        whole = isinstance(value, int) and not isinstance(value, bool) and LOWEST[axis] <= value < 2**31
         return None if whole else f"`{axis}` is {value!r}, but has to be a whole number, at least {LOWEST[axis]}."
     if not isinstance(value, str):
         return f"`{axis}` is {value!r}, but has to be a text."

@@ -3,13 +3,16 @@
 import torch
 
 from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import PARTS, read_split
+from fewshot_bench.learners.model import build
 from fewshot_bench.training.settings import Cell
 
+_TRAINING = {"iterations": 0, "iterations_per_epoch": 1, "tasks_per_batch": 1, "queries": 1, "inner_steps": 0}
 _LOWEST = {
-    "training": {"iterations": 0, "iterations_per_epoch": 1, "tasks_per_batch": 1, "queries": 1, "inner_steps": 0},
+    "training": {**_TRAINING, "init_seed": 0},
     "evaluation": {"tasks": 2, "seed": 0, "ensemble": 1, "queries": 1, "inner_steps": 0},
 }
 
@@ -39,14 +42,20 @@ def impossible(cell: Cell) -> list[str]:
     return faults
 
 
-def unbuildable(cells: list[Cell]) -> list[str]:
-    """A sentence for each backbone that cannot be built for its images and ways, tried once each without memory."""
+def unusable(cells: list[Cell]) -> list[str]:
+    """A sentence for each backbone that does not turn two images of its cells into logits [2, ways]."""
     faults = []
     kinds = dict.fromkeys((cell.backbone, cell.backbone_options, cell.dataset, cell.ways) for cell in cells)
     for name, options, dataset, ways in kinds:
+        where = f"backbone {name!r} for {dataset}, {ways} ways"
+        image = DATASETS[dataset].shape
         try:
-            with torch.device("meta"):
-                find("backbone", name, BACKBONES)(DATASETS[dataset].shape, ways, **dict(options))
+            model = build(lambda: find("backbone", name, BACKBONES)(image, ways, **dict(options)), seed=0)  # noqa: B023
+            logits = model.apply(model.weights, torch.rand(2, *image))
         except Exception as error:  # anything may go wrong in somebody's network; the sentence says what
-            faults.append(f"backbone {name!r} for {dataset}, {ways} ways: {type(error).__name__}: {error}")
+            what = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+            faults.append(f"{where}: {what.splitlines()[0]}")
+            continue
+        if logits.shape != (2, ways):
+            faults.append(f"{where}: gives {list(logits.shape)} for two images; logits have to be [2, {ways}].")
     return faults

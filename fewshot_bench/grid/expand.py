@@ -5,12 +5,13 @@ from typing import Any
 from fewshot_bench.basics.errors import GridError
 from fewshot_bench.basics.names import did_you_mean
 from fewshot_bench.basics.options import problems, understood
+from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.axes import Point, points
-from fewshot_bench.grid.checks import impossible, unbuildable
-from fewshot_bench.grid.files import TABLES, GridFile
+from fewshot_bench.grid.checks import impossible, unusable
+from fewshot_bench.grid.files import TABLES, GridFile, check_shape
 from fewshot_bench.grid.overrides import TRAINING, Override, overrides, refusals
 from fewshot_bench.training.cell_file import section_schema
-from fewshot_bench.training.settings import Cell, Evaluation, Training
+from fewshot_bench.training.settings import Cell, Evaluation, Training, without_what_does_not_concern
 
 SECTIONS = ("grid", "training", "evaluation", *TABLES.values(), "cells")
 EVALUATION = section_schema(Evaluation)
@@ -22,14 +23,14 @@ Block = tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]
 def expand(grid: GridFile) -> list[Cell]:
     """The cells of a grid, each once, in the order written. Raises GridError with every fault found."""
     content = grid.content
-    shapeless = _shapeless(content)
-    if shapeless:  # nothing more can be read from it
-        raise GridError(shapeless, grid.where)
+    check_shape(grid)
     faults = [
         f"nothing reads the section [{key}]{did_you_mean(key, SECTIONS)}. Sections: {', '.join(SECTIONS)}."
         for key in content
         if key not in SECTIONS
     ]
+    if not content.get("grid") and not content.get("cells"):
+        faults.append("there is neither a [grid] nor [[cells]].")
     faults += problems(content.get("training", {}), TRAINING, "[training]")
     faults += problems(content.get("evaluation", {}), EVALUATION, "[evaluation]")
     blocks = []
@@ -47,36 +48,17 @@ def expand(grid: GridFile) -> list[Cell]:
             for point in found
         )
     )
-    faults += refusals(given) + [fault for cell in cells for fault in impossible(cell)] + unbuildable(cells)
+    faults += refusals(given) + [fault for cell in cells for fault in impossible(cell)] + unusable(cells)
     if faults:
         raise GridError(list(dict.fromkeys(faults)), grid.where)
     return cells
-
-
-def _shapeless(content: dict[str, Any]) -> list[str]:
-    """Sections that are not tables where tables belong."""
-    tables = [(f"[{key}]", content.get(key, {})) for key in SECTIONS if key != "cells"]
-    for key in TABLES.values():
-        if isinstance(content.get(key), dict):
-            tables += [(f'[{key}."{name}"]', table) for name, table in content[key].items()]
-    cells = content.get("cells", [])
-    if not isinstance(cells, list):
-        return ["`cells` has to be a list of tables, each written [[cells]]."]
-    for number, cell in enumerate(cells, start=1):
-        tables.append((f"[[cells]] number {number}", cell))
-        if isinstance(cell, dict):
-            tables += [(f"[[cells]] number {number} {key}", cell.get(key, {})) for key in ("training", "evaluation")]
-    faults = [f"{where} has to be a table." for where, table in tables if not isinstance(table, dict)]
-    if not faults and not content.get("grid") and not cells:
-        faults.append("there is neither a [grid] nor [[cells]].")
-    return faults
 
 
 def _blocks(content: dict[str, Any]) -> list[Block]:
     """The grid itself, and each [[cells]] with the axes it inherits."""
     base = content.get("grid", {})
     blocks: list[Block] = []
-    if base or not content.get("cells"):
+    if base:
         blocks.append(("[grid]", base, {}, {}))
     for number, table in enumerate(content.get("cells", []), start=1):
         axes = {key: value for key, value in table.items() if key not in ("training", "evaluation")}
@@ -96,7 +78,7 @@ def _cell(
     training = dict(shared)
     for axis in TABLES:
         training |= given[axis, point[axis]].training
-    return Cell(
+    cell = Cell(
         **point,
         training=Training(**understood(training | own, TRAINING)),
         evaluation=Evaluation(**understood(evaluation, EVALUATION)),
@@ -104,3 +86,4 @@ def _cell(
         backbone_options=given["backbone", point["backbone"]].options,
         inner_optimizer_options=given["inner_optimizer", point["inner_optimizer"]].options,
     )
+    return without_what_does_not_concern(cell, DATASETS[cell.dataset].rotations)

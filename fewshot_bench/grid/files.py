@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.errors import BenchError, GridError
 from fewshot_bench.basics.names import did_you_mean
 
 TABLES = {"learner": "learners", "backbone": "backbones", "inner_optimizer": "inner_optimizers"}
@@ -51,18 +51,41 @@ def read(name_or_path: str) -> GridFile:
 
 
 def with_changes(grid: GridFile, assignments: Sequence[str], seeds: Sequence[int] | None) -> GridFile:
-    """The grid with `--set section.key=value` and `--seed` applied. Raises BenchError for what is no assignment."""
+    """The grid with `--set section.key=value` and `--seed` applied.
+
+    Options of names that the changes took out of the grid go with them. Raises BenchError for what is no assignment.
+    """
+    check_shape(grid)
     content = grid.content
     for assignment in assignments:
         content = _merged(content, _assignment(assignment))
-    content = _without_options_of(
-        content, {axis: _named(grid.content, axis) - _named(content, axis) for axis in TABLES}
-    )
+    check_shape(grid._replace(content=content))
+    gone = {axis: _named(grid.content, axis) - _named(content, axis) for axis in TABLES}
+    content = _without_options_of(content, gone)
     if seeds:
         content = content | {"grid": {**content.get("grid", {}), "seed": list(seeds)}}
         cells = [{key: value for key, value in table.items() if key != "seed"} for table in content.get("cells", [])]
         content = content | ({"cells": cells} if cells else {})
     return grid._replace(content=content)
+
+
+def check_shape(grid: GridFile) -> None:
+    """Raises GridError where a section is not a table where one belongs."""
+    content = grid.content
+    tables = [(f"[{key}]", content.get(key, {})) for key in ("grid", "training", "evaluation", *TABLES.values())]
+    for key in TABLES.values():
+        if isinstance(content.get(key), dict):
+            tables += [(f'[{key}."{name}"]', table) for name, table in content[key].items()]
+    cells = content.get("cells", [])
+    if not isinstance(cells, list):
+        raise GridError(["`cells` has to be a list of tables, each written [[cells]]."], grid.where)
+    for number, cell in enumerate(cells, start=1):
+        tables.append((f"[[cells]] number {number}", cell))
+        if isinstance(cell, dict):
+            tables += [(f"[[cells]] number {number} {key}", cell.get(key, {})) for key in ("training", "evaluation")]
+    faults = [f"{where} has to be a table." for where, table in tables if not isinstance(table, dict)]
+    if faults:
+        raise GridError(faults, grid.where)
 
 
 def _named(content: dict[str, Any], axis: str) -> set[str]:

@@ -5,19 +5,20 @@ import traceback
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from filelock import FileLock, Timeout
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.files import sweep
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.cell import Interrupted, Moment, run
+from fewshot_bench.training.cell import CHECKPOINTS, Interrupted, Moment, run
 from fewshot_bench.training.environment import environment
-from fewshot_bench.training.plan import choose, find_device, recorded
+from fewshot_bench.training.plan import Plan, choose, find_device, recorded
 from fewshot_bench.training.settings import Cell
 
 SECONDS_BETWEEN_STATUS = 10.0
@@ -34,24 +35,35 @@ class Listener(NamedTuple):
 def run_cells(
     cells: Iterable[Cell], directory: Path, pools: dict[str, Pool], device: str, listener: Listener
 ) -> list[str]:
-    """Runs what is not done yet; returns the ids of failed cells. Raises Interrupted where `listener` says stop."""
-    failed = []
+    """Runs what is not done yet; returns the ids of cells that are not done then: failed, or in other hands.
+
+    Raises Interrupted where `listener` says stop.
+    """
+    threads, undone = torch.get_num_threads(), []
     for cell in cells:
+        if listener.stop():
+            raise Interrupted
         folder = ledger.folder_of(directory, cell)
+        if ledger.is_done(folder):
+            listener.ended(cell, ledger.DONE, "")
+            continue
         try:
             with FileLock(folder / ledger.LOCK, timeout=0):
-                if not ledger.is_done(folder) and not _run(cell, folder, pools[cell.dataset], device, listener):
-                    failed.append(cell.id)
+                new = choose(device, threads, DATASETS[cell.dataset].shape)
+                if not _run(cell, folder, pools[cell.dataset], new, listener):
+                    undone.append(cell.id)
         except Timeout:
             listener.ended(cell, ledger.RUNNING, "another process is running it")
-    return failed
+            undone.append(cell.id)
+    return undone
 
 
-def _run(cell: Cell, folder: Path, pool: Pool, device: str, listener: Listener) -> bool:
-    """Runs one cell and records what became of it; True where it is done."""
-    before = ledger.status(folder)
-    begun, spent, marked = time.monotonic(), float(before.get("seconds", 0.0)), 0.0
-    iterations = int(before.get("iterations", 0))
+def _run(cell: Cell, folder: Path, pool: Pool, new: Plan, listener: Listener) -> bool:
+    """Runs one cell, by the plan it began with or else by `new`, and records what became of it; True if it is done."""
+    before = ledger.status(folder) if any((folder / CHECKPOINTS).glob("step-*")) else {}
+    plan = recorded(before) or new
+    begun, marked = time.monotonic(), 0.0
+    iterations, spent = ledger.spent(folder)
 
     def watch(moment: Moment) -> bool:
         nonlocal iterations, marked
@@ -66,9 +78,15 @@ def _run(cell: Cell, folder: Path, pool: Pool, device: str, listener: Listener) 
         return {"iterations": iterations, "seconds": round(spent + time.monotonic() - begun, 3)}
 
     try:
-        plan = recorded(before) or choose(device, DATASETS[cell.dataset].shape)
         find_device(plan.device)  # a cell goes on where it began, and says so where that is no more
-        facts = {"plan": plan._asdict(), "environment": environment(plan.device)}
+        sweep(folder)
+        sweep(folder / CHECKPOINTS)
+        _check_same_images(before, pool)
+        facts = {
+            "plan": plan._asdict(),
+            "environment": environment(plan.device),
+            "pool_hash": pool.manifest["pool_hash"],
+        }
         ledger.mark(folder, ledger.RUNNING, **facts, started=_now())
         ledger.log(folder, f"{_now()} begun or resumed, on {plan.device}, {plan.threads} threads, {plan.layout}")
         result = run(assemble(cell, pool, plan), folder, watch)
@@ -86,6 +104,16 @@ def _run(cell: Cell, folder: Path, pool: Pool, device: str, listener: Listener) 
         _try_to_record(folder, reason, so_far())
         listener.ended(cell, ledger.FAILED, reason)
         return False
+
+
+def _check_same_images(before: dict[str, Any], pool: Pool) -> None:
+    """Raises BenchError where a cell was begun with another preparation of its dataset."""
+    began_with, now = before.get("pool_hash"), pool.manifest["pool_hash"]
+    if began_with not in (None, now):
+        raise BenchError(
+            f"begun with the images {str(began_with)[:8]}, but the pool now holds {now[:8]}. Bring those back, or move "
+            "the cell's folder away to train it anew."
+        )
 
 
 def _now() -> str:

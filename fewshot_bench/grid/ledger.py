@@ -60,11 +60,7 @@ def check_untouched(folder: Path, cell: Cell) -> None:
 
 def status(folder: Path) -> dict[str, Any]:
     """What status.json says; {} where it says nothing that can be read."""
-    try:
-        content = json.loads((folder / STATUS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return _parsed(folder / STATUS)
 
 
 def mark(folder: Path, state: str, **facts: Any) -> None:
@@ -74,8 +70,24 @@ def mark(folder: Path, state: str, **facts: Any) -> None:
 
 
 def is_done(folder: Path) -> bool:
-    """Whether a cell is done: its status says so and its result is there."""
-    return status(folder).get("status") == DONE and (folder / RESULT).is_file()
+    """Whether a cell is done: its status says so, and its result is whole and its own."""
+    return status(folder).get("status") == DONE and _parsed(folder / RESULT).get("cell") == folder.name
+
+
+def spent(folder: Path) -> tuple[int, float]:
+    """Meta-steps done and seconds taken so far, as the status has them; 0 for what is no number."""
+    said = status(folder)
+    numbers = [said.get(key) for key in ("iterations", "seconds")]
+    iterations, seconds = (value if isinstance(value, int | float) else 0 for value in numbers)
+    return int(iterations), float(seconds)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def log(folder: Path, text: str) -> None:

@@ -50,8 +50,9 @@ def refusals(found: dict[tuple[str, str], Override]) -> list[str]:
             continue
         try:
             find(axis, name, SEAMS[axis])(**dict(override.options))
-        except (BenchError, ValueError, TypeError) as error:
-            faults.append(f'[{TABLES[axis]}."{name}"]: {error}')
+        except Exception as error:  # somebody's factory may raise anything; the sentence says what
+            what = str(error) if isinstance(error, BenchError | ValueError) else f"{type(error).__name__}: {error}"
+            faults.append(f'[{TABLES[axis]}."{name}"]: {what}')
     return faults
 
 

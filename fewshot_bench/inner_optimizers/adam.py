@@ -5,7 +5,15 @@ from math import inf
 import torch
 from torch import Tensor
 
-from fewshot_bench.inner_optimizers.base import Hyper, InnerOptimizer, OuterState, Params, State, per_tensor
+from fewshot_bench.inner_optimizers.base import (
+    Hyper,
+    InnerOptimizer,
+    OuterState,
+    Params,
+    State,
+    check_range,
+    per_tensor,
+)
 
 
 def adam(
@@ -29,6 +37,14 @@ def adam(
     Not copied from `higher`, which the paper used: its bias correction is outside the graph, so its gradient with
     respect to beta2 is wrong, in sign too, until the count is well above 1 / (1 - beta2).
     """
+
+    check_range("lr_min", lr_min, 0, inf)
+    check_range("beta_max", beta_max, 0, 1 - 1e-6)
+    check_range("beta_min", beta_min, 0, beta_max)
+    check_range("lr", lr, lr_min, inf)
+    check_range("beta1", beta1, 0, 1 - 1e-6)
+    check_range("beta2", beta2, 0, 1 - 1e-6)
+    check_range("eps", eps, 0, inf)
 
     def init(params: Params, outer: OuterState | None) -> State:
         if outer is None or not from_outer:

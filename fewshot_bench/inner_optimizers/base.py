@@ -41,6 +41,12 @@ class InnerOptimizer(NamedTuple):
     bounds: Mapping[str, tuple[float, float]]
 
 
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raises ValueError where a hyperparameter is outside [low, high]."""
+    if not low <= value <= high:
+        raise ValueError(f"`{name}` is {value}, but has to be in [{low}, {high}].")
+
+
 def per_tensor(params: Params, value: float) -> Params:
     """One scalar a parameter tensor, of its dtype and device, all equal to `value`."""
     return {name: tensor.new_full((), value) for name, tensor in params.items()}

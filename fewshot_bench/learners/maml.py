@@ -5,7 +5,7 @@ few_shot_learning_system.py. Antoniou et al. 2018 differ: rates for each step, b
 """
 
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, inf, pi
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fewshot_bench.hypergradients.problem import Batch, Bilevel, Task, last_step_only
 from fewshot_bench.hypergradients.unrolled import solve, unrolled
-from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params
+from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params, check_range
 from fewshot_bench.learners.base import WEIGHTS, Meta, Parts, accuracy, grouped, select
 
 
@@ -44,6 +44,14 @@ class Maml:
 
     clamp_datasets: tuple[str, ...] = ("mini-imagenet",)
     """Datasets whose meta-gradient is clamped; in the fork, those with "imagenet" in their name."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an option out of range."""
+        check_range("meta_lr", self.meta_lr, 0, inf)
+        check_range("meta_lr_min", self.meta_lr_min, 0, self.meta_lr)
+        check_range("msl_floor", self.msl_floor, 0, 1)
+        check_range("msl_epochs", self.msl_epochs, 0, inf)
+        check_range("clamp_gradient", self.clamp_gradient, 0, inf)
 
     def start(self, parts: Parts) -> Meta:
         meta = grouped(WEIGHTS, parts.model.weights)

@@ -26,8 +26,11 @@ class Model(NamedTuple):
 def as_function(module: nn.Module) -> Model:
     """Any classifier as a Model. The module itself is left as it was.
 
-    Batch norm with running statistics becomes batch statistics. Raises BenchError for a module without parameters.
+    Batch norm with running statistics becomes batch statistics. Raises BenchError for what is no module, or has no
+    parameters.
     """
+    if not isinstance(module, nn.Module):
+        raise BenchError(f"a backbone has to make a torch.nn.Module; this one made a {type(module).__name__}.")
     network = with_batch_statistics(copy.deepcopy(module)).train()
     weights = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     if not weights:

@@ -38,7 +38,7 @@ def grouped(cells: Iterable[Cell]) -> list[Group]:
     plans: dict[str, list[Cell]] = {}
     for cell in cells:
         if cell.config:
-            plans.setdefault(_key({k: v for k, v in cell.config.items() if k != "seed"}), []).append(cell)
+            plans.setdefault(_key({k: v for k, v in cell.identity.items() if k != "seed"}), []).append(cell)
     return [group for plan in plans.values() for group in _by_protocol(plan)]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.identity import DEFAULTS, content_hash
 from fewshot_bench.basics.names import did_you_mean
 
 AXES = ("learner", "dataset", "split", "ways", "shots", "backbone", "inner_optimizer")
@@ -23,14 +24,16 @@ _FRACTIONS = ("test_accuracy", "test_ci95", "val_accuracy")
 class Cell(NamedTuple):
     """One cell as it lies on disk.
 
-    config: config.toml, empty where unreadable. result: result.json, empty unless the cell is done and the
-    file whole; without `epochs`, which would fill the memory that ten thousand cells have and stand in no table.
+    config: config.toml with its defaults filled in, empty where unreadable. identity: what the name is the hash of.
+    result: result.json, empty unless the cell is done and the file whole; without `epochs`, which would fill the
+    memory that ten thousand cells have and stand in no table.
     status: one of STATUSES; a cell whose files cannot be believed is "failed", and `reason` says which file and why.
     iterations: meta-steps done so far; seconds: spent so far; both None where not recorded.
     """
 
     folder: Path
     config: Mapping[str, Any]
+    identity: Mapping[str, Any]
     status: str
     reason: str
     iterations: int | None
@@ -81,8 +84,8 @@ def read_cell(folder: Path) -> Cell | None:
     result.pop("epochs", None)
     if not (config or status or result) and not any((folder / name).is_file() for name in FILES):
         return None
-    config_fault = config_fault or _config_fault(config)
-    result_fault = result_fault or _result_fault(result)
+    config_fault = config_fault or _config_fault(config, folder.name)
+    result_fault = result_fault or _result_fault(result, folder.name)
     # A result is written whole or not at all, so it stands for a status that was lost.
     said = status.get("status", "done" if result and not result_fault else "queued")
     reason = str(status.get("reason") or "")
@@ -94,7 +97,8 @@ def read_cell(folder: Path) -> Cell | None:
         said, reason = "failed", f"status.json says done, but {result_fault}; run the grid again"
     return Cell(
         folder=folder,
-        config={} if config_fault else config,
+        config={} if config_fault else _filled(config),
+        identity={} if config_fault else {key: value for key, value in config.items() if key != DEFAULTS},
         status=said,
         reason=" ".join(reason.split()),
         iterations=whole(status.get("iterations", result.get("iterations"))),
@@ -118,20 +122,34 @@ def _parsed(path: Path, loads: Callable[[str], Any]) -> tuple[dict[str, Any], st
     return (content, "") if isinstance(content, dict) else ({}, f"{path.name} holds no table of keys")
 
 
-def _config_fault(config: Mapping[str, Any]) -> str:
+def _filled(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with the defaults that hold beside it."""
+    defaults = config.get(DEFAULTS, {})
+    sections = {name: {**defaults.get(name, {}), **config.get(name, {})} for name in ("training", "evaluation")}
+    return {key: value for key, value in config.items() if key != DEFAULTS} | sections
+
+
+def _config_fault(config: Mapping[str, Any], folder: str) -> str:
     if not config:
         return "config.toml is missing"
     for key in (*AXES, "seed"):
         kind = _TYPES.get(key, str)
         if type(config.get(key)) is not kind:
             return f"config.toml: `{key}` is {config.get(key)!r}, not {'a whole number' if kind is int else 'a name'}"
-    for key in ("training", "evaluation"):
-        if not isinstance(config.get(key, {}), dict):
-            return f"config.toml: `{key}` is {config[key]!r}, not a table"
+    defaults = config.get(DEFAULTS, {})
+    for key, table in (("training", config), ("evaluation", config), (DEFAULTS, config), ("training", defaults)):
+        if not isinstance(table.get(key, {}), dict):
+            return f"config.toml: `{key}` is {table[key]!r}, not a table"
+    try:
+        found = content_hash(config)
+    except TypeError as error:  # a date, say, which no grid can hold
+        return f"config.toml is not a cell's: {error}"
+    if not folder.endswith(f"-{found}"):
+        return f"config.toml was changed, or its folder renamed: what it says has the hash {found}"
     return ""
 
 
-def _result_fault(result: Mapping[str, Any]) -> str:
+def _result_fault(result: Mapping[str, Any], folder: str) -> str:
     if not result:
         return "result.json is missing"
     for key in _FRACTIONS:
@@ -139,8 +157,9 @@ def _result_fault(result: Mapping[str, Any]) -> str:
         if value is None or not 0 <= value <= 1:
             return f"result.json: `{key}` is {result.get(key)!r}, not a fraction"
     facts = result.get("fingerprint")
-    whole_print = isinstance(facts, dict) and isinstance(facts.get("duplicates", []), list)
-    return "" if whole_print else "result.json has no fingerprint"
+    if not isinstance(facts, dict) or not isinstance(facts.get("duplicates", []), list):
+        return "result.json has no fingerprint"
+    return "" if result.get("cell") == folder else f"result.json is that of {result.get('cell')}"
 
 
 def number(value: object) -> float | None:

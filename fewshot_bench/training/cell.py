@@ -58,7 +58,7 @@ def run(assembly: Assembly, folder: Path, watch: Watch) -> dict[str, Any]:
         records.hyperparameters(learned(state, 0))
     _train(assembly, folder, watch, state, records)
     content = _test(assembly, folder, watch, state, records)
-    write_text(folder / RESULT, json.dumps(content, indent=1) + "\n")
+    write_text(folder / RESULT, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return content
 
 
@@ -73,12 +73,14 @@ def _train(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState,
         metrics = meta_step(assembly, state)
         loss = metrics["loss"]
         records.metrics(iteration=state.iteration, epoch=epoch, **metrics)
-        if state.iteration % max(1, settings.iterations_per_epoch // POINTS_PER_EPOCH) == 0:
+        ended = state.iteration % settings.iterations_per_epoch == 0 or state.iteration == settings.iterations
+        if ended or state.iteration % max(1, settings.iterations_per_epoch // POINTS_PER_EPOCH) == 0:
             records.hyperparameters(learned(state, epoch))
-        if state.iteration % settings.iterations_per_epoch == 0 or state.iteration == settings.iterations:
-            watch(_moment("validation", state, loss))
+        if ended:
+            watch(_moment("validation", state, loss))  # not cut short: its step would have to be taken again
             _validate(assembly, folder, state, records)
             _save(folder, state, records)
+            checkpoint.keep_epochs(folder / CHECKPOINTS, [best["file"] for best in _best(assembly, state)])
             saved = time.monotonic()
         elif time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
             _save(folder, state, records)
@@ -86,24 +88,23 @@ def _train(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState,
 
 
 def _validate(assembly: Assembly, folder: Path, state: TrainingState, records: Records) -> None:
-    """Scores the meta-parameters on the validation tasks and keeps them while they are among the best."""
+    """Scores the meta-parameters on the validation tasks and writes them down."""
     scores = _scores(assembly, state, "val", [state.meta])
     epoch = len(state.epochs) + 1
     file = checkpoint.write(folder / CHECKPOINTS, "epoch", epoch, state.meta, {"iteration": state.iteration})
     record = {"epoch": epoch, "iteration": state.iteration, "val_accuracy": float(scores.accuracy.mean())}
     state.epochs.append(record | {"val_loss": float(scores.loss.mean()), "file": file})
-    best = best_epochs(state.epochs, assembly.cell.evaluation.ensemble)
-    checkpoint.keep_epochs(folder / CHECKPOINTS, [kept["file"] for kept in best])
     records.metrics(**{key: value for key, value in state.epochs[-1].items() if key != "file"})
     records.episodes(by_task("val", state.iteration, scores))
 
 
 def _test(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState, records: Records) -> dict[str, Any]:
     """The one test: the mean logits of the best epochs, all from the last statistics of the meta-optimizer."""
+    if watch(_moment("test", state, None)):
+        raise Interrupted
     if not state.epochs:  # an untrained network: validated too, for the table
         _validate(assembly, folder, state, records)
-    watch(_moment("test", state, None))
-    best = best_epochs(state.epochs, assembly.cell.evaluation.ensemble)
+    best = _best(assembly, state)
     scores = _scores(assembly, state, "test", [_member(assembly, folder, record["file"]) for record in best])
     records.episodes(by_task("test", state.iteration, scores))
     records.flush()
@@ -113,6 +114,10 @@ def _test(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState, 
 def _scores(assembly: Assembly, state: TrainingState, part: str, members: list[Meta]) -> Scores:
     tasks = assembly.streams.val if part == "val" else assembly.streams.test
     return evaluate(assembly, members, outer_state(state), tasks)
+
+
+def _best(assembly: Assembly, state: TrainingState) -> list[dict[str, Any]]:
+    return best_epochs(state.epochs, assembly.cell.evaluation.ensemble)
 
 
 def _member(assembly: Assembly, folder: Path, file: str) -> Meta:

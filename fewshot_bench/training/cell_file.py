@@ -3,39 +3,53 @@
 import dataclasses
 from typing import Any
 
+from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.options import Option, frozen, problems
-from fewshot_bench.training.settings import AXES, RECIPE, Cell, Evaluation, Training
+from fewshot_bench.training.settings import AXES, RECIPE, Cell, Evaluation, Training, concerns
 
 OPTIONS = ("learner_options", "backbone_options", "inner_optimizer_options")
+SECTIONS = ("training", "evaluation", *OPTIONS)
+_AXES = {axis: Option(int if axis in ("ways", "shots", "seed") else str, None) for axis in AXES}
 
 
 def to_table(cell: Cell) -> dict[str, Any]:
-    """What config.toml holds: axes, all of [training] and [evaluation] that is set, and options off their defaults."""
-    table: dict[str, Any] = {"recipe": RECIPE} | {axis: getattr(cell, axis) for axis in AXES}
-    for name, section in (("training", cell.training), ("evaluation", cell.evaluation)):
-        table[name] = {key: value for key, value in dataclasses.asdict(section).items() if value is not None}
-    return table | {name: dict(getattr(cell, name)) for name in OPTIONS}
+    """What config.toml holds: what the hash covers and, in a table of their own, the defaults that hold beside it."""
+    table = concerns(cell)
+    defaults = {
+        name: {
+            key: value
+            for key, value in dataclasses.asdict(section).items()
+            if value is not None and key not in table.get(name, {})
+        }
+        for name, section in (("training", cell.training), ("evaluation", cell.evaluation))
+    }
+    return table | {DEFAULTS: defaults}
 
 
 def from_table(table: dict[str, Any]) -> Cell:
     """The cell of a config.toml. Raises ValueError where it is not one of this recipe."""
     if table.get("recipe") != RECIPE:
         raise ValueError(f"it is of recipe {table.get('recipe')!r}; this version computes recipe {RECIPE}")
-    known = {"recipe", "training", "evaluation", *AXES, *OPTIONS}
-    odd = sorted(set(table) ^ known)
-    if odd:
-        raise ValueError(f"the key {odd[0]!r} is missing or unknown")
-    found = problems(table["training"], section_schema(Training), "[training]")
-    found += problems(table["evaluation"], section_schema(Evaluation), "[evaluation]")
+    missing = sorted({"recipe", *AXES} - set(table))
+    odd = sorted(set(table) - {"recipe", *AXES, *SECTIONS, DEFAULTS})
+    if missing or odd:
+        raise ValueError(f"the key {(missing or odd)[0]!r} is {'missing' if missing else 'unknown'}")
+    sections = {name: table.get(name, {}) for name in SECTIONS}
+    for name, section in sections.items():
+        if not isinstance(section, dict):
+            raise ValueError(f"`{name}` is not a table")
+    found = problems({axis: table[axis] for axis in AXES}, _AXES, "config.toml")
+    found += problems(sections["training"], section_schema(Training), "[training]")
+    found += problems(sections["evaluation"], section_schema(Evaluation), "[evaluation]")
     if found:
         raise ValueError(found[0])
     learner, backbone, optimizer = (
-        tuple(sorted((key, frozen(value)) for key, value in table[name].items())) for name in OPTIONS
+        tuple(sorted((key, frozen(value)) for key, value in sections[name].items())) for name in OPTIONS
     )
     return Cell(
         **{axis: table[axis] for axis in AXES},
-        training=Training(**table["training"]),
-        evaluation=Evaluation(**table["evaluation"]),
+        training=Training(**sections["training"]),
+        evaluation=Evaluation(**sections["evaluation"]),
         learner_options=learner,
         backbone_options=backbone,
         inner_optimizer_options=optimizer,

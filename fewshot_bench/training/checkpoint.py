@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -46,9 +45,7 @@ def read(path: Path) -> Checkpoint | None:
         return None
     if match is None or _digest(content) != match["digest"]:
         return None
-    with safetensors.safe_open(path, framework="pt") as file:
-        facts = json.loads(file.metadata()["facts"])
-    return Checkpoint(load(content), facts)
+    return Checkpoint(load(content), _facts(content))
 
 
 def newest(folder: Path, kind: str) -> Checkpoint | None:
@@ -75,11 +72,18 @@ def keep_last(folder: Path, kind: str) -> None:
 
 
 def keep_epochs(folder: Path, names: Iterable[str]) -> None:
-    """Removes the epochs' checkpoints that are not among `names`; resuming from an earlier step drops the same ones."""
+    """Removes the epochs' checkpoints that are not among `names`, those the newest training checkpoint needs."""
     kept = set(names)
     for path in folder.glob("epoch-*.safetensors"):
         if path.name not in kept:
             path.unlink(missing_ok=True)
+
+
+def _facts(content: bytes) -> dict[str, Any]:
+    """The JSON header of a safetensors file holds what was stored beside the tensors, as text under `__metadata__`."""
+    length = int.from_bytes(content[:8], "little")
+    facts: dict[str, Any] = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["facts"])
+    return facts
 
 
 _NAME = re.compile(r"(?P<kind>[a-z]+)-(?P<number>\d+)-(?P<digest>[0-9a-f]{16})\.safetensors")

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fewshot_bench.basics.errors import CellError
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import OuterState
@@ -28,7 +29,8 @@ class Scores(NamedTuple):
 def evaluate(assembly: Assembly, members: Sequence[Meta], outer: OuterState, tasks: Stream) -> Scores:
     """Scores on the first evaluation.tasks of a stream. members: meta-parameters whose logits are averaged.
 
-    All members adapt from the same statistics of the meta-optimizer (the last ones, as in the paper's fork).
+    All members adapt from the same statistics of the meta-optimizer (the last ones, as in the paper's fork). Raises
+    CellError where a logit is not finite: the class of the largest would mean nothing.
     """
     cell, learner, parts = assembly.cell, assembly.learner, assembly.parts
 
@@ -40,6 +42,8 @@ def evaluate(assembly: Assembly, members: Sequence[Meta], outer: OuterState, tas
         batch = tasks(first, min(first + CHUNK, cell.evaluation.tasks))
         logits = [over_tasks(partial(predict, meta), assembly.plan.layout)(batch) for meta in members]
         mean = torch.stack(logits).mean(0)
+        if not bool(mean.isfinite().all()):
+            raise CellError(f"logits are not finite in the evaluation of tasks {first} to {first + len(mean) - 1}.")
         accuracies.append((mean.argmax(-1) == batch.query.y).cpu().double().mean(-1))
         losses.append(F.cross_entropy(mean.transpose(1, 2), batch.query.y, reduction="none").cpu().double().mean(-1))
     return Scores(torch.cat(accuracies), torch.cat(losses))

@@ -30,18 +30,18 @@ def find_device(device: str) -> str:
     return device
 
 
-def choose(device: str, image: ImageShape) -> Plan:
+def choose(device: str, threads: int, image: ImageShape) -> Plan:
     """The plan for a new cell.
 
     Tasks run in one program, but for large images on a CPU, where that is no faster and takes the memory of all tasks.
     """
     large = image.height * image.width > 32 * 32
-    return Plan(device, torch.get_num_threads(), "loop" if device == "cpu" and large else "vmap")
+    return Plan(device, threads, "loop" if device == "cpu" and large else "vmap")
 
 
 def recorded(content: dict[str, Any]) -> Plan | None:
     """The plan in a cell's status, None where there is none that this version understands."""
-    plan = content.get("plan", {})
-    if set(plan) != set(Plan._fields) or plan["layout"] not in LAYOUTS:
+    plan = content.get("plan")
+    if not isinstance(plan, dict) or set(plan) != set(Plan._fields) or plan["layout"] not in LAYOUTS:
         return None
     return Plan(**plan)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.files import cannot_write, replacing
+from fewshot_bench.basics.files import cannot_write, replacing, write_text
 
 METRICS, HYPERPARAMETERS, EPISODES = "metrics.jsonl", "hyperparameters.parquet", "episodes.parquet"
 
@@ -38,7 +38,7 @@ class Records:
         self._lines = _lines_until(folder / METRICS, iteration)
         self._tables = {name: [_rows_until(folder / name, iteration)] for name in _COLUMNS}
         self._changed = set(_COLUMNS)
-        _write_text(folder / METRICS, "".join(self._lines))
+        write_text(folder / METRICS, "".join(self._lines))
         self._lines.clear()
 
     def metrics(self, **values: Any) -> None:
@@ -99,8 +99,3 @@ def _rows_until(path: Path, iteration: int | None) -> pd.DataFrame:
         except (OSError, ValueError, KeyError) as error:
             raise BenchError(f"{path} cannot be read ({error}). Delete it to go on without what it holds.") from error
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-
-
-def _write_text(path: Path, content: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")

@@ -1,11 +1,11 @@
 """A cell: everything that decides one trained and evaluated learner, frozen; its hash names its folder."""
 
 import dataclasses
-import hashlib
-import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from fewshot_bench.basics.identity import content_hash
 
 RECIPE = 1
 """Raised when the same settings begin to mean another computation, so that old results are not taken for new ones."""
@@ -37,7 +37,7 @@ class Training:
     init_seed: int | None = None
     """Seed of the initial weights; absent: the cell's `seed`. The fork's runs share 0."""
 
-    rotations: Literal["dataset", "train", "none"] = "dataset"
+    rotations: Literal["dataset", "train", "none"] = field(default="dataset", metadata=_ONLY_TRAINING)
     """Quarter turns by class and task: in training tasks, nowhere, or as the dataset's published protocol has it."""
 
 
@@ -88,7 +88,7 @@ class Cell:
         """Readable prefix and hash: the cell's folder."""
         words = (self.dataset, f"{self.ways}w{self.shots}s", self.learner, self.backbone, self.inner_optimizer)
         readable = "-".join(re.sub(r"[^A-Za-z0-9.+]+", "-", word).strip("-") for word in words)
-        return f"{readable}-seed{self.seed}-{self.training.iterations}it-{cell_hash(self)}"
+        return f"{readable}-seed{self.seed}-{self.training.iterations}it-{content_hash(concerns(self))}"
 
     @property
     def init_seed(self) -> int:
@@ -104,21 +104,33 @@ class Cell:
 
 
 def concerns(cell: Cell) -> dict[str, Any]:
-    """What the cell's hash covers: its axes, and whatever else concerns it and is not at its default."""
+    """What the cell's hash covers: its axes, and whatever else is not at its default."""
     content: dict[str, Any] = {"recipe": RECIPE} | {axis: getattr(cell, axis) for axis in AXES}
-    untrained = cell.training.iterations == 0
     for name, section in (("training", cell.training), ("evaluation", cell.evaluation)):
-        content[name] = {
-            f.name: getattr(section, f.name)
-            for f in dataclasses.fields(section)
-            if getattr(section, f.name) != f.default and not (untrained and f.metadata.get("only_training"))
-        }
+        values = {f.name: (getattr(section, f.name), f.default) for f in dataclasses.fields(section)}
+        content[name] = {key: value for key, (value, default) in values.items() if value != default}
     for name in ("learner_options", "backbone_options", "inner_optimizer_options"):
         content[name] = dict(getattr(cell, name))
     return {key: value for key, value in content.items() if value != {}}
 
 
-def cell_hash(cell: Cell) -> str:
-    """Eight hexadecimal digits of SHA-256 over `concerns`."""
-    canonical = json.dumps(concerns(cell), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+def without_what_does_not_concern(cell: Cell, dataset_rotates: bool) -> Cell:
+    """The same computation with every setting that makes no difference to it at its default, so that it has one hash.
+
+    dataset_rotates: what rotations = "dataset" means for the cell's dataset.
+    """
+    training, evaluation = cell.training, cell.evaluation
+    if (training.rotations == "train") == dataset_rotates:
+        training = replace(training, rotations="dataset")
+    if training.init_seed == cell.seed:
+        training = replace(training, init_seed=None)
+    if evaluation.queries == training.queries:
+        evaluation = replace(evaluation, queries=None)
+    if evaluation.inner_steps == training.inner_steps:
+        evaluation = replace(evaluation, inner_steps=None)
+    if training.iterations == 0:
+        idle: dict[str, Any] = {
+            f.name: f.default for f in dataclasses.fields(training) if f.metadata.get("only_training")
+        }
+        training, evaluation = replace(training, **idle), replace(evaluation, ensemble=Evaluation.ensemble)
+    return replace(cell, training=training, evaluation=evaluation)

@@ -19,7 +19,7 @@ def factory(image, *, size: int = 3, rate: float = 0.5, on: bool = True, kinds: 
 
 def test_find_knows_tables_and_import_paths():
     assert find("thing", "x", {"x": 1}) == 1
-    assert find("thing", "math:pi", {}) == pytest.approx(3.14159, abs=1e-5)
+    assert find("thing", "math:sqrt", {})(9) == 3
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ def test_find_knows_tables_and_import_paths():
     [
         ("resnet4", "unknown backbone 'resnet4' (did you mean 'resnet-4'?). Known: resnet-4, vgg."),
         ("no_such_module:x", "importing no_such_module failed: ModuleNotFoundError"),
+        ("math:pi", "backbone 'math:pi' is a float; it has to be a function or a class."),
         ("math:sqrtt", "math has no 'sqrtt' (did you mean 'sqrt'?)"),
     ],
 )

@@ -61,7 +61,7 @@ def test_cells_add_to_the_grid_inherit_axes_and_have_settings_of_their_own():
     assert len(made) == 14
     assert [(c.backbone, c.inner_optimizer, c.seed) for c in made[12:]] == [("vgg", "sgd", 0), ("vgg", "adam", 0)]
     assert {c.training.iterations for c in made[12:]} == {0}
-    assert {c.evaluation.ensemble for c in made[12:]} == {1}
+    assert {c.evaluation.tasks for c in made[12:]} == {600}
 
 
 def test_a_cell_written_twice_is_one():
@@ -94,8 +94,33 @@ def test_a_hash_covers_what_differs_from_the_defaults_alone():
     assert [c.id for c in plain] == [c.id for c in written_out]
     other = cells(MINIMAL + '[learners."maml++"]\nmsl_epochs = 9\n')
     assert not {c.id for c in plain} & {c.id for c in other}
-    untrained = MINIMAL.replace("iterations = 300", "iterations = 0")
-    assert [c.id for c in cells(untrained)] == [c.id for c in cells(untrained.replace("batch = 8", "batch = 4"))]
+
+
+SAME = [
+    ("batch = 8", "batch = 4", 0),
+    ("ensemble = 1", "ensemble = 3", 0),
+    ("queries = 1", 'queries = 1\nrotations = "none"', 0),
+    ("queries = 1", 'queries = 1\nrotations = "train"', 300),
+    ("tasks = 600", "tasks = 600\nqueries = 1\ninner_steps = 5", 300),
+    ("[evaluation]", "[inner_optimizers.sgd]\nlr = 0.1\n[evaluation]", 300),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "iterations"), SAME)
+def test_what_makes_no_difference_is_not_in_the_hash(old, new, iterations):
+    text = MINIMAL.replace("iterations = 300", f"iterations = {iterations}")
+    assert old in text
+    assert cells(text) == cells(text.replace(old, new))
+
+
+def test_a_whole_number_is_the_float_it_stands_for():
+    whole, real = (cells(MINIMAL + f"[inner_optimizers.sgd]\nlr = {lr}\n") for lr in ("1", "1.0"))
+    assert [c.id for c in whole] == [c.id for c in real]
+
+
+def test_a_seed_written_out_is_the_same_computation():
+    assert cells(MINIMAL)[0] == cells(MINIMAL.replace("queries = 1", "queries = 1\ninit_seed = 0"))[0]
+    assert cells(MINIMAL)[1] != cells(MINIMAL.replace("queries = 1", "queries = 1\ninit_seed = 0"))[1]
 
 
 def test_hashes_do_not_move():
@@ -174,6 +199,25 @@ def test_a_backbone_that_cannot_be_built_is_refused(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     told = faults(MINIMAL.replace('"resnet-4"', '"broken_net:net"'))
     assert any("'broken_net:net' for omniglot, 5 ways: RuntimeError: no such layer" in fault for fault in told)
+
+
+def test_a_backbone_with_the_wrong_logits_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "wide_net.py").write_text(
+        "from torch import nn\n"
+        "def net(image, ways):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(784, ways + 3))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    told = faults(MINIMAL.replace('"resnet-4"', '"wide_net:net"'))
+    assert any("gives [2, 8] for two images; logits have to be [2, 5]" in fault for fault in told)
+
+
+@pytest.mark.parametrize("body", ["raise SystemExit(3)", "raise RuntimeError('no')", "import nothing_such"])
+def test_a_module_that_cannot_be_imported_is_refused(tmp_path, monkeypatch, body):
+    (tmp_path / "bad_module.py").write_text(body + "\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = faults(MINIMAL.replace('"resnet-4"', '"bad_module:net"'))
+    assert any("importing bad_module failed" in fault for fault in told)
 
 
 def test_an_empty_grid_is_refused():

@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 import tomli_w
 
+from fewshot_bench.basics.identity import content_hash
+
 AXES = {
     "dataset": "omniglot",
     "split": "gimli",
@@ -50,19 +52,19 @@ def write_cell(
     name: str | None = None,
     **axes: Any,
 ) -> Path:
-    """One cell below `directory`/cells; `tasks` are its test accuracies by task, None: no episodes.parquet.
+    """One cell below `directory`/cells, called `name` and its hash.
 
-    `options` are the cell's inner_optimizer_options.
+    `tasks` are its test accuracies by task, None: no episodes.parquet. `options`: its inner_optimizer_options.
     """
     config: dict[str, Any] = {"recipe": 1, **AXES, **axes, "training": TRAINING | (training or {})}
     config |= {"evaluation": EVALUATION | (evaluation or {})}
     config |= {"learner_options": {}, "backbone_options": {}, "inner_optimizer_options": options or {}}
     iterations = config["training"]["iterations"]
-    count = len(list((directory / "cells").iterdir())) if (directory / "cells").is_dir() else 0
     prefix = "-".join(
         str(config[key]) for key in ("dataset", "ways", "shots", "learner", "backbone", "inner_optimizer")
     )
-    folder = directory / "cells" / (name or f"{prefix}-seed{config['seed']}-{iterations}it-{count:08x}")
+    readable = name or f"{prefix}-seed{config['seed']}-{iterations}it"
+    folder = directory / "cells" / f"{readable}-{content_hash(config)}"
     folder.mkdir(parents=True)
     (folder / "config.toml").write_text(tomli_w.dumps(config))
     said = {"status": status, "reason": reason, "iterations": iterations if status == "done" else 7, "seconds": 12.5}

@@ -63,6 +63,23 @@ def test_the_ensemble_is_the_number_of_members_used(tmp_path: Path) -> None:
     assert collect(tmp_path)["ensemble"].tolist() == [2]
 
 
+def test_a_configuration_that_was_changed_is_not_believed(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path)
+    config = (folder / "config.toml").read_text()
+    (folder / "config.toml").write_text(config.replace("ways = 5", "ways = 20"))
+    row = collect(tmp_path).iloc[0]
+    assert row["status"] == "failed"
+    assert "config.toml was changed, or its folder renamed" in row["reason"]
+
+
+def test_a_result_of_another_cell_is_not_believed(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path)
+    (folder / "result.json").write_text((folder / "result.json").read_text().replace(folder.name, "another"))
+    row = collect(tmp_path).iloc[0]
+    assert row["status"] == "failed"
+    assert "result.json is that of another" in row["reason"]
+
+
 @pytest.mark.parametrize(
     ("file", "content", "status", "words"),
     [

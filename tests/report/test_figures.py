@@ -44,17 +44,18 @@ def trajectories(folder: Path) -> Trajectories:
 
 def test_sgd_has_learning_rates_and_adam_betas_too(tmp_path: Path) -> None:
     sgd = learned(write_cell(tmp_path, name="b-sgd"), VGG, ("lr",))
-    learned(write_cell(tmp_path, name="a-adam", inner_optimizer="adam"), RESNET, ("lr", "beta1", "beta2"))
+    adam = learned(write_cell(tmp_path, name="a-adam", inner_optimizer="adam"), RESNET, ("lr", "beta1", "beta2"))
+    figures = tmp_path / "figures"
     files = [file.name for drawn in plot(tmp_path) for file in drawn.files]
     assert files == [
-        *(f"a-adam-{figure}.{kind}" for figure in ("learning-rates", "betas") for kind in ("png", "pdf", "csv")),
-        *(f"b-sgd-learning-rates.{kind}" for kind in ("png", "pdf", "csv")),
+        *(f"{adam.name}-{figure}.{kind}" for figure in ("learning-rates", "betas") for kind in ("png", "pdf", "csv")),
+        *(f"{sgd.name}-learning-rates.{kind}" for kind in ("png", "pdf", "csv")),
     ]
-    assert sorted(files) == sorted(file.name for file in (tmp_path / "figures").iterdir())
-    assert (tmp_path / "figures" / "a-adam-betas.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "figures" / "a-adam-betas.pdf").read_bytes().startswith(b"%PDF")
-    assert set(pd.read_csv(tmp_path / "figures" / "a-adam-betas.csv")["hyperparameter"]) == {"beta1", "beta2"}
-    written = pd.read_csv(tmp_path / "figures" / "b-sgd-learning-rates.csv", dtype=str)
+    assert sorted(files) == sorted(file.name for file in figures.iterdir())
+    assert (figures / f"{adam.name}-betas.png").read_bytes().startswith(b"\x89PNG")
+    assert (figures / f"{adam.name}-betas.pdf").read_bytes().startswith(b"%PDF")
+    assert set(pd.read_csv(figures / f"{adam.name}-betas.csv")["hyperparameter"]) == {"beta1", "beta2"}
+    written = pd.read_csv(figures / f"{sgd.name}-learning-rates.csv", dtype=str)
     given = pd.read_parquet(sgd / "hyperparameters.parquet")
     assert [float(value) for value in written["value"]] == given["value"].tolist()
     assert written["parameter"].tolist() == given["parameter"].tolist()
@@ -110,7 +111,7 @@ def test_a_torn_file_is_named_and_the_others_drawn(tmp_path: Path) -> None:
     torn.write_bytes(torn.read_bytes()[:200])
     learned(write_cell(tmp_path, name="b"), VGG[:2], ("lr",))
     broken, whole = plot(tmp_path)
-    assert "a: hyperparameters.parquet cannot be read" in broken.fault
+    assert f"{torn.parent.name}: hyperparameters.parquet cannot be read" in broken.fault
     assert len(whole.files) == 3
 
 
