@@ -28,6 +28,20 @@ def test_the_two_commands_of_a_new_machine():
     assert "pip install uv && uv run pytest" in README
 
 
+@pytest.mark.parametrize("page", [CHECKOUT / "README.md", *CHECKOUT.glob("*/README.md"), *CHECKOUT.glob("docs/*.md")])
+def test_links_lead_somewhere_and_nothing_is_left_to_fill_in(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+    assert not re.search(r"\b(PICTURE|QUICK|COST|TODO|XXX)\b", text)
+
+
+def test_every_preset_says_what_it_costs():
+    for name, text in presets().items():
+        assert re.search(r"^# Costs: .*\d", text, re.MULTILINE), name
+        assert "COST\n" not in text
+
+
 def test_ci_runs_the_readmes_test_command():
     assert block("bash", "pytest").strip() in (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")
 

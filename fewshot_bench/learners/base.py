@@ -1,6 +1,6 @@
 """The contract of a learner: its meta-parameters, how it adapts, and its meta-gradient for one task."""
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ Meta = dict[str, Tensor]
 """All meta-parameters, flat: "weights/<parameter>", and one "<hyperparameter>/<parameter>" for each that is learned."""
 
 WEIGHTS = "weights"
+
+BatchNorm = Literal["transductive", "inductive"]
 
 
 class Parts(NamedTuple):
@@ -28,6 +30,11 @@ class Learner(Protocol):
 
     Everything is for ONE task: batches of tasks are made outside, with the gradient inside.
     """
+
+    @property
+    def batch_norm(self) -> BatchNorm:
+        """How queries are normalised: part of the protocol that a number stands for."""
+        ...
 
     def start(self, parts: Parts) -> Meta:
         """The meta-parameters before the first meta-step."""

@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fewshot_bench.hypergradients.problem import Batch, Bilevel, Task, last_step_only
+from fewshot_bench.hypergradients.problem import Bilevel, Task, last_step_only
 from fewshot_bench.hypergradients.unrolled import solve, unrolled
 from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params, check_range
-from fewshot_bench.learners.base import WEIGHTS, Meta, Parts, accuracy, grouped, select
+from fewshot_bench.learners.base import WEIGHTS, BatchNorm, Meta, Parts, accuracy, grouped, select
+from fewshot_bench.learners.model import query_logits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,9 @@ class Maml:
 
     meta_lr_min: float = 1e-5
     """Where the cosine ends; equal to `meta_lr`: no annealing (config.yaml)."""
+
+    batch_norm: BatchNorm = "transductive"
+    """What normalises a query: the other queries (the paper), or the support set and itself alone ("inductive")."""
 
     clamp_gradient: float = 10.0
     """Each element of the weights' meta-gradient is clamped to +- this, on `clamp_datasets` alone (lines 317-320)."""
@@ -69,7 +73,7 @@ class Maml:
 
     def predict(self, parts: Parts, meta: Meta, outer: OuterState, task: Task, *, steps: int) -> Tensor:
         problem = self._problem(parts, outer, steps, last_step_only(steps))
-        return parts.model.apply(solve(problem, meta, task), task.query.x)
+        return query_logits(parts.model.apply, self.batch_norm, solve(problem, meta, task), task)
 
     def clip(self, parts: Parts, gradient: Meta) -> Meta:
         if parts.dataset not in self.clamp_datasets:
@@ -102,16 +106,16 @@ class Maml:
     def _problem(self, parts: Parts, outer: OuterState, steps: int, step_weights: tuple[float, ...]) -> Bilevel:
         apply, fixed = parts.model.apply, parts.opt.hyperparameters(parts.model.weights)
 
-        def loss(w: Params, batch: Batch) -> tuple[Tensor, Tensor]:
-            logits = apply(w, batch.x)
-            return F.cross_entropy(logits, batch.y), logits
+        def query_loss(w: Params, task: Task) -> tuple[Tensor, Tensor]:
+            logits = query_logits(apply, self.batch_norm, w, task)
+            return F.cross_entropy(logits, task.query.y), logits
 
         def hyper(meta: Meta, t: int) -> Hyper:
             return {name: select(meta, name) for name in fixed} if self.learn_hyperparameters else fixed
 
         return Bilevel(
-            inner=lambda w, meta, task, t: loss(w, task.support)[0],
-            outer=lambda w, meta, task: loss(w, task.query),
+            inner=lambda w, meta, task, t: F.cross_entropy(apply(w, task.support.x), task.support.y),
+            outer=lambda w, meta, task: query_loss(w, task),
             init=lambda meta, task: select(meta, WEIGHTS),
             opt=parts.opt,
             hyper=hyper,

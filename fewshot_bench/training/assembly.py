@@ -14,7 +14,7 @@ from fewshot_bench.data.splits import read_split
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts
-from fewshot_bench.learners.model import BATCH_NORM, build
+from fewshot_bench.learners.model import build
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import Cell, Options
 from fewshot_bench.training.tasks import Streams, rotates, streams
@@ -38,14 +38,13 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
     make_optimizer = _with_options(
         "inner optimizer", INNER_OPTIMIZERS, cell.inner_optimizer, cell.inner_optimizer_options
     )
-    make_learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)
+    learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)()
     seed = seed_for("init", cell.backbone, cell.init_seed)
-    model = build(lambda: make_network(DATASETS[cell.dataset].shape, cell.ways), seed)
-    model = model._replace(weights={name: tensor.to(plan.device) for name, tensor in model.weights.items()})
+    model = build(lambda: make_network(DATASETS[cell.dataset].shape, cell.ways), seed, plan.device)
     return Assembly(
         cell=cell,
         plan=plan,
-        learner=make_learner(),
+        learner=learner,
         parts=Parts(model, make_optimizer(), cell.dataset),
         streams=streams(cell, pool, split, plan.device),
         fingerprint={
@@ -53,7 +52,7 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
             "pool_hash": pool.manifest["pool_hash"],
             "duplicates": list(duplicates(cell.dataset, split)),
             "queries": cell.test_queries,
-            "batch_norm": BATCH_NORM,
+            "batch_norm": learner.batch_norm,
             "rotations": "train" if rotates(cell) else "none",
             "inner_steps_test": cell.test_steps,
             "evaluation_tasks": cell.evaluation.tasks,

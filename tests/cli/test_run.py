@@ -113,9 +113,11 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(grid, pattern_data, tm
     out = tmp_path / "killed"
     words = [sys.executable, CHECKOUT / "run_bench.py", *command, "--out", out]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    for kill in range(kills):
+    for kill in range(kills):  # the first before any checkpoint, the next after one, after two, ...
         with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-            while process.poll() is None and len(list(out.glob("cells/*/checkpoints/step-*"))) < min(kill + 1, 2):
+            while process.poll() is None and not list(out.glob("cells/*/log.txt")):
+                time.sleep(0.01)
+            while process.poll() is None and len(list(out.glob("cells/*/checkpoints/step-*"))) < min(kill, 2):
                 time.sleep(0.01)
             time.sleep(0.02 * kill)
             process.send_signal(signal.SIGKILL)

@@ -123,6 +123,29 @@ def test_first_order_ignores_how_inner_gradients_change():
     assert any(not torch.allclose(exact[key], gradient[key]) for key in gradient)
 
 
+def test_inductive_queries_do_not_see_each_other_and_transductive_ones_do():
+    made, task = parts(), one(tasks())
+    meta = Maml().start(made)
+    other = task._replace(query=task.query._replace(x=torch.cat([task.query.x[:1], 1 - task.query.x[1:]])))
+    for batch_norm, alike in (("inductive", True), ("transductive", False)):
+        learner = Maml(batch_norm=batch_norm)
+        first, second = (learner.predict(made, meta, no_statistics(made), t, steps=2)[0] for t in (task, other))
+        assert torch.allclose(first, second, rtol=0, atol=1e-12) == alike
+
+
+def test_inductive_meta_gradient_equals_finite_differences():
+    made, task = parts(smooth), one(tasks())
+    learner, outer = Maml(batch_norm="inductive", msl_epochs=0), no_statistics(made)
+    meta = learner.start(made)
+    gradient, _ = learner.meta_gradient(made, meta, outer, task, steps=STEPS, epoch=0)
+    size, key = 1e-6, "weights/0.weight"
+    direction = torch.ones_like(meta[key])
+    ahead, behind = (
+        meta_loss(learner, made, meta | {key: meta[key] + sign * size * direction}, outer, task, 0) for sign in (1, -1)
+    )
+    assert torch.isclose(gradient[key].sum(), (ahead - behind) / (2 * size), rtol=1e-6, atol=1e-8)
+
+
 def test_no_inner_step_is_the_plain_query_loss():
     made, task = parts(), one(tasks())
     learner = Maml()
