@@ -18,7 +18,13 @@ MEASURED_BY = (
 )  # fmt: skip
 """What has to agree for two networks to have met the same test tasks in the same way."""
 
-ONLY_TRAINING = ("training.iterations", "training.iterations_per_epoch", "training.tasks_per_batch")
+ONLY_TRAINING = (
+    "training.iterations",
+    "training.iterations_per_epoch",
+    "training.tasks_per_batch",
+    "training.rotations",
+    "evaluation.ensemble",
+)
 """What a network that is not trained cannot notice."""
 
 AGREES = 1e-4  # of an accuracy in result.json and the mean of its tasks: they were summed in different orders

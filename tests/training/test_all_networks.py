@@ -30,10 +30,8 @@ CELL = Cell(
 
 @pytest.mark.parametrize("rule", INNER_OPTIMIZERS)
 @pytest.mark.parametrize("backbone", BACKBONES)
-@pytest.mark.parametrize(
-    ("dataset", "split"), [("omniglot", "gimli"), ("mini-imagenet", "ravi"), ("glyphs", "scripts")]
-)
-def test_meta_steps_are_finite(dataset, split, backbone, rule, request):
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_meta_steps_are_finite(dataset, backbone, rule, request):
     pool = request.getfixturevalue(dataset.replace("-", "_") + "_pool")
     cell = replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=backbone, inner_optimizer=rule)
     assembly = assemble(cell, pool, Plan("cpu", 1, "loop"))
