@@ -52,7 +52,7 @@ def measure(options: argparse.Namespace, backbone: str, rule: str, ways: int, sh
 
     from fewshot_bench.data.datasets import DATASETS, open_pool
     from fewshot_bench.data.locations import default_data_dir
-    from fewshot_bench.training.assembly import assemble
+    from fewshot_bench.training.assembly import assemble, count_weights
     from fewshot_bench.training.plan import choose
     from fewshot_bench.training.settings import Cell
     from fewshot_bench.training.state import begin
@@ -71,7 +71,7 @@ def measure(options: argparse.Namespace, backbone: str, rule: str, ways: int, sh
         learner_options=(("msl_epochs", 0),),
     )
     pool = open_pool(options.dataset, options.data_dir or default_data_dir())
-    assembly = assemble(cell, pool, choose("cpu", torch.get_num_threads(), dataset.shape))
+    assembly = assemble(cell, pool, choose("cpu", torch.get_num_threads(), dataset.shape, count_weights(cell)))
     state = begin(assembly.learner, assembly.parts, "cpu")
     assembly.streams.train(0, 8)
     before, seconds, loss = peak(), [], 0.0

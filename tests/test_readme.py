@@ -68,7 +68,9 @@ def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, glyphs_data):
     assert len(list((tmp_path / "results" / "mine" / "figures").glob("*learning-rates.png"))) == 4
 
 
-REPRODUCE = re.findall(r"^uv run run_bench.py (run .*?)(?:\s+#.*)?$", block("bash", "omniglot-cpu --dry-run"), re.MULTILINE)
+REPRODUCE = re.findall(
+    r"^uv run run_bench.py (run .*?)(?:\s+#.*)?$", block("bash", "omniglot-cpu --dry-run"), re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("line", REPRODUCE)

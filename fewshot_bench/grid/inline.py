@@ -15,7 +15,7 @@ from fewshot_bench.basics.files import sweep
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
-from fewshot_bench.training.assembly import assemble
+from fewshot_bench.training.assembly import assemble, count_weights
 from fewshot_bench.training.cell import CHECKPOINTS, Interrupted, Moment, run
 from fewshot_bench.training.environment import environment
 from fewshot_bench.training.plan import Plan, choose, find_device, recorded
@@ -49,7 +49,7 @@ def run_cells(
             continue
         try:
             with FileLock(folder / ledger.LOCK, timeout=0):
-                new = choose(device, threads, DATASETS[cell.dataset].shape)
+                new = choose(device, threads, DATASETS[cell.dataset].shape, count_weights(cell))
                 if not _run(cell, folder, pools[cell.dataset], new, listener):
                     undone.append(cell.id)
         except Timeout:
@@ -88,7 +88,9 @@ def _run(cell: Cell, folder: Path, pool: Pool, new: Plan, listener: Listener) ->
             "pool_hash": pool.manifest["pool_hash"],
         }
         ledger.mark(folder, ledger.RUNNING, **facts, started=_now())
-        ledger.log(folder, f"{_now()} begun or resumed, on {plan.device}, {plan.threads} threads, {plan.layout}")
+        ledger.log(
+            folder, f"{_now()} begun or resumed, on {plan.device}, {plan.threads} threads, {plan.tasks_at_once} at once"
+        )
         result = run(assemble(cell, pool, plan), folder, watch)
         iterations = result["iterations"]
         ledger.mark(folder, ledger.DONE, **so_far())

@@ -1,26 +1,26 @@
-"""One task's computation over a batch of tasks, in either of two layouts with the same result."""
+"""One task's computation over a batch of tasks: so many at once in one program, the same result whatever the number."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.func import vmap
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
-
-LAYOUTS = ("vmap", "loop")
+from torch.utils._pytree import tree_leaves, tree_map
 
 
-def over_tasks(of_one: Callable[[Any], Any], layout: str) -> Callable[[Any], Any]:
+def over_tasks(of_one: Callable[[Any], Any], at_once: int) -> Callable[[Any], Any]:
     """`of_one` over the leading axis of every tensor in its argument; results are stacked on a leading axis.
 
-    layout: "vmap" runs all tasks in one program, "loop" one after another, in the memory of one.
+    at_once: tasks in one program (`vmap`), and so in memory at the same time; 1 is a plain loop.
     """
-    if layout == "vmap":
-        return vmap(of_one)
 
-    def loop(tasks: Any) -> Any:
-        leaves, spec = tree_flatten(tasks)
-        results = [of_one(tree_unflatten([leaf[i] for leaf in leaves], spec)) for i in range(len(leaves[0]))]
-        return tree_map(lambda *parts: torch.stack(parts), *results)
+    def of_all(tasks: Any) -> Any:
+        count = len(tree_leaves(tasks)[0])
+        if at_once == 1:
+            results = [of_one(tree_map(lambda leaf, i=i: leaf[i], tasks)) for i in range(count)]
+            return tree_map(lambda *parts: torch.stack(parts), *results)
+        starts = range(0, count, at_once)
+        results = [vmap(of_one)(tree_map(lambda leaf, i=i: leaf[i : i + at_once], tasks)) for i in starts]
+        return tree_map(lambda *parts: torch.cat(parts), *results)
 
-    return loop
+    return of_all

@@ -62,5 +62,12 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
     )
 
 
+def count_weights(cell: Cell) -> int:
+    """How many weights the cell's network has."""
+    make = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
+    model = build(lambda: make(DATASETS[cell.dataset].shape, cell.ways), seed=0)
+    return sum(tensor.numel() for tensor in model.weights.values())
+
+
 def _with_options(kind: str, table: dict[str, Any], name: str, options: Options) -> Callable[..., Any]:
     return partial(find(kind, name, table), **dict(options))

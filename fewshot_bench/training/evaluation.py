@@ -16,7 +16,7 @@ from fewshot_bench.learners.base import Meta
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.tasks import Stream
 
-CHUNK = 50  # tasks adapted at once
+CHUNK = 50  # tasks whose images are made ready at a time
 
 
 class Scores(NamedTuple):
@@ -40,7 +40,7 @@ def evaluate(assembly: Assembly, members: Sequence[Meta], outer: OuterState, tas
     accuracies, losses = [], []
     for first in range(0, cell.evaluation.tasks, CHUNK):
         batch = tasks(first, min(first + CHUNK, cell.evaluation.tasks))
-        logits = [over_tasks(partial(predict, meta), assembly.plan.layout)(batch) for meta in members]
+        logits = [over_tasks(partial(predict, meta), assembly.plan.tasks_at_once)(batch) for meta in members]
         mean = torch.stack(logits).mean(0)
         if not bool(mean.isfinite().all()):
             raise CellError(f"logits are not finite in the evaluation of tasks {first} to {first + len(mean) - 1}.")

@@ -6,15 +6,14 @@ import torch
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.hypergradients.batching import LAYOUTS
 
 
 class Plan(NamedTuple):
-    """device: a torch device; threads: of torch's CPU kernels; layout: of a batch of tasks (batching.over_tasks)."""
+    """device: a torch device; threads: of torch's CPU kernels; tasks_at_once: in one program (batching.over_tasks)."""
 
     device: str
     threads: int
-    layout: str
+    tasks_at_once: int
 
 
 def find_device(device: str) -> str:
@@ -30,18 +29,22 @@ def find_device(device: str) -> str:
     return device
 
 
-def choose(device: str, threads: int, image: ImageShape) -> Plan:
-    """The plan for a new cell.
+def choose(device: str, threads: int, image: ImageShape, weights: int) -> Plan:
+    """The plan for a new cell whose network has so many weights.
 
-    Tasks run in one program, but for large images on a CPU, where that is no faster and takes the memory of all tasks.
+    More tasks in one program are faster and take more memory, by task; the numbers keep every network of the package
+    within about 5 GB on a CPU (docs/performance.md). Large images gain nothing there.
     """
-    large = image.height * image.width > 32 * 32
-    return Plan(device, threads, "loop" if device == "cpu" and large else "vmap")
+    if device != "cpu":
+        return Plan(device, threads, 64)
+    if image.height * image.width > 32 * 32:
+        return Plan(device, threads, 1)
+    return Plan(device, threads, 8 if weights < 500_000 else 4 if weights < 2_000_000 else 2)
 
 
 def recorded(content: dict[str, Any]) -> Plan | None:
     """The plan in a cell's status, None where there is none that this version understands."""
     plan = content.get("plan")
-    if not isinstance(plan, dict) or set(plan) != set(Plan._fields) or plan["layout"] not in LAYOUTS:
+    if not isinstance(plan, dict) or set(plan) != set(Plan._fields):
         return None
     return Plan(**plan)

@@ -22,7 +22,7 @@ def meta_step(assembly: Assembly, state: TrainingState) -> dict[str, float]:
     tasks = assembly.streams.train(first, first + settings.tasks_per_batch)
     gradients, metrics = over_tasks(
         lambda task: learner.meta_gradient(parts, state.meta, outer, task, steps=settings.inner_steps, epoch=epoch),
-        assembly.plan.layout,
+        assembly.plan.tasks_at_once,
     )(tasks)
     values = {name: float(value.mean()) for name, value in metrics.items()}
     mean = {name: g.mean(0) for name, g in gradients.items()}

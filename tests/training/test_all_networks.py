@@ -34,7 +34,7 @@ CELL = Cell(
 def test_meta_steps_are_finite(dataset, backbone, rule, request):
     pool = request.getfixturevalue(dataset.replace("-", "_") + "_pool")
     cell = replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=backbone, inner_optimizer=rule)
-    assembly = assemble(cell, pool, Plan("cpu", 1, "loop"))
+    assembly = assemble(cell, pool, Plan("cpu", 1, 1))
     state = begin(assembly.learner, assembly.parts, "cpu")
     before = {name: value.clone() for name, value in state.meta.items()}
     for _ in range(2):  # the second starts from the meta-optimizer's statistics

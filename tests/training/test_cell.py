@@ -21,7 +21,7 @@ from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin
 from fewshot_bench.training.step import meta_step
 
-PLAN = Plan("cpu", 1, "vmap")
+PLAN = Plan("cpu", 1, 8)
 CELL = Cell(
     dataset="omniglot",
     split="gimli",
@@ -202,11 +202,13 @@ def test_seeds_move_training_and_weights_but_not_evaluation(pattern_pool):
 def test_layouts_train_alike(pattern_pool, rule):
     """In float64: in float32 rounding decides which of two equal pixels a max-pool takes, and that is soon seen."""
     losses = {}
-    for layout in ("vmap", "loop"):
-        assembly = in_float64(assemble(replace(CELL, inner_optimizer=rule), pattern_pool, PLAN._replace(layout=layout)))
+    cell = replace(CELL, inner_optimizer=rule, training=replace(CELL.training, tasks_per_batch=5))
+    for at_once in (1, 2, 8):
+        assembly = in_float64(assemble(cell, pattern_pool, PLAN._replace(tasks_at_once=at_once)))
         state = begin(assembly.learner, assembly.parts, "cpu")
-        losses[layout] = [meta_step(assembly, state)["loss"] for _ in range(6)]
-    assert losses["vmap"] == pytest.approx(losses["loop"], abs=1e-9)
+        losses[at_once] = [meta_step(assembly, state)["loss"] for _ in range(6)]
+    assert losses[2] == pytest.approx(losses[1], abs=1e-9)
+    assert losses[8] == pytest.approx(losses[1], abs=1e-9)
 
 
 def in_float64(assembly: Assembly) -> Assembly:
