@@ -1,6 +1,6 @@
 """What a meta-step of the paper's recipe costs: seconds and peak memory, for every network and inner optimizer.
 
-    uv run benchmarks/meta_steps.py DATASET [--data-dir DIR] [--ways 5] [--shots 1 5] [--steps 3]
+    uv run benchmarks/meta_steps.py DATASET [--data-dir DIR] [--backbones vgg ...] [--rules sgd ...] [--shots 1 5] ...
 
 Real data, 8 tasks a meta-step, 1 query a class, 5 inner steps, multi-step loss off (as in all but the first 10 epochs).
 Each cell runs in a fresh process; memory is that process's peak resident size above what it had before the first step.
@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 BACKBONES = ("vgg", "resnet-4", "resnet-8", "resnet-12", "densenet-8")
@@ -23,31 +24,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", choices=("omniglot", "mini-imagenet", "glyphs"))
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--backbones", nargs="+", default=BACKBONES)
+    parser.add_argument("--rules", nargs="+", default=("sgd", "adam"))
     parser.add_argument("--ways", type=int, nargs="+", default=[5])
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 5])
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        backbone, rule, ways, shots = options.one
-        print(json.dumps(measure(options, backbone, rule, int(ways), int(shots))))
-        return
-    print(
-        "| network | inner optimizer | ways | shots | s / meta-step | peak MiB | loss |\n|---|---|---|---|---|---|---|"
+    parser.add_argument(
+        "--at-once", type=int, nargs="+", default=[0], help="tasks in one program; 0: as a run would choose"
     )
-    for backbone in BACKBONES:
-        for rule in ("sgd", "adam"):
-            for ways in options.ways:
-                for shots in options.shots:
-                    one = ["--one", backbone, rule, str(ways), str(shots)]
-                    done = subprocess.run([sys.executable, *sys.argv, *one], capture_output=True, text=True, check=True)
-                    seconds, mebibytes, loss = json.loads(done.stdout)
-                    row = f"| {backbone} | {rule} | {ways} | {shots} | {seconds:.2f} | {mebibytes:.0f} | {loss:.2f} |"
-                    print(row, flush=True)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    cells = list(product(options.backbones, options.rules, options.ways, options.shots, options.at_once))
+    if options.one:
+        print(json.dumps(measure(options, *cells[0])))
+        return
+    print("| network | inner optimizer | ways | shots | at once | s / meta-step | peak MiB | loss |\n|" + 8 * "---|")
+    for backbone, rule, ways, shots, at_once in cells:
+        one = ["--one", "--backbones", backbone, "--rules", rule, "--ways", str(ways), "--shots", str(shots)]
+        words = [sys.executable, *sys.argv, *one, "--at-once", str(at_once)]  # of two equal flags the last one counts
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        together, seconds, mebibytes, loss = json.loads(done.stdout)
+        figures = f"{together} | {seconds:.2f} | {mebibytes:.0f} | {loss:.2f}"
+        print(f"| {backbone} | {rule} | {ways} | {shots} | {figures} |", flush=True)
 
 
-def measure(options: argparse.Namespace, backbone: str, rule: str, ways: int, shots: int) -> tuple[float, float, float]:
-    """Median seconds a meta-step, peak MiB above the start, and the last loss."""
+def measure(
+    options: argparse.Namespace, backbone: str, rule: str, ways: int, shots: int, at_once: int
+) -> tuple[int, float, float, float]:
+    """Tasks at once, median seconds a meta-step, peak MiB above the start, and the last loss."""
     import torch
 
     from fewshot_bench.data.datasets import DATASETS, open_pool
@@ -71,7 +75,9 @@ def measure(options: argparse.Namespace, backbone: str, rule: str, ways: int, sh
         learner_options=(("msl_epochs", 0),),
     )
     pool = open_pool(options.dataset, options.data_dir or default_data_dir())
-    assembly = assemble(cell, pool, choose("cpu", torch.get_num_threads(), dataset.shape, count_weights(cell)))
+    plan = choose("cpu", torch.get_num_threads(), dataset.shape, count_weights(cell))
+    plan = plan._replace(tasks_at_once=at_once or plan.tasks_at_once)
+    assembly = assemble(cell, pool, plan)
     state = begin(assembly.learner, assembly.parts, "cpu")
     assembly.streams.train(0, 8)
     before, seconds, loss = peak(), [], 0.0
@@ -79,7 +85,7 @@ def measure(options: argparse.Namespace, backbone: str, rule: str, ways: int, sh
         begun = time.perf_counter()
         loss = meta_step(assembly, state)["loss"]
         seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds[1:]), peak() - before, loss
+    return plan.tasks_at_once, statistics.median(seconds[1:]), peak() - before, loss
 
 
 def peak() -> float:

@@ -88,9 +88,7 @@ def _run(cell: Cell, folder: Path, pool: Pool, new: Plan, listener: Listener) ->
             "pool_hash": pool.manifest["pool_hash"],
         }
         ledger.mark(folder, ledger.RUNNING, **facts, started=_now())
-        ledger.log(
-            folder, f"{_now()} begun or resumed, on {plan.device}, {plan.threads} threads, {plan.tasks_at_once} at once"
-        )
+        ledger.log(folder, f"{_now()} begun or resumed: {plan}")
         result = run(assemble(cell, pool, plan), folder, watch)
         iterations = result["iterations"]
         ledger.mark(folder, ledger.DONE, **so_far())
