@@ -33,7 +33,7 @@ def choose(device: str, threads: int, image: ImageShape, weights: int) -> Plan:
     """The plan for a new cell whose network has so many weights.
 
     More tasks in one program are faster and take more memory, by task; the numbers keep every network of the package
-    within about 5 GB on a CPU (docs/performance.md). Large images gain nothing there.
+    within about 7 GB on a CPU (docs/performance.md). Large images gain nothing there.
     """
     if device != "cpu":
         return Plan(device, threads, 64)
