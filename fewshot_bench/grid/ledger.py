@@ -31,7 +31,7 @@ def enroll(directory: Path, cells: Iterable[Cell]) -> None:
     """
     cells = list(cells)
     for cell in cells:
-        check_untouched(folder_of(directory, cell), cell)
+        check_untouched(folder_of(directory, cell))
     for cell in cells:
         folder = folder_of(directory, cell)
         if not (folder / CONFIG).exists():
@@ -40,8 +40,8 @@ def enroll(directory: Path, cells: Iterable[Cell]) -> None:
             mark(folder, QUEUED)
 
 
-def check_untouched(folder: Path, cell: Cell) -> None:
-    """Raises BenchError where the folder's config.toml does not say `cell`, whose hash is in the folder's name."""
+def check_untouched(folder: Path) -> None:
+    """Raises BenchError where the folder's config.toml is not that of the cell whose hash is in the folder's name."""
     path = folder / CONFIG
     if not path.exists():
         return
