@@ -78,7 +78,7 @@ def measure(
     plan = choose("cpu", torch.get_num_threads(), dataset.shape, count_weights(cell))
     plan = plan._replace(tasks_at_once=at_once or plan.tasks_at_once)
     assembly = assemble(cell, pool, plan)
-    state = begin(assembly.learner, assembly.parts, "cpu")
+    state = begin(assembly.learner, assembly.parts, cell.training.inner_steps, "cpu")
     assembly.streams.train(0, 8)
     before, seconds, loss = peak(), [], 0.0
     for _ in range(1 + options.steps):

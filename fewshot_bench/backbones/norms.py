@@ -45,3 +45,7 @@ def _same_norm(norm: nn.modules.batchnorm._BatchNorm) -> BatchStatistics:
     if norm.affine:
         made.weight, made.bias = norm.weight, norm.bias
     return made
+
+
+NORMS = (BatchStatistics, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
+"""The layers whose parameters are gains and shifts."""

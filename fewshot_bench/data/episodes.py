@@ -37,11 +37,13 @@ class Draw(NamedTuple):
 class Episodes(NamedTuple):
     """uint8 images of a batch of tasks, class after class: support [tasks, ways * shots, c, h, w], query likewise.
 
-    Labels are the same for all tasks: [0] * shots + [1] * shots + ...
+    Labels are the same for all tasks: [0] * shots + [1] * shots + ...; classes [tasks, ways]: which of the sampler's
+    members they stand for.
     """
 
     support: NDArray[np.uint8]
     query: NDArray[np.uint8]
+    classes: NDArray[np.int64]
 
 
 def draw(
@@ -76,7 +78,8 @@ def sampler(
         chosen = draw(key, indices, shape, len(members), per_class, rotations)
         start = first[chosen.classes] + chosen.quarter_turns * block
         rows = start[..., None] + chosen.examples
-        return Episodes(_gather(bank, rows[..., : shape.shots], pool), _gather(bank, rows[..., shape.shots :], pool))
+        support, query = (_gather(bank, part, pool) for part in np.split(rows, [shape.shots], axis=-1))
+        return Episodes(support, query, chosen.classes)
 
     return sample
 

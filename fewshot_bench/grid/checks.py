@@ -10,7 +10,15 @@ from fewshot_bench.data.splits import PARTS, read_split
 from fewshot_bench.learners.model import build
 from fewshot_bench.training.settings import Cell
 
-_TRAINING = {"iterations": 0, "iterations_per_epoch": 1, "tasks_per_batch": 1, "queries": 1, "inner_steps": 0}
+_TRAINING = {
+    "ways": 2,
+    "shots": 1,
+    "iterations": 0,
+    "iterations_per_epoch": 1,
+    "tasks_per_batch": 1,
+    "queries": 1,
+    "inner_steps": 0,
+}
 _LOWEST = {
     "training": {**_TRAINING, "init_seed": 0},
     "evaluation": {"tasks": 2, "seed": 0, "ensemble": 1, "queries": 1, "inner_steps": 0},
@@ -27,17 +35,21 @@ def impossible(cell: Cell) -> list[str]:
             if value is not None and value < least:
                 faults.append(f"[{name}]: `{key}` is {value}, but has to be at least {least}.")
     dataset = DATASETS[cell.dataset]
-    for kind, queries in (("training", cell.training.queries), ("evaluation", cell.test_queries)):
-        if cell.shots + queries > dataset.examples:
+    for kind, shots, queries in (
+        ("training", cell.train_shots, cell.training.queries),
+        ("evaluation", cell.shots, cell.test_queries),
+    ):
+        if shots + queries > dataset.examples:
             faults.append(
-                f"{cell.shots} shots + {queries} queries a class ({kind}) are {cell.shots + queries} images, "
+                f"{shots} shots + {queries} queries a class ({kind}) are {shots + queries} images, "
                 f"but {cell.dataset} has {dataset.examples} of each class."
             )
     split = read_split(cell.dataset, cell.split)
     for part in PARTS:
-        if cell.ways > len(split.part(part)):
+        ways = cell.train_ways if part == "train" else cell.ways
+        if ways > len(split.part(part)):
             faults.append(
-                f"{cell.ways} ways: split {cell.split!r} of {cell.dataset} has {len(split.part(part))} {part} classes."
+                f"{ways} ways: split {cell.split!r} of {cell.dataset} has {len(split.part(part))} {part} classes."
             )
     return faults
 
@@ -50,8 +62,8 @@ def unusable(cells: list[Cell]) -> list[str]:
         where = f"backbone {name!r} for {dataset}, {ways} ways"
         image = DATASETS[dataset].shape
         try:
-            model = build(lambda: find("backbone", name, BACKBONES)(image, ways, **dict(options)), seed=0)  # noqa: B023
-            logits = model.apply(model.weights, torch.rand(2, *image))
+            model = build(lambda: find("backbone", name, BACKBONES)(image, ways, **dict(options)), ways, seed=0)  # noqa: B023
+            logits = model.apply(model.weights, torch.rand(2, *image), None)
         except Exception as error:  # anything may go wrong in somebody's network; the sentence says what
             what = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
             faults.append(f"{where}: {what.splitlines()[0]}")

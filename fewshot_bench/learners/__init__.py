@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fewshot_bench.learners.base import Learner
-from fewshot_bench.learners.maml import Maml
+from fewshot_bench.learners.maml_family import MAML_FAMILY
 
-LEARNERS: dict[str, Callable[..., Learner]] = {"maml++": Maml}
+LEARNERS: dict[str, Callable[..., Learner]] = {**MAML_FAMILY}
 """Name in a grid -> factory. Its keyword arguments are what `[learners.<name>]` may set."""

@@ -1,5 +1,6 @@
-"""The contract of a learner: its meta-parameters, how it adapts, and its meta-gradient for one task."""
+"""The contract of a learner: meta-parameters, how it adapts, its meta-gradient for one task, and how that is used."""
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 import torch
@@ -10,7 +11,10 @@ from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Para
 from fewshot_bench.learners.model import Model
 
 Meta = dict[str, Tensor]
-"""All meta-parameters, flat: "weights/<parameter>", and one "<hyperparameter>/<parameter>" for each that is learned."""
+"""All meta-parameters, flat: "weights/<parameter>", and "<group>/<name>" for whatever else is meta-learned."""
+
+Memory = dict[str, Tensor]
+"""What a learner carries from task to task beside the meta-parameters, flat; empty for nearly all."""
 
 WEIGHTS = "weights"
 
@@ -18,11 +22,81 @@ BatchNorm = Literal["transductive", "inductive"]
 
 
 class Parts(NamedTuple):
-    """What a cell crosses a learner with. dataset: its name, for rules that published code ties to one."""
+    """What a cell crosses a learner with.
+
+    dataset: its name, for rules that published code ties to one. train_classes: classes that training tasks draw from.
+    """
 
     model: Model
     opt: InnerOptimizer
     dataset: str
+    train_classes: int
+
+
+class Traits(NamedTuple):
+    """What others have to know of a learner.
+
+    batch_norm: how queries are normalised, part of the protocol that a number stands for. inner_loop: whether it adapts
+    with the inner optimizer; without, a grid has one cell of it for all of them. any_ways: whether it may be trained on
+    tasks of other ways than it is tested on.
+    """
+
+    batch_norm: BatchNorm = "transductive"
+    inner_loop: bool = True
+    any_ways: bool = False
+
+
+class Stage(NamedTuple):
+    """What training has come to, the same for all tasks of a meta-step or an evaluation.
+
+    outer: the meta-optimizer's statistics; memory: of the learner; steps: of the inner loop; epoch: from 0.
+    """
+
+    outer: OuterState
+    memory: Memory
+    steps: int
+    epoch: int
+
+
+class Gradient(NamedTuple):
+    """One task's meta-gradient.
+
+    meta: shaped like the meta-parameters. metrics: 0-dimensional tensors, "loss" and "accuracy" at least. memory: what
+    the next task is given; where the learner has memory, tasks come one after another.
+    """
+
+    meta: Meta
+    metrics: dict[str, Tensor]
+    memory: Memory
+
+
+class Progress(NamedTuple):
+    """How far training is: meta-steps done, to do in all, and in an epoch."""
+
+    iteration: int
+    iterations: int
+    per_epoch: int
+
+    @property
+    def epoch(self) -> int:
+        return self.iteration // self.per_epoch
+
+    @property
+    def epochs(self) -> float:
+        return self.iterations / self.per_epoch
+
+
+class MetaUpdate(NamedTuple):
+    """How the mean gradient over tasks moves the meta-parameters.
+
+    optimizer(tensors): of the meta-parameters, in the order of `Learner.start`. rate(progress): its learning rate at a
+    meta-step. clip(gradient): what it is given in place of the mean. bound(meta): what comes back into its range after.
+    """
+
+    optimizer: Callable[[list[Tensor]], torch.optim.Optimizer]
+    rate: Callable[[Progress], float]
+    clip: Callable[[Meta], Meta] = lambda gradient: gradient
+    bound: Callable[[Meta], Meta] = lambda meta: meta
 
 
 class Learner(Protocol):
@@ -32,38 +106,32 @@ class Learner(Protocol):
     """
 
     @property
-    def batch_norm(self) -> BatchNorm:
-        """How queries are normalised: part of the protocol that a number stands for."""
+    def traits(self) -> Traits:
+        """What the rest of the program has to know."""
         ...
 
-    def start(self, parts: Parts) -> Meta:
-        """The meta-parameters before the first meta-step."""
+    def start(self, parts: Parts, steps: int) -> Meta:
+        """The meta-parameters before the first meta-step. steps: of the inner loop in training."""
         ...
 
-    def meta_gradient(
-        self, parts: Parts, meta: Meta, outer: OuterState, task: Task, *, steps: int, epoch: int
-    ) -> tuple[Meta, dict[str, Tensor]]:
-        """This task's gradient, by meta-parameter, and metrics: 0-dimensional "loss" and "accuracy" at least."""
+    def memory(self, parts: Parts) -> Memory:
+        """What the first task is given; empty for a learner that carries nothing from task to task."""
         ...
 
-    def predict(self, parts: Parts, meta: Meta, outer: OuterState, task: Task, *, steps: int) -> Tensor:
+    def meta_gradient(self, parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
+        """This task's gradient."""
+        ...
+
+    def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
         """Logits [queries, ways] after adapting to the support set; the query labels are not looked at."""
         ...
 
-    def clip(self, parts: Parts, gradient: Meta) -> Meta:
-        """What the meta-optimizer is given in place of the mean gradient over tasks."""
+    def update(self, parts: Parts) -> MetaUpdate:
+        """The meta-optimizer and its schedule."""
         ...
 
-    def bound(self, parts: Parts, meta: Meta) -> Meta:
-        """The meta-parameters brought back into their ranges after a meta-step."""
-        ...
-
-    def meta_optimizer(self, tensors: list[Tensor]) -> torch.optim.Optimizer:
-        """The optimizer of the meta-parameters, in the order of `start`."""
-        ...
-
-    def meta_rate(self, epoch: int, epochs: float) -> float:
-        """The meta-learning rate of epoch `epoch` of `epochs`."""
+    def learned(self, parts: Parts, meta: Meta) -> Meta:
+        """What to draw over training beside the weights: "<hyperparameter>/<parameter>", each [] or [inner steps]."""
         ...
 
 

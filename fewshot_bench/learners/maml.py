@@ -1,32 +1,80 @@
-"""MAML++ as Grefenstette et al. 2019 (arXiv:1910.01727) ran it: MAML with a learned rate for each parameter tensor.
+"""MAML and its family: learn the weights that inner-optimizer steps start from, and the optimizer's rates with them.
 
-Facts are from the paper's fork, bamos/HowToTrainYourMAMLPytorch at 436da889; lines are those of its
-few_shot_learning_system.py. Antoniou et al. 2018 differ: rates for each step, batch-norm statistics for each step.
+The defaults are MAML++ as Grefenstette et al. 2019 (arXiv:1910.01727) ran it. Facts are from the paper's fork,
+bamos/HowToTrainYourMAMLPytorch at 436da889; lines are those of its few_shot_learning_system.py.
 """
 
 from dataclasses import dataclass
-from math import cos, inf, pi
+from math import inf
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fewshot_bench.hypergradients.problem import Bilevel, Task, last_step_only
-from fewshot_bench.hypergradients.unrolled import solve, unrolled
-from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params, check_range
-from fewshot_bench.learners.base import WEIGHTS, BatchNorm, Meta, Parts, accuracy, grouped, select
-from fewshot_bench.learners.model import query_logits
+from fewshot_bench.backbones.noise import Noise
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.hypergradients.problem import Bilevel, Estimator, Task, last_step_only, solve
+from fewshot_bench.hypergradients.recomputed import recomputed
+from fewshot_bench.hypergradients.unrolled import unrolled
+from fewshot_bench.inner_optimizers.base import Hyper, Params, check_range
+from fewshot_bench.learners import hyperparameters
+from fewshot_bench.learners.base import (
+    WEIGHTS,
+    BatchNorm,
+    Gradient,
+    Memory,
+    Meta,
+    MetaUpdate,
+    Parts,
+    Stage,
+    Traits,
+    accuracy,
+    grouped,
+    select,
+)
+from fewshot_bench.learners.hyperparameters import Constraint, Grain
+from fewshot_bench.learners.model import Model, query_logits
+from fewshot_bench.learners.rates import cosine
+from fewshot_bench.learners.step_weights import multi_step
+
+NORMS = "norms"
+"""The group of gains and shifts that each inner step has its own of: [steps, ...]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Maml:
-    """MAML (Finn et al. 2017) with the options of MAML++; the defaults are the paper's variant."""
+    """MAML (Finn et al. 2017) with the options of its descendants; the defaults are the paper's MAML++."""
+
+    adapt: Literal["all", "head", "body"] = "all"
+    """What the inner loop moves: all, the last layer (ANIL, Raghu et al. 2020), all but it (BOIL, Oh et al. 2021)."""
+
+    adapt_norms: bool = True
+    """Whether gains and shifts of normalisation adapt too; they do in the fork (lines 94-96), not in MAML++."""
+
+    norms: Literal["shared", "per-step"] = "shared"
+    """Gains and shifts: the same at all inner steps (the fork), or learned for each (MAML++); then none adapts."""
 
     second_order: bool = True
     """Differentiate through the inner gradients; always so in the fork (its use_second_order argument is unused)."""
 
+    second_order_from: int = 0
+    """Epoch before which the gradient is of first order (derivative-order annealing, MAML++; off in all its JSONs)."""
+
+    truncate: int | None = None
+    """Differentiate through so many of the last inner steps only; absent: through all."""
+
+    recompute: bool = False
+    """The same gradient in the memory of one inner step (Algorithm 1 of the paper), each step computed once more."""
+
     learn_hyperparameters: bool = True
-    """Learn the inner optimizer's rates and betas, one value a parameter tensor for all steps (lines 94-107)."""
+    """Learn the inner optimizer's rates and betas (lines 94-107)."""
+
+    grain: Grain = "tensor"
+    """One learned value a parameter tensor (the fork), a tensor and step (MAML++), or a weight (Meta-SGD)."""
+
+    constraint: Constraint = "clamp"
+    """What keeps learned hyperparameters in range: a clamp after each meta-step (lines 324-330), or a bijector."""
 
     msl_epochs: int = 10
     """Epochs in which the query loss after every inner step counts (multi-step loss); 0: the last step's alone."""
@@ -50,81 +98,115 @@ class Maml:
     """Datasets whose meta-gradient is clamped; in the fork, those with "imagenet" in their name."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an option out of range."""
+        """Raises ValueError for an option out of range, or options that exclude each other."""
         check_range("meta_lr", self.meta_lr, 0, inf)
         check_range("meta_lr_min", self.meta_lr_min, 0, self.meta_lr)
         check_range("msl_floor", self.msl_floor, 0, 1)
         check_range("msl_epochs", self.msl_epochs, 0, inf)
         check_range("clamp_gradient", self.clamp_gradient, 0, inf)
+        check_range("second_order_from", self.second_order_from, 0, inf)
+        if self.truncate is not None:
+            check_range("truncate", self.truncate, 0, inf)
+        if self.norms == "per-step" and self.adapt_norms:
+            raise ValueError('`norms` = "per-step" is for norms that do not adapt: set `adapt_norms` = false.')
+        if self.recompute and (not self.second_order or self.second_order_from or self.truncate is not None):
+            raise ValueError("`recompute` is for the exact gradient: it excludes first order and `truncate`.")
 
-    def start(self, parts: Parts) -> Meta:
-        meta = grouped(WEIGHTS, parts.model.weights)
+    @property
+    def traits(self) -> Traits:
+        return Traits(self.batch_norm)
+
+    def start(self, parts: Parts, steps: int) -> Meta:
+        weights = dict(parts.model.weights)
+        meta: Meta = {}
+        if self.norms == "per-step":
+            own = {name: weights.pop(name) for name in parts.model.norms}
+            meta = grouped(NORMS, {name: torch.stack([value] * max(steps, 1)) for name, value in own.items()})
+        meta = grouped(WEIGHTS, weights) | meta
         if self.learn_hyperparameters:
-            for name, tensors in parts.opt.hyperparameters(parts.model.weights).items():
-                meta |= grouped(name, tensors)
+            moved = {name: weights[name] for name in self._adapted(parts.model)}
+            meta |= hyperparameters.start(parts.opt, moved, steps, self.grain, self.constraint)
         return meta
 
-    def meta_gradient(
-        self, parts: Parts, meta: Meta, outer: OuterState, task: Task, *, steps: int, epoch: int
-    ) -> tuple[Meta, dict[str, Tensor]]:
-        problem = self._problem(parts, outer, steps, self.step_weights(steps, epoch))
-        value, gradient, logits = unrolled(first_order=not self.second_order)(problem, meta, task)
-        return gradient, {"loss": value, "accuracy": accuracy(logits, task.query.y)}
+    def memory(self, parts: Parts) -> Memory:
+        return {}
 
-    def predict(self, parts: Parts, meta: Meta, outer: OuterState, task: Task, *, steps: int) -> Tensor:
-        problem = self._problem(parts, outer, steps, last_step_only(steps))
-        return query_logits(parts.model.apply, self.batch_norm, solve(problem, meta, task), task)
+    def meta_gradient(self, parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
+        weights = multi_step(stage.steps, stage.epoch, self.msl_epochs, self.msl_floor)
+        found = self._estimator(stage.epoch)(self._problem(parts, stage, weights, noisy=True), meta, task)
+        metrics = {"loss": found.value, "accuracy": accuracy(found.aux, task.query.y)}
+        return Gradient(found.dphi, metrics | found.metrics, {})
 
-    def clip(self, parts: Parts, gradient: Meta) -> Meta:
-        if parts.dataset not in self.clamp_datasets:
-            return gradient
-        weights = {
-            name: g.clamp(-self.clamp_gradient, self.clamp_gradient) for name, g in select(gradient, WEIGHTS).items()
-        }
-        return gradient | grouped(WEIGHTS, weights)
+    def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
+        problem = self._problem(parts, stage, last_step_only(stage.steps), noisy=False)
+        w = self._whole(parts.model, solve(problem, meta, task)[0], meta, max(stage.steps - 1, 0))
+        return query_logits(parts.model.apply, batch_norm, w, task)
 
-    def bound(self, parts: Parts, meta: Meta) -> Meta:
-        bounded = dict(meta)
-        for name, (low, high) in parts.opt.bounds.items():
-            bounded |= grouped(name, {key: value.clamp(low, high) for key, value in select(meta, name).items()})
-        return bounded
+    def update(self, parts: Parts) -> MetaUpdate:
+        def clip(gradient: Meta) -> Meta:
+            limit = self.clamp_gradient
+            return gradient | {key: g.clamp(-limit, limit) for key, g in gradient.items() if key.startswith(WEIGHTS)}
 
-    def meta_optimizer(self, tensors: list[Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(tensors, lr=self.meta_lr)
+        return MetaUpdate(
+            optimizer=lambda tensors: torch.optim.Adam(tensors, lr=self.meta_lr),
+            rate=cosine(self.meta_lr, self.meta_lr_min),
+            clip=clip if parts.dataset in self.clamp_datasets else lambda gradient: gradient,
+            bound=lambda meta: hyperparameters.bounded(meta, parts.opt.bounds, self.constraint),
+        )
 
-    def meta_rate(self, epoch: int, epochs: float) -> float:
-        return cosine(self.meta_lr, self.meta_lr_min, epoch, epochs)
+    def learned(self, parts: Parts, meta: Meta) -> Meta:
+        return hyperparameters.shown(meta, parts.opt.bounds, self.grain, self.constraint)
 
-    def step_weights(self, steps: int, epoch: int) -> tuple[float, ...]:
-        """The multi-step loss: weights start equal and move to the last step over `msl_epochs` (lines 131-165)."""
-        if epoch >= self.msl_epochs or steps == 0:
-            return last_step_only(steps)
-        share = 1 / steps
-        moved = min(epoch * share / self.msl_epochs, share * (1 - self.msl_floor))
-        return (*(share - moved for _ in range(steps - 1)), share + (steps - 1) * moved)
+    def _estimator(self, epoch: int) -> Estimator:
+        if self.recompute:
+            return recomputed()
+        return unrolled(first_order=not self.second_order or epoch < self.second_order_from, last=self.truncate)
 
-    def _problem(self, parts: Parts, outer: OuterState, steps: int, step_weights: tuple[float, ...]) -> Bilevel:
-        apply, fixed = parts.model.apply, parts.opt.hyperparameters(parts.model.weights)
+    def _adapted(self, model: Model) -> tuple[str, ...]:
+        """Names of the parameters that the inner loop moves."""
+        if self.adapt != "all" and not model.head:
+            raise BenchError(
+                f'`adapt` = "{self.adapt}" needs a network whose last layer is an nn.Linear with one output a class.'
+            )
+        fixed = set() if self.adapt_norms else set(model.norms)
+        if self.adapt != "all":
+            fixed |= {name for name in model.weights if (name in model.head) != (self.adapt == "head")}
+        return tuple(name for name in model.weights if name not in fixed)
 
-        def query_loss(w: Params, task: Task) -> tuple[Tensor, Tensor]:
-            logits = query_logits(apply, self.batch_norm, w, task)
+    def _whole(self, model: Model, w: Params, meta: Meta, t: int) -> Params:
+        """All weights of the network at inner step t: what is fixed, this step's norms, and what adapts."""
+        norms = {name: values[min(t, len(values) - 1)] for name, values in select(meta, NORMS).items()}
+        return select(meta, WEIGHTS) | norms | w
+
+    def _problem(self, parts: Parts, stage: Stage, step_weights: tuple[float, ...], *, noisy: bool) -> Bilevel:
+        model, adapted = parts.model, self._adapted(parts.model)
+        fixed = parts.opt.hyperparameters({name: model.weights[name] for name in adapted})
+
+        def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
+            noise = Noise(task.key, 2 * t) if noisy else None
+            return F.cross_entropy(model.apply(self._whole(model, w, meta, t), task.support.x, noise), task.support.y)
+
+        def outer(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
+            noise = Noise(task.key, 2 * t + 1) if noisy else None
+            logits = query_logits(model.apply, self.batch_norm, self._whole(model, w, meta, t), task, noise)
             return F.cross_entropy(logits, task.query.y), logits
 
         def hyper(meta: Meta, t: int) -> Hyper:
-            return {name: select(meta, name) for name in fixed} if self.learn_hyperparameters else fixed
+            if not self.learn_hyperparameters:
+                return fixed
+            return hyperparameters.at_step(meta, t, parts.opt.bounds, self.grain, self.constraint)
+
+        def init(meta: Meta, task: Task) -> Params:
+            weights = select(meta, WEIGHTS)
+            return {name: weights[name] for name in adapted}
 
         return Bilevel(
-            inner=lambda w, meta, task, t: F.cross_entropy(apply(w, task.support.x), task.support.y),
-            outer=lambda w, meta, task: query_loss(w, task),
-            init=lambda meta, task: select(meta, WEIGHTS),
+            inner=inner,
+            outer=outer,
+            init=init,
             opt=parts.opt,
             hyper=hyper,
-            steps=steps,
+            steps=stage.steps,
             step_weights=step_weights,
-            outer_state=outer,
+            state=lambda w: parts.opt.init(w, stage.outer),
         )
-
-
-def cosine(start: float, end: float, epoch: int, epochs: float) -> float:
-    """Cosine annealing as torch's CosineAnnealingLR with T_max = `epochs`, stepped once an epoch."""
-    return end + (start - end) * (1 + cos(pi * min(epoch / epochs, 1.0))) / 2

@@ -40,19 +40,19 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
     )
     learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)()
     seed = seed_for("init", cell.backbone, cell.init_seed)
-    model = build(lambda: make_network(DATASETS[cell.dataset].shape, cell.ways), seed, plan.device)
+    model = build(lambda: make_network(DATASETS[cell.dataset].shape, cell.ways), cell.ways, seed, plan.device)
     return Assembly(
         cell=cell,
         plan=plan,
         learner=learner,
-        parts=Parts(model, make_optimizer(), cell.dataset),
+        parts=Parts(model, make_optimizer(), cell.dataset, len(split.part("train"))),
         streams=streams(cell, pool, split, plan.device),
         fingerprint={
             "split_hash": split.hash,
             "pool_hash": pool.manifest["pool_hash"],
             "duplicates": list(duplicates(cell.dataset, split)),
             "queries": cell.test_queries,
-            "batch_norm": learner.batch_norm,
+            "batch_norm": learner.traits.batch_norm,
             "rotations": "train" if rotates(cell) else "none",
             "inner_steps_test": cell.test_steps,
             "evaluation_tasks": cell.evaluation.tasks,
@@ -65,7 +65,7 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
 def count_weights(cell: Cell) -> int:
     """How many weights the cell's network has."""
     make = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
-    model = build(lambda: make(DATASETS[cell.dataset].shape, cell.ways), seed=0)
+    model = build(lambda: make(DATASETS[cell.dataset].shape, cell.ways), cell.ways, seed=0)
     return sum(tensor.numel() for tensor in model.weights.values())
 
 

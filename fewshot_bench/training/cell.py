@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 import torch
 
 from fewshot_bench.basics.files import write_text
-from fewshot_bench.learners.base import WEIGHTS, Meta
+from fewshot_bench.learners.base import BatchNorm, Meta
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.evaluation import Scores, evaluate
 from fewshot_bench.training.records import Records
 from fewshot_bench.training.result import best_epochs, result
-from fewshot_bench.training.state import TrainingState, begin, outer_state, restore, tensors_of
+from fewshot_bench.training.state import TrainingState, begin, restore, stage, tensors_of
 from fewshot_bench.training.step import meta_step
+from fewshot_bench.training.tasks import Stream
 
 CHECKPOINTS, RESULT = "checkpoints", "result.json"
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
@@ -49,13 +50,14 @@ def run(assembly: Assembly, folder: Path, watch: Watch) -> dict[str, Any]:
     Raises CellError where it cannot go on, BenchError where the disk takes no file, Interrupted where `watch` said so.
     """
     torch.set_num_threads(assembly.plan.threads)
-    state = begin(assembly.learner, assembly.parts, assembly.plan.device)
+    steps = assembly.cell.training.inner_steps
+    state = begin(assembly.learner, assembly.parts, steps, assembly.plan.device)
     found = checkpoint.newest(folder / CHECKPOINTS, "step")
     if found is not None:
         restore(state, found.tensors, found.facts["iteration"], found.facts["epochs"])
     records = Records(folder, None if found is None else state.iteration)
     if found is None:
-        records.hyperparameters(learned(state, 0))
+        records.hyperparameters(learned(assembly, state, 0))
     _train(assembly, folder, watch, state, records)
     content = _test(assembly, folder, watch, state, records)
     write_text(folder / RESULT, json.dumps(content, indent=1, allow_nan=False) + "\n")
@@ -75,7 +77,7 @@ def _train(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState,
         records.metrics(iteration=state.iteration, epoch=epoch, **metrics)
         ended = state.iteration % settings.iterations_per_epoch == 0 or state.iteration == settings.iterations
         if ended or state.iteration % max(1, settings.iterations_per_epoch // POINTS_PER_EPOCH) == 0:
-            records.hyperparameters(learned(state, epoch))
+            records.hyperparameters(learned(assembly, state, epoch))
         if ended:
             watch(_moment("validation", state, loss))  # not cut short: its step would have to be taken again
             _validate(assembly, folder, state, records)
@@ -89,7 +91,8 @@ def _train(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState,
 
 def _validate(assembly: Assembly, folder: Path, state: TrainingState, records: Records) -> None:
     """Scores the meta-parameters on the validation tasks and writes them down."""
-    scores = _scores(assembly, state, "val", [state.meta])
+    batch_norm = assembly.learner.traits.batch_norm
+    scores = _scores(assembly, state, assembly.streams.val, [state.meta], batch_norm)
     epoch = len(state.epochs) + 1
     file = checkpoint.write(folder / CHECKPOINTS, "epoch", epoch, state.meta, {"iteration": state.iteration})
     record = {"epoch": epoch, "iteration": state.iteration, "val_accuracy": float(scores.accuracy.mean())}
@@ -102,18 +105,27 @@ def _test(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState, 
     """The one test: the mean logits of the best epochs, all from the last statistics of the meta-optimizer."""
     if watch(_moment("test", state, None)):
         raise Interrupted
+    batch_norm = assembly.learner.traits.batch_norm
     if not state.epochs:  # an untrained network: validated too, for the table
         _validate(assembly, folder, state, records)
     best = _best(assembly, state)
-    scores = _scores(assembly, state, "test", [_member(assembly, folder, record["file"]) for record in best])
+    members = [_member(assembly, folder, record["file"]) for record in best]
+    scores = _scores(assembly, state, assembly.streams.test, members, batch_norm)
     records.episodes(by_task("test", state.iteration, scores))
+    also: dict[str, Scores] = {}
+    if assembly.cell.evaluation.both_batch_norms:
+        other: BatchNorm = "inductive" if batch_norm == "transductive" else "transductive"
+        also[other] = _scores(assembly, state, assembly.streams.test, members, other)
+        records.episodes(by_task(f"test {other}", state.iteration, also[other]))
     records.flush()
-    return result(assembly, state, best, scores)
+    return result(assembly, state, best, scores, also)
 
 
-def _scores(assembly: Assembly, state: TrainingState, part: str, members: list[Meta]) -> Scores:
-    tasks = assembly.streams.val if part == "val" else assembly.streams.test
-    return evaluate(assembly, members, outer_state(state), tasks)
+def _scores(
+    assembly: Assembly, state: TrainingState, tasks: Stream, members: list[Meta], batch_norm: BatchNorm
+) -> Scores:
+    now = stage(state, assembly.cell.test_steps, assembly.cell.training.iterations_per_epoch)
+    return evaluate(assembly, members, now, tasks, batch_norm)
 
 
 def _best(assembly: Assembly, state: TrainingState) -> list[dict[str, Any]]:
@@ -136,14 +148,15 @@ def _moment(phase: str, state: TrainingState, loss: float | None) -> Moment:
     return Moment(phase, state.iteration, loss, state.epochs[-1]["val_accuracy"] if state.epochs else None)
 
 
-def learned(state: TrainingState, epoch: int) -> list[dict[str, Any]]:
-    """Rows of hyperparameters.parquet: every meta-parameter that is not a weight."""
+def learned(assembly: Assembly, state: TrainingState, epoch: int) -> list[dict[str, Any]]:
+    """Rows of hyperparameters.parquet: what is learned beside the weights; inner_step -1: the same at all steps."""
     rows = []
-    for key, value in state.meta.items():
+    for key, value in assembly.learner.learned(assembly.parts, state.meta).items():
         hyperparameter, parameter = key.split("/", 1)
-        if hyperparameter != WEIGHTS:
-            place = {"iteration": state.iteration, "epoch": epoch, "inner_step": -1}
-            rows.append(place | {"parameter": parameter, "hyperparameter": hyperparameter, "value": float(value)})
+        place = {"iteration": state.iteration, "epoch": epoch}
+        name = {"parameter": parameter, "hyperparameter": hyperparameter}
+        numbers = enumerate(value.tolist()) if value.dim() else [(-1, float(value))]
+        rows += [place | {"inner_step": step} | name | {"value": number} for step, number in numbers]
     return rows
 
 

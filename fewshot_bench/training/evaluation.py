@@ -11,8 +11,7 @@ from torch import Tensor
 from fewshot_bench.basics.errors import CellError
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Task
-from fewshot_bench.inner_optimizers.base import OuterState
-from fewshot_bench.learners.base import Meta
+from fewshot_bench.learners.base import BatchNorm, Meta, Stage
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.tasks import Stream
 
@@ -26,16 +25,17 @@ class Scores(NamedTuple):
     loss: Tensor
 
 
-def evaluate(assembly: Assembly, members: Sequence[Meta], outer: OuterState, tasks: Stream) -> Scores:
+def evaluate(assembly: Assembly, members: Sequence[Meta], now: Stage, tasks: Stream, batch_norm: BatchNorm) -> Scores:
     """Scores on the first evaluation.tasks of a stream. members: meta-parameters whose logits are averaged.
 
-    All members adapt from the same statistics of the meta-optimizer (the last ones, as in the paper's fork). Raises
-    CellError where a logit is not finite: the class of the largest would mean nothing.
+    All members adapt from the same stage of training (the last statistics of the meta-optimizer, as in the paper's
+    fork). batch_norm: how queries are normalised. Raises CellError where a logit is not finite: the class of the
+    largest would mean nothing.
     """
     cell, learner, parts = assembly.cell, assembly.learner, assembly.parts
 
     def predict(meta: Meta, task: Task) -> Tensor:
-        return learner.predict(parts, meta, outer, task, steps=cell.test_steps)
+        return learner.predict(parts, meta, now, task, batch_norm)
 
     accuracies, losses = [], []
     for first in range(0, cell.evaluation.tasks, CHUNK):

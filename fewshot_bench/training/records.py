@@ -94,7 +94,7 @@ def _rows_until(path: Path, iteration: int | None) -> pd.DataFrame:
             table = pd.read_parquet(path)
             kept = table["iteration"] <= iteration
             if path.name == EPISODES:
-                kept &= table["split"] != "test"  # there is one test, at the end, and it is done anew
+                kept &= ~table["split"].str.startswith("test")  # there is one test, at the end, and it is done anew
             return table[kept].astype(columns)
         except (OSError, ValueError, KeyError) as error:
             raise BenchError(f"{path} cannot be read ({error}). Delete it to go on without what it holds.") from error

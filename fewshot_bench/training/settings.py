@@ -28,6 +28,12 @@ class Training:
     tasks_per_batch: int = field(default=8, metadata=_ONLY_TRAINING)
     """Tasks whose gradients one meta-step averages."""
 
+    ways: int | None = field(default=None, metadata=_ONLY_TRAINING)
+    """Classes of a training task; absent: the cell's `ways`. For learners that do not need them to be equal."""
+
+    shots: int | None = field(default=None, metadata=_ONLY_TRAINING)
+    """Support images a class in training; absent: the cell's `shots`."""
+
     queries: int = 1
     """Query images a class. With transductive batch norm, fewer are easier: one balanced query a class is easiest."""
 
@@ -59,6 +65,9 @@ class Evaluation:
 
     inner_steps: int | None = None
     """Steps of adaptation in validation and test; absent: as in training."""
+
+    both_batch_norms: bool = False
+    """Test once more with the batch norm that the learner is not trained with: its own row in the table."""
 
 
 Options = tuple[tuple[str, Any], ...]
@@ -95,6 +104,14 @@ class Cell:
         return self.seed if self.training.init_seed is None else self.training.init_seed
 
     @property
+    def train_ways(self) -> int:
+        return self.ways if self.training.ways is None else self.training.ways
+
+    @property
+    def train_shots(self) -> int:
+        return self.shots if self.training.shots is None else self.training.shots
+
+    @property
     def test_queries(self) -> int:
         return self.training.queries if self.evaluation.queries is None else self.evaluation.queries
 
@@ -124,6 +141,10 @@ def without_what_does_not_concern(cell: Cell, dataset_rotates: bool) -> Cell:
         training = replace(training, rotations="dataset")
     if training.init_seed == cell.seed:
         training = replace(training, init_seed=None)
+    if training.ways == cell.ways:
+        training = replace(training, ways=None)
+    if training.shots == cell.shots:
+        training = replace(training, shots=None)
     if evaluation.queries == training.queries:
         evaluation = replace(evaluation, queries=None)
     if evaluation.inner_steps == training.inner_steps:

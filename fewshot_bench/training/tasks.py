@@ -8,9 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.data.datasets import DATASETS, Dataset
 from fewshot_bench.data.episodes import EpisodeShape, episode_key, labels, sampler
 from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.random import bits
 from fewshot_bench.data.splits import ClassSplit, Part
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.training.settings import Cell
@@ -30,18 +32,22 @@ class Streams(NamedTuple):
 def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
     """The three task streams of a cell."""
     dataset = DATASETS[cell.dataset]
-    train = EpisodeShape(cell.ways, cell.shots, cell.training.queries)
+    train = EpisodeShape(cell.train_ways, cell.train_shots, cell.training.queries)
     test = EpisodeShape(cell.ways, cell.shots, cell.test_queries)
 
     def stream(part: Part, shape: EpisodeShape, seed: int, rotations: bool) -> Stream:
         key = episode_key(cell.dataset, cell.split, part, shape, seed)
         sample = sampler(pool, split.indices(part, pool), shape, rotations, key)
+        keys = seed_for(key, "noise")
 
         def tasks(first: int, end: int) -> Task:
-            episodes = sample(np.arange(first, end))
+            indices = np.arange(first, end)
+            episodes = sample(indices)
             return Task(
                 Batch(images(episodes.support, dataset, device), targets(end - first, shape.ways, shape.shots, device)),
                 Batch(images(episodes.query, dataset, device), targets(end - first, shape.ways, shape.queries, device)),
+                torch.from_numpy(episodes.classes).to(device),
+                torch.from_numpy(bits(keys, indices.astype(np.uint64)).view(np.int64)).to(device),
             )
 
         return tasks

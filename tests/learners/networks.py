@@ -2,13 +2,14 @@
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.inner_optimizers.base import OuterState
-from fewshot_bench.learners.base import Parts
-from fewshot_bench.learners.model import Model, build
+from fewshot_bench.learners.base import Parts, Stage
+from fewshot_bench.learners.model import build
 
 IMAGE = ImageShape(1, 28, 28)
 
@@ -33,21 +34,24 @@ def _blocks(image: ImageShape, ways: int, activation: nn.Module, pool: nn.Module
     return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(4, ways))
 
 
-def parts(make=small, rule: str = "sgd", dtype=torch.float64, dataset: str = "omniglot", **options) -> Parts:
-    model = build(make, seed=0)
+def parts(
+    make=small, rule: str = "sgd", dtype=torch.float64, dataset: str = "omniglot", ways: int = 3, **options
+) -> Parts:
+    model = build(make, ways, seed=0)
     weights = {name: tensor.to(dtype) for name, tensor in model.weights.items()}
-    return Parts(Model(model.apply, weights), INNER_OPTIMIZERS[rule](**options), dataset)
+    return Parts(model._replace(weights=weights), INNER_OPTIMIZERS[rule](**options), dataset, train_classes=10)
 
 
 def tasks(count: int = 2, ways: int = 3, image: ImageShape = IMAGE, dtype=torch.float64, shots: int = 1) -> Task:
     generator = torch.Generator().manual_seed(1)
     x = [torch.rand(count, ways * shots, *image, dtype=dtype, generator=generator) for _ in range(2)]
     y = torch.arange(ways).repeat_interleave(shots).expand(count, -1)
-    return Task(Batch(x[0], y), Batch(x[1], y))
+    classes = torch.stack([torch.randperm(10, generator=generator)[:ways] for _ in range(count)])
+    return Task(Batch(x[0], y), Batch(x[1], y), classes, torch.arange(count) * 7919)
 
 
 def one(batch: Task, index: int = 0) -> Task:
-    return Task(*(Batch(part.x[index], part.y[index]) for part in batch))
+    return tree_map(lambda leaf: leaf[index], batch)
 
 
 def no_statistics(parts: Parts) -> OuterState:
@@ -61,3 +65,7 @@ def mid_training(parts: Parts, steps: float = 100.0) -> OuterState:
     weights = parts.model.weights
     mean = {n: 0.01 * torch.randn(p.shape, dtype=p.dtype, generator=generator) for n, p in weights.items()}
     return OuterState(mean, {n: m * m + 1e-4 for n, m in mean.items()}, torch.tensor(steps, dtype=torch.float64))
+
+
+def at(outer: OuterState, steps: int = 3, epoch: int = 0, memory=None) -> Stage:
+    return Stage(outer, memory or {}, steps, epoch)

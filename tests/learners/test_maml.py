@@ -9,33 +9,35 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.norms import with_batch_statistics
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
-from fewshot_bench.learners.base import WEIGHTS, select
-from fewshot_bench.learners.maml import Maml, cosine
-from tests.learners.networks import IMAGE, mid_training, no_statistics, one, parts, small, smooth, tasks
+from fewshot_bench.learners.base import WEIGHTS, Progress, select
+from fewshot_bench.learners.maml import Maml
+from fewshot_bench.learners.rates import cosine
+from fewshot_bench.learners.step_weights import multi_step
+from tests.learners.networks import IMAGE, at, mid_training, no_statistics, one, parts, small, smooth, tasks
 
 STEPS = 3
 
 
-def meta_loss(learner, parts, meta, outer, task, epoch):
-    return learner.meta_gradient(parts, meta, outer, task, steps=STEPS, epoch=epoch)[1]["loss"]
+def meta_loss(learner, parts, meta, stage, task):
+    return learner.meta_gradient(parts, meta, stage, task).metrics["loss"]
 
 
 @pytest.mark.parametrize("rule", INNER_OPTIMIZERS)
 @pytest.mark.parametrize("epoch", [0, 3, 10], ids=["multi-step loss", "while it decays", "last step alone"])
 def test_meta_gradient_equals_finite_differences(rule, epoch):
     made, task = parts(smooth, rule), one(tasks())
-    learner, outer = Maml(), mid_training(made)
-    meta = learner.start(made)
-    gradient, _ = learner.meta_gradient(made, meta, outer, task, steps=STEPS, epoch=epoch)
+    learner, stage = Maml(), at(mid_training(made), STEPS, epoch)
+    meta = learner.start(made, STEPS)
+    gradient = learner.meta_gradient(made, meta, stage, task).meta
     assert set(gradient) == set(meta)
     generator, size = torch.Generator().manual_seed(5), 1e-6
-    for group in (WEIGHTS, *made.opt.bounds):
+    for group in (WEIGHTS, *made.opt.hyperparameters(made.model.weights)):
         direction = {
             key: torch.randn(value.shape, dtype=value.dtype, generator=generator) * key.startswith(group)
             for key, value in meta.items()
         }
         ahead, behind = (
-            meta_loss(learner, made, {k: v + sign * size * direction[k] for k, v in meta.items()}, outer, task, epoch)
+            meta_loss(learner, made, {k: v + sign * size * direction[k] for k, v in meta.items()}, stage, task)
             for sign in (1, -1)
         )
         along = sum((gradient[key] * direction[key]).sum() for key in meta)
@@ -49,8 +51,8 @@ def test_meta_gradient_equals_higher(rule):
     options = {"eps": 0.0} if rule == "adam" else {}  # higher adds eps elsewhere than torch.optim does
     made, task = parts(small, rule, **options), one(tasks())
     learner = Maml(msl_epochs=0)
-    meta = learner.start(made)
-    gradient, metrics = learner.meta_gradient(made, meta, no_statistics(made), task, steps=STEPS, epoch=0)
+    meta = learner.start(made, STEPS)
+    gradient, metrics, _ = learner.meta_gradient(made, meta, at(no_statistics(made), STEPS), task)
 
     network = with_batch_statistics(small()).double()
     network.load_state_dict(made.model.weights)
@@ -90,12 +92,12 @@ def test_layouts_agree_for_every_backbone(name):
     """vmap(grad(task)) and the plain loop: the same meta-gradients to rounding, second order, with batch norm."""
     made = parts(make=lambda: BACKBONES[name](IMAGE, 3))
     batch, learner = tasks(count=2), Maml()
-    meta, outer = learner.start(made), mid_training(made)
+    meta, stage = learner.start(made, 2), at(mid_training(made), 2)
 
     def of_one(task):
-        return learner.meta_gradient(made, meta, outer, task, steps=2, epoch=0)
+        return learner.meta_gradient(made, meta, stage, task)
 
-    (looped, _), (mapped, _) = (over_tasks(of_one, at_once)(batch) for at_once in (1, 2))
+    looped, mapped = (over_tasks(of_one, at_once)(batch).meta for at_once in (1, 2))
     for key, expected in looped.items():
         scale = expected.abs().max().clamp(min=1.0)
         assert ((mapped[key] - expected).abs().max() / scale) < 1e-12, key
@@ -104,14 +106,12 @@ def test_layouts_agree_for_every_backbone(name):
 def test_first_order_ignores_how_inner_gradients_change():
     """One step from w: the first-order gradient is the query gradient at w - lr g; to lr it stays exact."""
     made, task = parts(), one(tasks())
-    meta = Maml().start(made)
-    gradient, _ = Maml(second_order=False, msl_epochs=0).meta_gradient(
-        made, meta, no_statistics(made), task, steps=1, epoch=0
-    )
+    meta, stage = Maml().start(made, 1), at(no_statistics(made), 1)
+    gradient = Maml(second_order=False, msl_epochs=0).meta_gradient(made, meta, stage, task).meta
     weights = made.model.weights
 
     def loss(w, batch):
-        return F.cross_entropy(made.model.apply(w, batch.x), batch.y)
+        return F.cross_entropy(made.model.apply(w, batch.x, None), batch.y)
 
     g = torch.func.grad(loss)(weights, task.support)
     adapted = {name: p - 0.1 * g[name] for name, p in weights.items()}
@@ -119,29 +119,28 @@ def test_first_order_ignores_how_inner_gradients_change():
     for name in weights:
         assert torch.allclose(gradient[f"{WEIGHTS}/{name}"], at_adapted[name], rtol=0, atol=1e-14)
         assert torch.allclose(gradient[f"lr/{name}"], -(at_adapted[name] * g[name]).sum(), rtol=0, atol=1e-14)
-    exact, _ = Maml(msl_epochs=0).meta_gradient(made, meta, no_statistics(made), task, steps=1, epoch=0)
+    exact = Maml(msl_epochs=0).meta_gradient(made, meta, stage, task).meta
     assert any(not torch.allclose(exact[key], gradient[key]) for key in gradient)
 
 
 def test_inductive_queries_do_not_see_each_other_and_transductive_ones_do():
     made, task = parts(), one(tasks())
-    meta = Maml().start(made)
+    meta, stage = Maml().start(made, 2), at(no_statistics(made), 2)
     other = task._replace(query=task.query._replace(x=torch.cat([task.query.x[:1], 1 - task.query.x[1:]])))
     for batch_norm, alike in (("inductive", True), ("transductive", False)):
-        learner = Maml(batch_norm=batch_norm)
-        first, second = (learner.predict(made, meta, no_statistics(made), t, steps=2)[0] for t in (task, other))
+        first, second = (Maml().predict(made, meta, stage, t, batch_norm)[0] for t in (task, other))
         assert torch.allclose(first, second, rtol=0, atol=1e-12) == alike
 
 
 def test_inductive_meta_gradient_equals_finite_differences():
     made, task = parts(smooth), one(tasks())
-    learner, outer = Maml(batch_norm="inductive", msl_epochs=0), no_statistics(made)
-    meta = learner.start(made)
-    gradient, _ = learner.meta_gradient(made, meta, outer, task, steps=STEPS, epoch=0)
+    learner, stage = Maml(batch_norm="inductive", msl_epochs=0), at(no_statistics(made), STEPS)
+    meta = learner.start(made, STEPS)
+    gradient = learner.meta_gradient(made, meta, stage, task).meta
     size, key = 1e-6, "weights/0.weight"
     direction = torch.ones_like(meta[key])
     ahead, behind = (
-        meta_loss(learner, made, meta | {key: meta[key] + sign * size * direction}, outer, task, 0) for sign in (1, -1)
+        meta_loss(learner, made, meta | {key: meta[key] + sign * size * direction}, stage, task) for sign in (1, -1)
     )
     assert torch.isclose(gradient[key].sum(), (ahead - behind) / (2 * size), rtol=1e-6, atol=1e-8)
 
@@ -149,35 +148,37 @@ def test_inductive_meta_gradient_equals_finite_differences():
 def test_no_inner_step_is_the_plain_query_loss():
     made, task = parts(), one(tasks())
     learner = Maml()
-    meta = learner.start(made)
-    _, metrics = learner.meta_gradient(made, meta, no_statistics(made), task, steps=0, epoch=0)
-    expected = F.cross_entropy(made.model.apply(made.model.weights, task.query.x), task.query.y)
-    assert torch.isclose(metrics["loss"], expected, rtol=0, atol=1e-14)
+    meta = learner.start(made, 0)
+    loss = meta_loss(learner, made, meta, at(no_statistics(made), 0), task)
+    expected = F.cross_entropy(made.model.apply(made.model.weights, task.query.x, None), task.query.y)
+    assert torch.isclose(loss, expected, rtol=0, atol=1e-14)
 
 
 def test_multi_step_weights_are_the_forks():
     """few_shot_learning_system.py:131-165 of the fork, restated: 5 steps, 10 epochs, floor 0.03 / 5."""
-    learner = Maml()
     for epoch in range(10):
         others = max(1 / 5 - epoch * (1 / 5 / 10), 0.03 / 5)
         final = min(1 / 5 + epoch * 4 * (1 / 5 / 10), 1 - 4 * 0.03 / 5)
-        assert learner.step_weights(5, epoch) == pytest.approx((others,) * 4 + (final,), abs=1e-15)
-    assert learner.step_weights(5, 10) == (0, 0, 0, 0, 1)
+        assert multi_step(5, epoch, 10, 0.03) == pytest.approx((others,) * 4 + (final,), abs=1e-15)
+    assert multi_step(5, 10, 10, 0.03) == (0, 0, 0, 0, 1)
 
 
 def test_meta_learning_rate_is_torchs_cosine():
     optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=0.001)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=150, eta_min=1e-5)
     for epoch in range(150):
-        assert cosine(0.001, 1e-5, epoch, 150) == pytest.approx(schedule.get_last_lr()[0], rel=1e-9)
+        assert cosine(0.001, 1e-5)(Progress(epoch * 500 + 7, 75_000, 500)) == pytest.approx(
+            schedule.get_last_lr()[0], rel=1e-9
+        )
         optimizer.step()
         schedule.step()
 
 
 def test_learned_rates_and_betas_are_brought_back_into_range():
     made, learner = parts(rule="adam"), Maml()
-    meta = {key: torch.full_like(value, -3.0) for key, value in learner.start(made).items()}
-    low, high = learner.bound(made, meta), learner.bound(made, {key: -value for key, value in meta.items()})
+    meta = {key: torch.full_like(value, -3.0) for key, value in learner.start(made, STEPS).items()}
+    bound = learner.update(made).bound
+    low, high = bound(meta), bound({key: -value for key, value in meta.items()})
     assert all(bool((value == -3).all()) for value in select(low, WEIGHTS).values())
     for name, highest in (("lr", 3.0), ("beta1", 0.99), ("beta2", 0.99)):
         assert all(float(value) == pytest.approx(1e-4) for value in select(low, name).values())
@@ -188,7 +189,7 @@ def test_learned_rates_and_betas_are_brought_back_into_range():
 def test_only_weights_are_clamped_and_only_on_mini_imagenet():
     learner = Maml()
     gradient = {"weights/w": torch.tensor([-30.0, 5.0]), "lr/w": torch.tensor(30.0)}
-    clamped = learner.clip(parts(dataset="mini-imagenet"), gradient)
+    clamped = learner.update(parts(dataset="mini-imagenet")).clip(gradient)
     assert clamped["weights/w"].tolist() == [-10, 5]
     assert clamped["lr/w"] == 30
-    assert learner.clip(parts(), gradient) == gradient
+    assert learner.update(parts()).clip(gradient) == gradient

@@ -11,7 +11,7 @@ from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import evaluate
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import Cell, Evaluation, Training
-from fewshot_bench.training.state import begin, outer_state
+from fewshot_bench.training.state import begin, stage
 from fewshot_bench.training.step import meta_step
 
 CELL = Cell(
@@ -35,11 +35,11 @@ def test_meta_steps_are_finite(dataset, backbone, rule, request):
     pool = request.getfixturevalue(dataset.replace("-", "_") + "_pool")
     cell = replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=backbone, inner_optimizer=rule)
     assembly = assemble(cell, pool, Plan("cpu", 1, 1))
-    state = begin(assembly.learner, assembly.parts, "cpu")
+    state = begin(assembly.learner, assembly.parts, 2, "cpu")
     before = {name: value.clone() for name, value in state.meta.items()}
     for _ in range(2):  # the second starts from the meta-optimizer's statistics
         meta_step(assembly, state)  # raises where a loss is not finite
     assert all(bool(value.isfinite().all()) for value in state.meta.values())
     assert any(not value.equal(before[name]) for name, value in state.meta.items() if name.startswith("lr/"))
-    scores = evaluate(assembly, [state.meta], outer_state(state), assembly.streams.test)
+    scores = evaluate(assembly, [state.meta], stage(state, 2, 500), assembly.streams.test, "transductive")
     assert scores.loss.isfinite().all()

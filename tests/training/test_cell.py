@@ -205,7 +205,7 @@ def test_layouts_train_alike(pattern_pool, rule):
     cell = replace(CELL, inner_optimizer=rule, training=replace(CELL.training, tasks_per_batch=5))
     for at_once in (1, 2, 8):
         assembly = in_float64(assemble(cell, pattern_pool, PLAN._replace(tasks_at_once=at_once)))
-        state = begin(assembly.learner, assembly.parts, "cpu")
+        state = begin(assembly.learner, assembly.parts, 2, "cpu")
         losses[at_once] = [meta_step(assembly, state)["loss"] for _ in range(6)]
     assert losses[2] == pytest.approx(losses[1], abs=1e-9)
     assert losses[8] == pytest.approx(losses[1], abs=1e-9)
@@ -217,7 +217,8 @@ def in_float64(assembly: Assembly) -> Assembly:
 
     def train(first: int, end: int) -> Task:
         tasks = assembly.streams.train(first, end)
-        return Task(*(Batch(part.x.double(), part.y) for part in tasks))
+        support, query = (Batch(part.x.double(), part.y) for part in tasks[:2])
+        return tasks._replace(support=support, query=query)
 
     return assembly._replace(
         parts=assembly.parts._replace(model=model._replace(weights=weights)),
