@@ -18,7 +18,7 @@ def unrolled(*, first_order: bool = False, last: int | None = None) -> Estimator
     first_order: inner gradients count as constants (FOMAML, Finn et al. 2017, section 5.2); the direct dependence on
     hyperparameters such as learning rates stays exact.
     last: only through so many of the last steps (truncated, Shaban et al. 2019), at least 1; what comes before them
-    counts as constant, so w_0 gets a gradient only where `last` is not less than the number of steps. None: through all.
+    counts as constant, so w_0 gets a gradient only where `last` is not less than the number of steps. None: all steps.
     """
     if last is not None:
         check_range("last", last, 1, inf)

@@ -1,0 +1,76 @@
+"""The exact hypergradient without the graph of the inner loop: each step is computed again when its turn comes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch.func import grad_and_value, vjp
+
+from fewshot_bench.hypergradients.losses import weights_along
+from fewshot_bench.hypergradients.problem import Bilevel, Estimate, Estimator, one_step
+from fewshot_bench.hypergradients.vectors import constant, plus, zeros
+from fewshot_bench.inner_optimizers.base import Params, State
+
+Place = tuple[Params, State]
+"""Weights, and what the inner optimizer remembers there."""
+
+
+def recomputed() -> Estimator:
+    """Grefenstette et al. 2019, algorithm 1, with the inner optimizer's state carried along.
+
+    What is kept of each step is its weights and state; its activations exist only while it is pulled back, so memory
+    grows by a few times the weights with each step, and time by one more pass forward. Equal to `unrolled()` but for
+    rounding, with every rule and with a loss after every step.
+
+    The algorithm as printed goes back over weights alone (line 14), which is exact only for rules without state.
+    """
+
+    def estimate(problem: Bilevel, phi: Params, task: Any) -> Estimate:
+        phi = constant(phi)
+        walk = [_start(problem, phi, task)]
+        for t in range(problem.steps):
+            walk.append(one_step(problem, phi, task, *walk[-1], t))
+
+        outer = grad_and_value(problem.outer, argnums=(0, 1), has_aux=True)
+        value, aux, dphi = None, None, zeros(phi)
+        into_w, into_state = _zeros(walk[-1])
+        for k, weight in reversed(list(enumerate(weights_along(problem)))):
+            w, _ = walk.pop()
+            if weight:
+                (along_w, along_phi), (loss, its_aux) = outer(w, phi, task, max(k - 1, 0))
+                into_w, dphi = plus(into_w, along_w, weight), plus(dphi, along_phi, weight)
+                value, aux = (weight * loss, its_aux) if value is None else (value + weight * loss, aux)
+            if k:
+                pull = _pull_through_step(problem, phi, task, walk[-1], k - 1)
+                into_w, into_state, along_phi = pull((into_w, into_state))
+                dphi = plus(dphi, along_phi)
+        assert value is not None  # weights_along has seen one that is not zero
+        pull = vjp(lambda phi: _differentiable(_start(problem, phi, task)), phi)[1]
+        return Estimate(value, plus(dphi, pull((into_w, into_state))[0]), aux, {})
+
+    return estimate
+
+
+def _start(problem: Bilevel, phi: Params, task: Any) -> Place:
+    w = problem.init(phi, task)
+    return w, problem.state(w)
+
+
+def _pull_through_step(problem: Bilevel, phi: Params, task: Any, place: Place, t: int) -> Callable[[Place], Any]:
+    """Cotangents of inner step t's results -> those of weights, state and phi before it, at `place`."""
+
+    def step(w: Params, moving: State, phi: Params) -> Place:
+        return _differentiable(one_step(problem, phi, task, w, place[1] | moving, t))
+
+    return vjp(step, *_differentiable(place), phi)[1]
+
+
+def _differentiable(place: Place) -> Place:
+    """Without the slots of the state that hold integers, such as counts of steps."""
+    w, state = place
+    moving = {slot: ts for slot, ts in state.items() if all(tensor.is_floating_point() for tensor in ts.values())}
+    return w, moving
+
+
+def _zeros(place: Place) -> Place:
+    w, state = _differentiable(place)
+    return zeros(w), {slot: zeros(tensors) for slot, tensors in state.items()}
