@@ -10,6 +10,7 @@ import pytest
 from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.locations import prepared_pool, raw_places
 from fewshot_bench.data.pool import Pool
+from tests.no_skips import pytest_configure as pytest_configure
 from tests.pattern_data import write_patterns
 
 CHECKOUT = Path(__file__).resolve().parents[1]

@@ -15,9 +15,10 @@ FLOORS = {
     "learners": ("hypergradients", "inner_optimizers", "backbones", "basics"),
     "data": ("basics",),
     "training": ("learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
+    "peers": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
     "grid": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
     "report": ("basics",),
-    "cli": ("grid", "report", "training", "data", "basics"),
+    "cli": ("grid", "report", "peers", "training", "data", "basics"),
 }
 """Folder -> the folders it may import from. None imports one above it, and nothing imports the command line."""
 
