@@ -24,7 +24,8 @@ class Noise(NamedTuple):
 
 def split(key: Tensor, number: int) -> Tensor:
     """The key of branch `number` of a key: for each use a stream of its own. Both 0-dimensional int64."""
-    return _mix(key + _GOLDEN * (number + 1))
+    step = (_GOLDEN * (number + 1) + 2**63) % 2**64 - 2**63  # wrapped around, as torch would
+    return _mix(key + step)
 
 
 def uniform(key: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -9,7 +9,6 @@ from math import inf
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fewshot_bench.backbones.noise import Noise
@@ -34,6 +33,7 @@ from fewshot_bench.learners.base import (
     select,
 )
 from fewshot_bench.learners.hyperparameters import Constraint, Grain
+from fewshot_bench.learners.losses import query_loss, support_loss
 from fewshot_bench.learners.model import Model, query_logits
 from fewshot_bench.learners.rates import cosine
 from fewshot_bench.learners.step_weights import multi_step
@@ -106,7 +106,7 @@ class Maml:
         check_range("clamp_gradient", self.clamp_gradient, 0, inf)
         check_range("second_order_from", self.second_order_from, 0, inf)
         if self.truncate is not None:
-            check_range("truncate", self.truncate, 0, inf)
+            check_range("truncate", self.truncate, 1, inf)
         if self.norms == "per-step" and self.adapt_norms:
             raise ValueError('`norms` = "per-step" is for norms that do not adapt: set `adapt_norms` = false.')
         if self.recompute and (not self.second_order or self.second_order_from or self.truncate is not None):
@@ -184,12 +184,11 @@ class Maml:
 
         def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
             noise = Noise(task.key, 2 * t) if noisy else None
-            return F.cross_entropy(model.apply(self._whole(model, w, meta, t), task.support.x, noise), task.support.y)
+            return support_loss(model, self._whole(model, w, meta, t), task, noise)
 
         def outer(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
             noise = Noise(task.key, 2 * t + 1) if noisy else None
-            logits = query_logits(model.apply, self.batch_norm, self._whole(model, w, meta, t), task, noise)
-            return F.cross_entropy(logits, task.query.y), logits
+            return query_loss(model, self.batch_norm, self._whole(model, w, meta, t), task, noise)
 
         def hyper(meta: Meta, t: int) -> Hyper:
             if not self.learn_hyperparameters:
