@@ -12,7 +12,7 @@ from fewshot_bench.inner_optimizers.base import Params
 
 
 def forward_mode() -> Estimator:
-    """Tangents of the weights carried along the inner steps (Franceschi et al. 2017, section 3.2).
+    """Tangents of the weights carried along the inner steps (Franceschi et al. 2017).
 
     Equal to `unrolled()` but for rounding. Memory does not grow with the number of steps, but with the elements of phi,
     whose tangents all run at once.

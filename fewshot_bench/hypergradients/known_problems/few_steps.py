@@ -1,0 +1,36 @@
+"""A few steps of any inner optimizer on a small network, its start and its hyperparameters learned."""
+
+import torch
+
+from fewshot_bench.hypergradients.batching import over_tasks
+from fewshot_bench.hypergradients.forward_mode import forward_mode
+from fewshot_bench.hypergradients.known_problems.base import Known
+from fewshot_bench.hypergradients.known_problems.network import SHAPES, points, query_loss, start, tied_loss
+from fewshot_bench.hypergradients.problem import Bilevel, last_step_only
+from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState
+
+
+def few_steps(opt: InnerOptimizer, *, steps: int = 4, outer: OuterState | None = None) -> Known:
+    """The inner loss of `network`, far from its minimum. Learned: start, log_strength, `<hyperparameter>/<parameter>`.
+
+    outer: what the optimizer's state starts from.
+    The answer is that of forward mode, which shares with reverse mode only the steps themselves.
+    """
+    weights = start()
+    initial = opt.hyperparameters(weights)
+    phi = {f"start/{name}": tensor for name, tensor in weights.items()}
+    phi["log_strength"] = torch.tensor(-1.0, dtype=torch.float64)
+    phi |= {f"{group}/{name}": tensor for group, tensors in initial.items() for name, tensor in tensors.items()}
+    problem = Bilevel(
+        inner=tied_loss,
+        outer=query_loss,
+        init=lambda phi, task: {name: phi[f"start/{name}"] for name in SHAPES},
+        opt=opt,
+        hyper=lambda phi, t: {group: {name: phi[f"{group}/{name}"] for name in SHAPES} for group in initial},
+        steps=steps,
+        step_weights=last_step_only(steps),
+        state=lambda w: opt.init(w, outer),
+    )
+    tasks = points()
+    known = over_tasks(lambda task: forward_mode()(problem, phi, task), 1)(tasks)
+    return Known(problem, phi, tasks, known.value, known.dphi, minimum=None, converged=False)
