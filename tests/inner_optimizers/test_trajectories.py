@@ -1,128 +1,133 @@
-"""Every inner optimizer walks as its torch.optim namesake and can be differentiated in everything it is given."""
+"""Every inner optimizer walks as its torch.optim namesake, and starts from the meta-optimizer where it says so."""
+
+from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor
 
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
-from fewshot_bench.inner_optimizers.base import Hyper, OuterState
+from fewshot_bench.inner_optimizers.base import OuterState
+from tests.inner_optimizers.cases import CASES, EVERY, IN_TORCH, SHAPES, STEPS, leaves, quadratic, start, walk, warm
 
-SHAPES = {"matrix": (4, 3), "vector": (3,)}
-
-RULES = [
-    pytest.param("sgd", {"lr": 0.05}, lambda p: torch.optim.SGD(p, lr=0.05), id="sgd"),
-    pytest.param(
-        "adam",
-        {"lr": 0.05, "beta1": 0.9, "beta2": 0.999},
-        lambda p: torch.optim.Adam(p, lr=0.05, betas=(0.9, 0.999), eps=1e-8),
-        id="adam",
-    ),
-    pytest.param(
-        "adam",
-        {"lr": 0.1, "beta1": 0.5, "beta2": 0.5},
-        lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.5, 0.5), eps=1e-8),
-        id="adam as in the paper's fork",
-    ),
-]
+WARM_STARTS = ["adam", "adam-higher2019", "adamw", "amsgrad", "radam"]
 
 
-def quadratic(params: dict[str, Tensor]) -> Tensor:
-    return sum(((1 + i) * (p - i) ** 2).sum() + p.sin().sum() for i, p in enumerate(params.values()))
+@pytest.fixture
+def doubles() -> Iterator[None]:
+    """torch.optim.ASGD keeps its rates in the default type."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
-def start(seed: int = 0) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return {name: torch.randn(shape, dtype=torch.float64, generator=generator) for name, shape in SHAPES.items()}
+def test_every_rule_is_a_case():
+    assert {case.name for case in CASES} == set(INNER_OPTIMIZERS)
 
 
-def warm(params: dict[str, Tensor]) -> OuterState:
-    """Statistics of a meta-optimizer in mid-training."""
-    generator = torch.Generator().manual_seed(7)
-    draw = {name: torch.randn(p.shape, dtype=p.dtype, generator=generator) for name, p in params.items()}
-    return OuterState(draw, {name: 0.1 + g * g for name, g in draw.items()}, torch.tensor(3.0, dtype=torch.float64))
-
-
-@pytest.mark.parametrize(("name", "options", "make"), RULES)
-def test_fifty_steps_equal_torch_optim(name, options, make):
-    rule = INNER_OPTIMIZERS[name](**options)
-    ours = start()
+@pytest.mark.parametrize("case", IN_TORCH)
+def test_fifty_steps_equal_torch_optim(case, doubles):
+    """Weights, and what is remembered, at every step. Options that are not given are torch's defaults on both sides."""
+    rule, ours = case.rule(), start()
     theirs = {key: p.clone().requires_grad_() for key, p in ours.items()}
-    reference = make(list(theirs.values()))
+    reference = case.torch(list(theirs.values()))
     state, hyper = rule.init(ours, None), rule.hyperparameters(ours)
     for _ in range(50):
-        grads = torch.func.grad(quadratic)(ours)
-        ours, state = rule.step(ours, grads, state, hyper)
+        ours, state = walk(rule, ours, hyper, state, steps=1)
         reference.zero_grad()
         quadratic(theirs).backward()
         reference.step()
         for key, p in ours.items():
             assert torch.allclose(p, theirs[key], rtol=0, atol=1e-12)
+            for slot in set(state) - {"steps"}:
+                assert torch.allclose(state[slot][key], reference.state[theirs[key]][slot], rtol=0, atol=1e-12), slot
+    assert all(float(count) == 50 for count in state.get("steps", {}).values())
 
 
-@pytest.mark.parametrize("name", INNER_OPTIMIZERS)
-@pytest.mark.parametrize("outer", [None, "warm"])
-def test_gradients_by_every_hyperparameter_and_start_equal_finite_differences(name, outer):
-    rule = INNER_OPTIMIZERS[name]()
+@pytest.mark.parametrize("case", EVERY)
+def test_a_step_leaves_what_it_is_given_as_it_was(case):
+    rule, params = case.rule(), start()
+    grads = torch.func.grad(quadratic)(params)
+    _, state = walk(rule, params, rule.hyperparameters(params), rule.init(params, warm(params)), steps=2)
+    given = params, grads, state, rule.hyperparameters(params)
+    before = [leaf.clone() for leaf in leaves(given)]
+    rule.step(*given)
+    assert all(torch.equal(*pair) for pair in zip(leaves(given), before, strict=True))
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_a_part_of_the_weights_adapts_alone(case):
+    """A learner may adapt the head only; the meta-optimizer and the hyperparameters know all weights."""
+    rule, params = case.rule(), start()
+    outer, hyper = warm(params), rule.hyperparameters(params)
+    whole, _ = walk(rule, params, hyper, rule.init(params, outer))
+    head = {"vector": params["vector"]}
+    state = rule.init(head, outer)
+    assert all(set(tensors) == {"vector"} for tensors in state.values())
+    for _ in range(STEPS):
+        grads = torch.func.grad(lambda w: quadratic({"matrix": params["matrix"], **w}))(head)
+        head, state = rule.step(head, grads, state, hyper)
+    assert all(set(tensors) == {"vector"} for tensors in state.values())
+    assert torch.allclose(head["vector"], whole["vector"], rtol=0, atol=1e-14)
+    assert rule.step({}, {}, rule.init({}, outer), hyper)[0] == {}  # nothing to adapt is no fault
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("adam", lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.9, 0.99))),
+        ("adamw", lambda p: torch.optim.AdamW(p, lr=0.01, betas=(0.9, 0.99))),
+        ("radam", lambda p: torch.optim.RAdam(p, lr=0.01, betas=(0.9, 0.99))),
+    ],
+)
+def test_started_from_the_meta_optimizer_a_rule_continues_it(name, reference):
+    """A task's first step equals the step torch's optimizer would take next."""
     params = start()
-    hyper = rule.hyperparameters(params)
-    names = [(group, key) for group in hyper for key in hyper[group]]
-    flat = [hyper[group][key] for group, key in names] + list(params.values())
-
-    def after_three_steps(*values: Tensor) -> Tensor:
-        given: Hyper = {group: {} for group in hyper}
-        for (group, key), value in zip(names, values[: len(names)], strict=True):
-            given[group][key] = value
-        w = dict(zip(params, values[len(names) :], strict=True))
-        state = rule.init(w, None if outer is None else warm(params))
-        for _ in range(3):
-            grads = torch.func.grad(quadratic)(w)
-            w, state = rule.step(w, grads, state, given)
-        return quadratic(w)
-
-    inputs = [value.clone().requires_grad_() for value in flat]
-    assert torch.autograd.gradcheck(after_three_steps, inputs, eps=1e-6, atol=1e-5, rtol=1e-5)
-
-
-@pytest.mark.parametrize("name", INNER_OPTIMIZERS)
-def test_exactly_zero_gradients_leave_everything_finite(name):
-    """A ReLU network has them; sqrt has an infinite derivative there."""
-    rule = INNER_OPTIMIZERS[name]()
-    params = start()
-
-    def after_two_steps(params: dict[str, Tensor], hyper: Hyper) -> Tensor:
-        w, state = params, rule.init(params, None)
-        for _ in range(2):
-            grads = torch.func.grad(lambda w: (w["matrix"] ** 2).sum() + 0 * w["vector"].sum())(w)
-            w, state = rule.step(w, grads, state, hyper)
-        return sum((p**2).sum() for p in w.values())
-
-    gradients = torch.func.grad(after_two_steps, argnums=(0, 1))(params, rule.hyperparameters(params))
-    for leaf in torch.utils._pytree.tree_leaves(gradients):
-        assert torch.isfinite(leaf).all()
-
-
-def test_adam_started_from_the_meta_optimizer_continues_it():
-    """A task's first step equals the step torch's Adam would take next."""
-    params = start()
-    leaf = {name: p.clone().requires_grad_() for name, p in params.items()}
-    outer = torch.optim.Adam(list(leaf.values()), lr=0.01, betas=(0.9, 0.99))
-    for _ in range(4):
+    leaf = {key: p.clone().requires_grad_() for key, p in params.items()}
+    outer = reference(list(leaf.values()))
+    for _ in range(8):
         outer.zero_grad()
         quadratic(leaf).backward()
         outer.step()
-    now = {name: p.detach().clone() for name, p in leaf.items()}
-    slots = {name: {k: v.clone() for k, v in outer.state[p].items()} for name, p in leaf.items()}
+    now = {key: p.detach().clone() for key, p in leaf.items()}
+    slots = {key: {k: v.clone() for k, v in outer.state[p].items()} for key, p in leaf.items()}
     state = OuterState(
-        {name: s["exp_avg"] for name, s in slots.items()},
-        {name: s["exp_avg_sq"] for name, s in slots.items()},
+        {key: s["exp_avg"] for key, s in slots.items()},
+        {key: s["exp_avg_sq"] for key, s in slots.items()},
         next(iter(slots.values()))["step"],
     )
-    rule = INNER_OPTIMIZERS["adam"](lr=0.01, beta1=0.9, beta2=0.99)
-    moved, _ = rule.step(now, torch.func.grad(quadratic)(now), rule.init(now, state), rule.hyperparameters(now))
+    rule = INNER_OPTIMIZERS[name](lr=0.01, beta1=0.9, beta2=0.99, from_outer=True)
+    moved, _ = walk(rule, now, rule.hyperparameters(now), rule.init(now, state), steps=1)
     outer.zero_grad()
     quadratic(leaf).backward()
     outer.step()
-    for name, p in moved.items():
-        assert torch.allclose(p, leaf[name].detach(), rtol=0, atol=1e-12)
-    cold = INNER_OPTIMIZERS["adam"](from_outer=False).init(now, state)
-    assert all(bool((slot == 0).all()) for slots in cold.values() for slot in slots.values())
+    for key, p in moved.items():
+        assert torch.allclose(p, leaf[key].detach(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", WARM_STARTS)
+def test_from_outer_takes_the_moments_and_without_it_they_are_zero(name):
+    params = start()
+    outer = warm(params)
+    taken = INNER_OPTIMIZERS[name](from_outer=True).init(params, outer)
+    for key in SHAPES:
+        assert torch.equal(taken["exp_avg"][key], outer.exp_avg[key])
+        assert torch.equal(taken["exp_avg_sq"][key], outer.exp_avg_sq[key])
+        assert float(taken["steps"][key]) == 3
+    cold = INNER_OPTIMIZERS[name](from_outer=False).init(params, outer)
+    assert all(bool((slot == 0).all()) for slot in leaves(cold))
+    by_default = INNER_OPTIMIZERS[name]().init(params, outer)
+    assert any(bool((slot != 0).any()) for slot in leaves(by_default)) == name.startswith("adam-") or name == "adam"
+
+
+def test_amsgrad_started_from_the_meta_optimizer_never_divides_by_less():
+    params = start()
+    state = INNER_OPTIMIZERS["amsgrad"](from_outer=True).init(params, warm(params))
+    assert all(torch.equal(state["max_exp_avg_sq"][key], state["exp_avg_sq"][key]) for key in SHAPES)
+
+
+def test_rules_that_have_no_use_for_the_meta_optimizer_ignore_it():
+    params = start()
+    for name in set(INNER_OPTIMIZERS) - set(WARM_STARTS):
+        rule = INNER_OPTIMIZERS[name]()
+        pairs = zip(leaves(rule.init(params, warm(params))), leaves(rule.init(params, None)), strict=True)
+        assert all(torch.equal(*pair) for pair in pairs), name
