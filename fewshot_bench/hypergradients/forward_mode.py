@@ -1,5 +1,6 @@
 """The exact hypergradient in forward mode: one tangent for each element of phi. A reference for small phi."""
 
+import warnings
 from typing import Any
 
 from torch import Tensor
@@ -23,7 +24,9 @@ def forward_mode() -> Estimator:
             value, aux = objective(problem, phi, task)
             return value, (value, aux)
 
-        dphi, (value, aux) = jacfwd(value_of, has_aux=True)(constant(phi))
+        with warnings.catch_warnings():  # torch 2.15 compiles decompositions with what it calls deprecated
+            warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
+            dphi, (value, aux) = jacfwd(value_of, has_aux=True)(constant(phi))
         return Estimate(value, dphi, aux, {})
 
     return estimate

@@ -21,7 +21,9 @@ def recomputed() -> Estimator:
     grows by a few times the weights with each step, and time by one more pass forward. Equal to `unrolled()` but for
     rounding, with every rule and with a loss after every step.
 
-    The algorithm as printed goes back over weights alone (line 14), which is exact only for rules without state.
+    The algorithm as printed goes back over weights alone (line 14), which is exact only for rules without state. After
+    four steps on a small network it is off by 28 % with momentum 0.9, 3.5 % with Adagrad, 58 % with RMSprop, 68 % with
+    Adam, the last three at their defaults here (measured by tests/hypergradients/test_rules.py).
     """
 
     def estimate(problem: Bilevel, phi: Params, task: Any) -> Estimate:

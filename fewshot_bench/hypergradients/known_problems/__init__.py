@@ -10,7 +10,7 @@ from fewshot_bench.hypergradients.known_problems.ridge import ridge_leave_one_ou
 
 KNOWN_PROBLEMS: dict[str, Callable[[], Known]] = {
     "quadratic, 5 steps": partial(quadratic, steps=5),
-    "quadratic, to the minimum": partial(quadratic, steps=100),
+    "quadratic, to the minimum": partial(quadratic, steps=80),
     "ridge, leave one out": ridge_leave_one_out,
     "small network": network,
 }

@@ -32,7 +32,7 @@ def errors(estimated: Params, known: Params) -> dict[str, float]:
 
     An entry that is zero but for rounding (a learning rate at the minimum) is compared with the length of all of them.
     """
-    whole = float(norm(known))
+    whole = float(norm(known)) or 1.0
     missed, sizes = plus(estimated, known, -1), {name: float(tensor.norm()) for name, tensor in known.items()}
     return {
         name: float(missed[name].norm()) / (size if size > 1e-12 * whole else whole) for name, size in sizes.items()

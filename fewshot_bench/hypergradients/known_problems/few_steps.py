@@ -5,16 +5,22 @@ import torch
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.forward_mode import forward_mode
 from fewshot_bench.hypergradients.known_problems.base import Known
-from fewshot_bench.hypergradients.known_problems.network import SHAPES, points, query_loss, start, tied_loss
+from fewshot_bench.hypergradients.known_problems.network import SHAPES, Points, points, query_loss, start, tied_loss
 from fewshot_bench.hypergradients.problem import Bilevel, last_step_only
-from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState
+from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Params
 
 
 def few_steps(opt: InnerOptimizer, *, steps: int = 4, outer: OuterState | None = None) -> Known:
-    """The inner loss of `network`, far from its minimum. Learned: start, log_strength, `<hyperparameter>/<parameter>`.
+    """`walk_of`, with the answer of forward mode, which shares with reverse mode only the steps themselves."""
+    problem, phi, tasks = walk_of(opt, steps=steps, outer=outer)
+    known = over_tasks(lambda task: forward_mode()(problem, phi, task), len(tasks.y))(tasks)
+    return Known(problem, phi, tasks, known.value, known.dphi, minimum=None, converged=False)
 
-    outer: what the optimizer's state starts from.
-    The answer is that of forward mode, which shares with reverse mode only the steps themselves.
+
+def walk_of(opt: InnerOptimizer, *, steps: int = 4, outer: OuterState | None = None) -> tuple[Bilevel, Params, Points]:
+    """Problem, phi and tasks: the inner loss of `network`, walked by `opt`, and left far from its minimum.
+
+    Learned: start, log_strength, `<hyperparameter>/<parameter>`. outer: what the optimizer's state starts from.
     """
     weights = start()
     initial = opt.hyperparameters(weights)
@@ -31,6 +37,4 @@ def few_steps(opt: InnerOptimizer, *, steps: int = 4, outer: OuterState | None =
         step_weights=last_step_only(steps),
         state=lambda w: opt.init(w, outer),
     )
-    tasks = points()
-    known = over_tasks(lambda task: forward_mode()(problem, phi, task), 1)(tasks)
-    return Known(problem, phi, tasks, known.value, known.dphi, minimum=None, converged=False)
+    return problem, phi, points()
