@@ -21,3 +21,8 @@ def cosine(start: float, end: float) -> Rate:
 def linear(start: float, end: float) -> Rate:
     """From `start` at the first meta-step towards `end` after the last (Reptile's --meta-step, --meta-step-final)."""
     return lambda at: start + (end - start) * at.iteration / at.iterations
+
+
+def halving(start: float, every: int) -> Rate:
+    """Half as much after each `every` meta-steps: torch's StepLR with gamma 0.5; 0: the same throughout."""
+    return lambda at: start * 0.5 ** (at.iteration // every if every else 0)
