@@ -9,7 +9,9 @@ from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.axes import Point, points
 from fewshot_bench.grid.checks import impossible, unusable
 from fewshot_bench.grid.files import TABLES, GridFile, check_shape
-from fewshot_bench.grid.overrides import TRAINING, Override, overrides, refusals
+from fewshot_bench.grid.fitting import unfit
+from fewshot_bench.grid.overrides import TRAINING, Override, overrides, tried
+from fewshot_bench.learners.base import Traits
 from fewshot_bench.training.cell_file import section_schema
 from fewshot_bench.training.settings import Cell, Evaluation, Training, without_what_does_not_concern
 
@@ -40,15 +42,17 @@ def expand(grid: GridFile) -> list[Cell]:
         faults += problems(evaluation, EVALUATION, f"{where} evaluation")
         blocks.append((found, training, content.get("evaluation", {}) | evaluation))
     given, wrong = overrides(content, [point for found, _, _ in blocks for point in found])
-    faults += wrong
+    traits, refused = tried(given)
+    faults += wrong + refused
     cells = list(
         dict.fromkeys(
-            _cell(point, given, content.get("training", {}), training, evaluation)
+            _cell(point, given, traits[point["learner"]], content.get("training", {}), training, evaluation)
             for found, training, evaluation in blocks
             for point in found
         )
     )
-    faults += refusals(given) + [fault for cell in cells for fault in impossible(cell)] + unusable(cells)
+    faults += [fault for cell in cells for fault in impossible(cell) + unfit(cell, traits[cell.learner])]
+    faults += unusable(cells)
     if faults:
         raise GridError(list(dict.fromkeys(faults)), grid.where)
     return cells
@@ -70,14 +74,19 @@ def _blocks(content: dict[str, Any]) -> list[Block]:
 def _cell(
     point: Point,
     given: dict[tuple[str, str], Override],
+    traits: Traits,
     shared: dict[str, Any],
     own: dict[str, Any],
     evaluation: dict[str, Any],
 ) -> Cell:
-    """The cell at a point. [training]: the grid's, then what the tables of its names say, then its own."""
+    """The cell at a point. [training]: the grid's, then what the tables of its names say, then its own.
+
+    traits: of its learner; what belongs to inner optimizers passes by one that has no inner loop.
+    """
     training = dict(shared)
     for axis in TABLES:
-        training |= given[axis, point[axis]].training
+        if axis != "inner_optimizer" or traits.inner_loop:
+            training |= given[axis, point[axis]].training
     cell = Cell(
         **point,
         training=Training(**understood(training | own, TRAINING)),
@@ -86,4 +95,4 @@ def _cell(
         backbone_options=given["backbone", point["backbone"]].options,
         inner_optimizer_options=given["inner_optimizer", point["inner_optimizer"]].options,
     )
-    return without_what_does_not_concern(cell, DATASETS[cell.dataset].rotations)
+    return without_what_does_not_concern(cell, DATASETS[cell.dataset].rotations, traits.inner_loop)

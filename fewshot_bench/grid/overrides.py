@@ -8,6 +8,7 @@ from fewshot_bench.basics.names import did_you_mean, find
 from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
 from fewshot_bench.grid.axes import SEAMS, Point
 from fewshot_bench.grid.files import TABLES
+from fewshot_bench.learners.base import Traits
 from fewshot_bench.training.cell_file import section_schema
 from fewshot_bench.training.settings import Options, Training
 
@@ -42,18 +43,25 @@ def overrides(content: dict[str, Any], points: Iterable[Point]) -> tuple[dict[tu
     return found, faults
 
 
-def refusals(found: dict[tuple[str, str], Override]) -> list[str]:
-    """A sentence for each learner or inner optimizer that does not take the values of its options."""
+def tried(found: dict[tuple[str, str], Override]) -> tuple[dict[str, Traits], list[str]]:
+    """Each learner and inner optimizer made with its options.
+
+    Returns the learners' traits by name, and a sentence for each that does not take the values or is no learner; the
+    usual traits stand for those of such a one.
+    """
+    traits = {name: Traits() for axis, name in found if axis == "learner"}
     faults = []
     for (axis, name), override in found.items():
         if axis == "backbone":  # needs an image and ways; tried with the cell
             continue
         try:
-            find(axis, name, SEAMS[axis])(**dict(override.options))
+            made = find(axis, name, SEAMS[axis])(**dict(override.options))
+            if axis == "learner":
+                traits[name] = made.traits
         except Exception as error:  # somebody's factory may raise anything; the sentence says what
             what = str(error) if isinstance(error, BenchError | ValueError) else f"{type(error).__name__}: {error}"
             faults.append(f'[{TABLES[axis]}."{name}"]: {what}')
-    return faults
+    return traits, faults
 
 
 def _off_default(options: dict[str, Any], known: dict[str, Option]) -> Options:

@@ -12,6 +12,9 @@ RECIPE = 1
 
 AXES = ("dataset", "split", "ways", "shots", "learner", "backbone", "inner_optimizer", "seed")
 
+NO_INNER_OPTIMIZER = "none"
+"""The inner optimizer of learners without an inner loop, whichever a grid crosses them with."""
+
 _ONLY_TRAINING: dict[str, Any] = {"only_training": True}  # of no concern to a cell with 0 iterations
 
 
@@ -131,12 +134,16 @@ def concerns(cell: Cell) -> dict[str, Any]:
     return {key: value for key, value in content.items() if value != {}}
 
 
-def without_what_does_not_concern(cell: Cell, dataset_rotates: bool) -> Cell:
+def without_what_does_not_concern(cell: Cell, dataset_rotates: bool, inner_loop: bool) -> Cell:
     """The same computation with every setting that makes no difference to it at its default, so that it has one hash.
 
-    dataset_rotates: what rotations = "dataset" means for the cell's dataset.
+    dataset_rotates: what rotations = "dataset" means for the cell's dataset. inner_loop: whether its learner has one.
     """
     training, evaluation = cell.training, cell.evaluation
+    if not inner_loop:
+        cell = replace(cell, inner_optimizer=NO_INNER_OPTIMIZER, inner_optimizer_options=())
+        training = replace(training, inner_steps=Training.inner_steps)
+        evaluation = replace(evaluation, inner_steps=None)
     if (training.rotations == "train") == dataset_rotates:
         training = replace(training, rotations="dataset")
     if training.init_seed == cell.seed:

@@ -128,6 +128,59 @@ def test_hashes_do_not_move():
     assert cells(MINIMAL)[0].id == "omniglot-5w1s-maml++-vgg-sgd-seed0-300it-3c39df91"
 
 
+MIXED = MINIMAL.replace('["maml++"]', '["protonet", "maml++"]').replace('"vgg", "resnet-4"', '"vgg"')
+
+
+def test_a_learner_without_inner_loop_has_one_cell_for_all_inner_optimizers():
+    other = "[inner_optimizers.adam]\nlr = 0.2\niterations = 200\n[learners.protonet]\ninner_steps = 9\n"
+    for text in (MIXED, MIXED + other, MIXED.replace("tasks = 600", "tasks = 600\ninner_steps = 3")):
+        made = [cell for cell in cells(text) if cell.learner == "protonet"]
+        assert [(c.inner_optimizer, c.inner_optimizer_options, c.seed) for c in made] == [
+            ("none", (), seed) for seed in (0, 1, 2)
+        ]
+        assert {c.training for c in made} == {Training(iterations=300)}
+        assert {c.id for c in made} == {c.id for c in cells(MIXED) if c.learner == "protonet"}
+        assert all(from_table(to_table(cell)) == cell for cell in made)
+        assert len({cell.id for cell in cells(text) if cell.learner == "maml++"}) == 6
+
+
+def test_a_learner_by_import_path_says_itself_whether_it_has_an_inner_loop(tmp_path, monkeypatch):
+    (tmp_path / "my_learners.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from fewshot_bench.learners.protonet import Protonet\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Mine(Protonet):\n"
+        "    pass\n"
+        "def not_one():\n"
+        "    return 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    text = MIXED.replace('"protonet"', '"my_learners:Mine"')
+    assert {c.inner_optimizer for c in cells(text) if c.learner == "my_learners:Mine"} == {"none"}
+    told = faults(MIXED.replace('"protonet"', '"my_learners:not_one"'))
+    assert told == ["[learners.\"my_learners:not_one\"]: AttributeError: 'int' object has no attribute 'traits'"]
+
+
+def test_training_tasks_of_other_sizes_are_for_learners_that_take_them():
+    text = MIXED + "[learners.protonet]\nways = 20\nshots = 5\n[learners.'maml++']\nshots = 2\n"
+    made = {c.learner: (c.train_ways, c.train_shots, c.ways, c.shots) for c in cells(text)}
+    assert made == {"protonet": (20, 5, 5, 1), "maml++": (5, 2, 5, 1)}
+    assert cells(MIXED + "[learners.protonet]\nways = 5\nshots = 1\n") == cells(MIXED)
+    told = faults(MIXED.replace("queries = 1", "queries = 1\nways = 20\nshots = 25"))
+    assert sum("`ways` is 20 where tests have 5 ways, but maml++ is trained" in fault for fault in told) == 1
+    assert sum("25 shots + 1 queries a class (training)" in fault for fault in told) == 1
+    assert len(told) == 2
+    untrained = MIXED.replace("iterations = 300", "iterations = 0")
+    assert cells(untrained.replace("queries = 1", "queries = 1\nways = 20")) == cells(untrained)
+
+
+def test_no_inner_optimizer_is_for_learners_without_inner_loop():
+    (told,) = faults(MIXED.replace('["sgd", "adam"]', '["none"]'))
+    assert told.startswith("maml++ adapts by its inner optimizer, and 'none' is for learners that have no inner loop")
+    alone = MIXED.replace('"protonet", "maml++"', '"protonet"')
+    assert cells(alone.replace('["sgd", "adam"]', '["none"]')) == cells(alone)
+
+
 def test_a_cell_survives_its_file():
     for cell in cells(
         MINIMAL + '[learners."maml++"]\nclamp_datasets = []\n[training.x]\n'.replace("[training.x]\n", "")
