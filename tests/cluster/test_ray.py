@@ -14,7 +14,7 @@ def test_a_function_runs_in_another_process(monkeypatch):
 
     ray.init(num_cpus=1, include_dashboard=False, logging_level="error", log_to_driver=False)
     try:
-        where = ray.get(ray.remote(lambda: os.getpid()).remote(), timeout=60)
+        where = ray.get(ray.remote(lambda: os.getpid()).remote(), timeout=300)
     finally:
         ray.shutdown()
     assert where != os.getpid()
