@@ -1,13 +1,12 @@
 """What cannot be: values that are fine by themselves and impossible together."""
 
-import torch
-
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import PARTS, read_split
 from fewshot_bench.learners.model import build
+from fewshot_bench.learners.trial import tried
 from fewshot_bench.training.settings import Cell
 
 _TRAINING = {
@@ -55,7 +54,7 @@ def impossible(cell: Cell) -> list[str]:
 
 
 def unusable(cells: list[Cell]) -> list[str]:
-    """A sentence for each backbone that does not turn two images of its cells into logits [2, ways]."""
+    """A sentence for each backbone that two images of its cells show to be none: see learners.trial."""
     faults = []
     kinds = dict.fromkeys((cell.backbone, cell.backbone_options, cell.dataset, cell.ways) for cell in cells)
     for name, options, dataset, ways in kinds:
@@ -63,11 +62,10 @@ def unusable(cells: list[Cell]) -> list[str]:
         image = DATASETS[dataset].shape
         try:
             model = build(lambda: find("backbone", name, BACKBONES)(image, ways, **dict(options)), ways, seed=0)  # noqa: B023
-            logits = model.apply(model.weights, torch.rand(2, *image), None)
+            tried(model, image, ways)
+        except BenchError as error:
+            faults.append(f"{where}: {error}")
         except Exception as error:  # anything may go wrong in somebody's network; the sentence says what
-            what = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
-            faults.append(f"{where}: {what.splitlines()[0]}")
-            continue
-        if logits.shape != (2, ways):
-            faults.append(f"{where}: gives {list(logits.shape)} for two images; logits have to be [2, {ways}].")
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            faults.append(f"{where}: {what} (the images of {dataset} are [n, {', '.join(map(str, image))}])")
     return faults

@@ -13,6 +13,12 @@ from fewshot_bench.basics.names import did_you_mean
 TABLES = {"learner": "learners", "backbone": "backbones", "inner_optimizer": "inner_optimizers"}
 """Axis -> its table in a grid file. Where two tables set one key of [training], the later of these three holds."""
 
+OWN_OPTIONS = {axis: f"{axis}_options" for axis in TABLES}
+"""Axis -> the key of [[cells]] that sets options of whatever these cells have on that axis."""
+
+OWN_TABLES = ("training", "evaluation", *OWN_OPTIONS.values())
+"""The keys of [[cells]] that are tables; the others are axes."""
+
 
 class GridFile(NamedTuple):
     """name: the preset's, or the file's without its suffix; where: for messages; content: as TOML gives it."""
@@ -82,7 +88,7 @@ def check_shape(grid: GridFile) -> None:
     for number, cell in enumerate(cells, start=1):
         tables.append((f"[[cells]] number {number}", cell))
         if isinstance(cell, dict):
-            tables += [(f"[[cells]] number {number} {key}", cell.get(key, {})) for key in ("training", "evaluation")]
+            tables += [(f"[[cells]] number {number} {key}", cell.get(key, {})) for key in OWN_TABLES]
     faults = [f"{where} has to be a table." for where, table in tables if not isinstance(table, dict)]
     if faults:
         raise GridError(faults, grid.where)

@@ -61,6 +61,9 @@ class Imaml:
     iterations: int = 5
     """Of the solver (paper: 5 steps of conjugate gradients)."""
 
+    damping: float = 0.0
+    """Added to the curvature in conjugate gradients, which negative directions of the Hessian otherwise lead astray."""
+
     alpha: float = 0.1
     """Step size of the Neumann series; it converges below 2 / (lam + the largest curvature)."""
 
@@ -81,6 +84,7 @@ class Imaml:
         check_range("lam", self.lam, 1e-12, inf)
         check_range("beta", self.beta, 0, 1)
         check_range("iterations", self.iterations, 1, inf)
+        check_range("damping", self.damping, 0, inf)
         check_range("alpha", self.alpha, 0, inf)
         check_range("meta_lr", self.meta_lr, 0, inf)
         check_range("meta_lr_min", self.meta_lr_min, 0, self.meta_lr)
@@ -134,7 +138,7 @@ class Imaml:
 
     def _solver(self) -> Solver:
         if self.solver == "cg":
-            return conjugate_gradients(self.iterations)
+            return conjugate_gradients(self.iterations, damping=self.damping)
         return neumann(self.iterations, alpha=self.alpha)
 
     def _problem(self, parts: Parts, stage: Stage, *, noisy: bool) -> Bilevel:

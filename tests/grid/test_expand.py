@@ -308,3 +308,30 @@ def test_a_grid_that_is_not_toml_says_where(tmp_path):
 @pytest.mark.parametrize("name", presets())
 def test_every_preset_is_understood(name):
     assert expand(read(name))
+
+
+def test_cells_may_have_options_of_their_own():
+    """They hold before those of a name's table, for these cells alone."""
+    text = (
+        MINIMAL
+        + "[inner_optimizers.adam]\nlr = 0.02\nbeta1 = 0.9\n"
+        + '[[cells]]\nlearner = ["reptile"]\ninner_optimizer = ["adam"]\nseed = [0]\n'
+        + "inner_optimizer_options = { lr = 0.001 }\nlearner_options = { inner_batch = 5 }\n"
+    )
+    found = cells(text)
+    named = {
+        cell.inner_optimizer_options for cell in found if (cell.learner, cell.inner_optimizer) == ("maml++", "adam")
+    }
+    assert named == {(("beta1", 0.9), ("lr", 0.02))}
+    (vgg, resnet) = (cell for cell in found if cell.learner == "reptile")
+    assert vgg.inner_optimizer_options == resnet.inner_optimizer_options == (("beta1", 0.9), ("lr", 0.001))
+    assert vgg.learner_options == (("inner_batch", 5),)
+
+
+def test_a_fault_in_options_of_cells_is_told_where_it_stands():
+    text = MINIMAL + "[[cells]]\ninner_optimizer_options = { rate = 0.1 }\nbackbone_options = 3\n"
+    with pytest.raises(GridError, match="number 1 backbone_options has to be a table"):
+        cells(text)
+    text = MINIMAL + "[[cells]]\ninner_optimizer_options = { beta1 = 0.1 }\n"
+    with pytest.raises(GridError, match="number 1 inner_optimizer_options for sgd: nothing reads the key 'beta1'"):
+        cells(text)
