@@ -17,8 +17,10 @@ FLOORS = {
     "training": ("learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
     "peers": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
     "grid": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
+    "conformance": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
     "report": ("basics",),
-    "cli": ("grid", "report", "peers", "training", "data", "basics"),
+    "illustrations": ("report", "basics"),
+    "cli": ("conformance", "illustrations", "grid", "report", "peers", "training", "data", "basics"),
 }
 """Folder -> the folders it may import from. None imports one above it, and nothing imports the command line."""
 

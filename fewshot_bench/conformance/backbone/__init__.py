@@ -1,0 +1,33 @@
+"""What a backbone has to pass: a function of weights and images, differentiable twice, in any layout."""
+
+from fewshot_bench.conformance.backbone.forward import (
+    initial_weights,
+    logits,
+    module,
+    noise,
+    options,
+    precision,
+    pure_function,
+)
+from fewshot_bench.conformance.backbone.gradients import (
+    finite_meta_gradient,
+    grad_outside_vmap,
+    second_derivatives,
+    vmap_equals_loop,
+)
+from fewshot_bench.conformance.backbone.subject import Backbone
+from fewshot_bench.conformance.findings import Check
+
+CHECKS: tuple[Check[Backbone], ...] = (
+    module,
+    options,
+    initial_weights,
+    logits,
+    precision,
+    pure_function,
+    noise,
+    finite_meta_gradient,
+    second_derivatives,
+    vmap_equals_loop,
+    grad_outside_vmap,
+)

@@ -1,0 +1,89 @@
+"""Tests of a backbone that need no gradient: what it makes, and that it depends on nothing but what it is given."""
+
+import torch
+from torch import Tensor
+
+from fewshot_bench.backbones.noise import Noise
+from fewshot_bench.conformance.backbone.subject import Backbone, images_of, model_of
+from fewshot_bench.conformance.findings import Outcome, listed, within
+from fewshot_bench.conformance.measures import apart, finite, impurity, same
+from fewshot_bench.conformance.options import settable
+from fewshot_bench.inner_optimizers.base import Params
+from fewshot_bench.learners.model import build
+
+PRECISION = 1e-3  # allowed between float32 and float64 logits
+
+
+def module(net: Backbone) -> Outcome:
+    """A torch module with weights."""
+    model = build(lambda: net.make(net.image, net.ways), net.ways, seed=0)
+    count = sum(tensor.numel() for tensor in model.weights.values())
+    weights = f"{count:,} weights in {len(model.weights)} tensors"
+    if not model.head:
+        return None, f"{weights}; no nn.Linear with {net.ways} outputs, which learners that look for features need"
+    return True, f"{weights}; the head is {listed(model.head)}"
+
+
+def options(net: Backbone) -> Outcome:
+    """A grid can set them."""
+    return settable(net.make, supplied=2)
+
+
+def initial_weights(net: Backbone) -> Outcome:
+    """They depend on the seed alone."""
+    first = model_of(net, seed=0).weights
+    torch.rand(3)  # the program may have drawn anything before
+    if not same(first, model_of(net, seed=0).weights):
+        return False, "the same seed gives other weights. Draw them from torch's global generator, and from no other."
+    if same(first, model_of(net, seed=1).weights):
+        return None, "the same for every seed"
+    return True, "a function of the seed"
+
+
+def logits(net: Backbone) -> Outcome:
+    """One a class, for any number of images and of ways."""
+    for ways in (net.ways, net.ways + 1):
+        model = model_of(net, ways=ways)
+        for count in (2, 2 * ways + 1):
+            found = model.apply(model.weights, torch.rand(count, *net.image).double(), None)
+            if found.shape != (count, ways):
+                return False, f"{count} images give {list(found.shape)}; logits have to be [{count}, {ways}]."
+            if not finite(found):
+                return False, f"{count} images in [0, 1] give logits that are not finite."
+    return True, f"[n, {net.ways}], finite; [n, {net.ways + 1}] for {net.ways + 1} ways"
+
+
+def precision(net: Backbone) -> Outcome:
+    """float64 in, float64 out: the tests of gradients need it."""
+    found = {}
+    for dtype in (torch.float32, torch.float64):
+        model = model_of(net, dtype=dtype)
+        found[dtype] = model.apply(model.weights, images_of(net).to(dtype), None)
+        if found[dtype].dtype != dtype:
+            return False, f"{dtype} in, {found[dtype].dtype} out. Make new tensors with x.new_zeros and the like."
+    return within(apart(found[torch.float32], found[torch.float64]), PRECISION, "logits in float32 and float64")
+
+
+def pure_function(net: Backbone) -> Outcome:
+    """Nothing in place, nothing kept, nothing drawn."""
+    model, images = model_of(net), images_of(net)
+
+    def apply(weights: Params, x: Tensor) -> Tensor:
+        return model.apply(weights, x, None)
+
+    fault = impurity(apply, model.weights, images, between=lambda: apply(model.weights, 1 - images))
+    return (True, "of weights and images") if fault is None else (False, fault)
+
+
+def noise(net: Backbone) -> Outcome:
+    """Dropout draws from the task's key, so that its masks are the same in a loop and under vmap."""
+    model, images = model_of(net), images_of(net)
+
+    def in_training(key: Tensor) -> Tensor:
+        return model.apply(model.weights, images, Noise(key, 0))
+
+    first, second = torch.tensor([1, 2])
+    fault = impurity(in_training, first, between=lambda: in_training(second))
+    if fault is not None:
+        return False, f"in training, {fault}"
+    return True, "none" if same(in_training(first), in_training(second)) else "in training, drawn from the task's key"

@@ -1,0 +1,72 @@
+"""Tests of a backbone's gradients: through maml++, which differentiates it twice."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import grad, vmap
+
+from fewshot_bench.conformance.backbone.subject import Backbone, maml, model_of, tasks_of
+from fewshot_bench.conformance.findings import Outcome, listed, within
+from fewshot_bench.conformance.measures import apart, finite, slope
+from fewshot_bench.conformance.tiny import one
+from fewshot_bench.hypergradients.batching import over_tasks
+from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.hypergradients.vectors import plus
+from fewshot_bench.inner_optimizers.base import Params
+from fewshot_bench.learners.base import WEIGHTS, select
+
+SLOPE, LAYOUT = 1e-5, 1e-10
+"""Allowed in float64: of the slope of a meta-loss, and between tasks at once and one by one."""
+
+
+def finite_meta_gradient(net: Backbone) -> Outcome:
+    """In float32, as it is trained."""
+    untouched: set[str] = set()
+    for rule in ("sgd", "adam"):
+        trial = maml(net, rule, torch.float32)
+        found = trial.gradient(trial.meta, one(tasks_of(net, torch.float32))).meta
+        bad = [name for name, g in found.items() if not finite(g)]
+        if bad:
+            return False, f"with {rule}, not finite for {listed(bad)}. The root or the norm of a zero does that."
+        untouched |= {name for name, g in select(found, WEIGHTS).items() if not bool(g.any())}
+    if untouched:
+        return None, f"finite with sgd and adam; exactly zero for {listed(sorted(untouched))}"
+    return True, "with sgd and adam, for every tensor"
+
+
+def second_derivatives(net: Backbone) -> Outcome:
+    """The meta-gradient, which goes through the inner gradients, is that of the meta-loss."""
+    trial, task = maml(net, "sgd"), one(tasks_of(net))
+    gradient = trial.gradient(trial.meta, task).meta
+    found = slope(lambda meta: trial.gradient(meta, task).metrics["loss"], trial.meta, gradient, SLOPE)
+    by = f"{found.claimed:.6g} by the meta-gradient and {found.measured:.6g} by differences of {found.step:g},"
+    why = "A detach, no_grad, .data or .item() cuts a gradient; so does a network that jumps."
+    return within(found.error, SLOPE, f"slopes of the meta-loss, {by}", why)
+
+
+def vmap_equals_loop(net: Backbone) -> Outcome:
+    """Tasks in one program, and one after another."""
+    trial, batch = maml(net, "sgd"), tasks_of(net)
+    looped, mapped = (over_tasks(lambda task: trial.gradient(trial.meta, task), n)(batch).meta for n in (1, 2))
+    return within(
+        apart(mapped, looped), LAYOUT, "meta-gradients", "A layer mixes tasks, or is one that vmap gets wrong."
+    )
+
+
+def grad_outside_vmap(net: Backbone) -> Outcome:
+    """The order that this package never uses, for those who take the network elsewhere."""
+    model, batch = model_of(net), tasks_of(net)
+
+    def loss(weights: Params, examples: Batch) -> Tensor:
+        return F.cross_entropy(model.apply(weights, examples.x, None), examples.y)
+
+    def adapted(weights: Params, task: Task) -> Tensor:
+        return loss(plus(weights, grad(loss)(weights, task.support), -0.1), task.query)
+
+    over = (None, 0)
+    outside = grad(lambda weights: vmap(adapted, in_dims=over)(weights, batch).mean())(model.weights)
+    inside = vmap(grad(adapted), in_dims=over)(model.weights, batch)
+    error = apart(outside, {name: g.mean(0) for name, g in inside.items()})
+    if error <= LAYOUT:
+        return True, f"gradients taken inside and outside vmap differ by {error:.1e}"
+    return None, f"gradients taken outside vmap are off by {error:.1e}; nothing here takes them there"

@@ -1,0 +1,35 @@
+"""What an inner optimizer has to pass: pure functions, differentiable in the start and in every hyperparameter."""
+
+from fewshot_bench.conformance.findings import Check
+from fewshot_bench.conformance.inner_optimizer.contract import (
+    bounds,
+    contract,
+    hyperparameters_are_read,
+    options,
+    part_of_the_parameters,
+    pure_functions,
+    state,
+)
+from fewshot_bench.conformance.inner_optimizer.gradients import (
+    any_grain,
+    derivatives,
+    descent,
+    vmap_equals_loop,
+    zero_gradients,
+)
+from fewshot_bench.conformance.inner_optimizer.subject import Rule
+
+CHECKS: tuple[Check[Rule], ...] = (
+    contract,
+    options,
+    bounds,
+    state,
+    pure_functions,
+    hyperparameters_are_read,
+    part_of_the_parameters,
+    any_grain,
+    derivatives,
+    zero_gradients,
+    vmap_equals_loop,
+    descent,
+)

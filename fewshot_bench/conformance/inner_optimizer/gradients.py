@@ -1,0 +1,101 @@
+"""Tests of what flows through an inner optimizer's steps: to the start, and to every hyperparameter."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import grad, vmap
+from torch.utils._pytree import tree_map
+
+from fewshot_bench.conformance.findings import Outcome, within
+from fewshot_bench.conformance.inner_optimizer.subject import STEPS, Rule, bowl, start, walk
+from fewshot_bench.conformance.measures import apart, finite, slope
+from fewshot_bench.conformance.tiny import in_training
+from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params
+
+SLOPE, LAYOUT = 1e-6, 1e-12
+"""Allowed in float64: of a slope, and between starts at once and one by one."""
+
+START = "start"
+
+
+def any_grain(rule: Rule) -> Outcome:
+    """A learner may hold one value for each weight (Meta-SGD): hyperparameters are whatever broadcasts."""
+    made, params = rule.make(), start()
+    hyper = made.hyperparameters(params)
+    fine = {name: {key: v.expand(params[key].shape).clone() for key, v in vs.items()} for name, vs in hyper.items()}
+    error = apart(walk(made, params, fine), walk(made, params, hyper))
+    return within(error, LAYOUT, "steps with one value a tensor and one a weight", "Use them elementwise.")
+
+
+def derivatives(rule: Rule) -> Outcome:
+    """Of the loss after three steps, from a cold start and from a meta-optimizer's statistics."""
+    made, params = rule.make(), start()
+    flat = _flat(params, made.hyperparameters(params))
+    worst = 0.0
+    for outer in (None, in_training(params, STEPS).outer):
+
+        def value(part: Params, outer: OuterState | None = outer) -> Tensor:
+            return bowl(walk(made, *_unflat(flat | part), outer))
+
+        gradient = grad(value)(flat)
+        for group in dict.fromkeys(name.partition("/")[0] for name in flat):
+            mine = [name for name in flat if name.startswith(f"{group}/")]
+            at, its = ({name: tensors[name] for name in mine} for tensors in (flat, gradient))
+            found = slope(value, at, its, SLOPE)
+            if not found.error <= SLOPE:
+                by = f"{found.claimed:.6g} by autograd and {found.measured:.6g} by differences,"
+                why = "float(), .item(), math.* or a detach cuts a gradient."
+                return within(found.error, SLOPE, f"slopes along {group}, {by}", why)
+            worst = max(worst, found.error)
+    return within(worst, SLOPE, "slopes by autograd and by differences")
+
+
+def zero_gradients(rule: Rule) -> Outcome:
+    """A ReLU network has weights whose gradient is exactly zero; a square root has an infinite derivative there."""
+    made, params = rule.make(), start()
+
+    def value(params: Params, hyper: Hyper) -> Tensor:
+        moved = walk(made, params, hyper, loss=lambda w: (w["matrix"] ** 2).sum() + 0 * w["vector"].sum())
+        return torch.stack([(p**2).sum() for p in moved.values()]).sum()
+
+    if not finite(grad(value, argnums=(0, 1))(params, made.hyperparameters(params))):
+        return (
+            False,
+            "make the meta-gradient infinite or NaN. Mask roots at zero, as inner_optimizers/numerics.py does.",
+        )
+    return True, "leave everything finite"
+
+
+def vmap_equals_loop(rule: Rule) -> Outcome:
+    """Tasks in one program, and one after another."""
+    made = rule.make()
+    starts = [start(seed) for seed in range(3)]
+    hyper = made.hyperparameters(starts[0])
+
+    def of_one(params: Params) -> Any:
+        return grad(lambda p, h: bowl(walk(made, p, h)), argnums=(0, 1))(params, hyper)
+
+    mapped = vmap(of_one)({name: torch.stack([one[name] for one in starts]) for name in starts[0]})
+    looped = tree_map(lambda *leaves: torch.stack(leaves), *[of_one(one) for one in starts])
+    return within(apart(mapped, looped), LAYOUT, "meta-gradients", "Something is shared between tasks.")
+
+
+def descent(rule: Rule) -> Outcome:
+    """Not a test: a rule may need other options than its defaults."""
+    made, params = rule.make(), start()
+    before, after = (float(bowl(w)) for w in (params, walk(made, params, made.hyperparameters(params), steps=20)))
+    return True if after < before else None, f"a bowl of height {before:.3g}, {after:.3g} after 20 steps"
+
+
+def _flat(params: Params, hyper: Hyper) -> Params:
+    flat = {f"{START}/{key}": p for key, p in params.items()}
+    return flat | {f"{name}/{key}": value for name, values in hyper.items() for key, value in values.items()}
+
+
+def _unflat(flat: Params) -> tuple[Params, Hyper]:
+    groups: Hyper = {}
+    for name, tensor in flat.items():
+        group, _, key = name.partition("/")
+        groups.setdefault(group, {})[key] = tensor
+    return groups.pop(START), groups

@@ -1,0 +1,34 @@
+"""What a learner has to pass: pure functions of meta-parameters and task, and meta-steps with any network and rule."""
+
+from fewshot_bench.conformance.findings import Check
+from fewshot_bench.conformance.learner.contract import (
+    contract,
+    gradient,
+    memory,
+    meta_parameters,
+    options,
+    pure_functions,
+    shown,
+)
+from fewshot_bench.conformance.learner.gradients import gradient_of_the_loss, vmap_equals_loop
+from fewshot_bench.conformance.learner.prediction import inductive, labels_are_unseen, logits
+from fewshot_bench.conformance.learner.subject import Candidate
+from fewshot_bench.conformance.learner.training import descent, meta_steps, other_ways
+
+CHECKS: tuple[Check[Candidate], ...] = (
+    contract,
+    options,
+    meta_parameters,
+    memory,
+    gradient,
+    pure_functions,
+    logits,
+    labels_are_unseen,
+    inductive,
+    vmap_equals_loop,
+    gradient_of_the_loss,
+    shown,
+    other_ways,
+    meta_steps,
+    descent,
+)

@@ -1,0 +1,61 @@
+"""Problems small enough to be solved in a blink: random tasks, a network without kinks, the first stage of training."""
+
+from collections import OrderedDict
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_map
+
+from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.inner_optimizers.base import OuterState, Params
+from fewshot_bench.learners.base import Memory, Stage
+
+TRAIN_CLASSES = 10
+"""Classes that tiny tasks draw from."""
+
+
+def tasks(image: ImageShape, ways: int, dtype: torch.dtype, count: int = 2, shots: int = 1, queries: int = 1) -> Task:
+    """Tasks of random pixels, the same every time, on a leading axis."""
+    generator = torch.Generator().manual_seed(1)
+
+    def batch(per_class: int) -> Batch:
+        x = torch.rand(count, ways * per_class, *image, dtype=torch.float64, generator=generator)
+        return Batch(x.to(dtype), torch.arange(ways).repeat_interleave(per_class).expand(count, -1))
+
+    support, query = batch(shots), batch(queries)
+    classes = torch.stack([torch.randperm(TRAIN_CLASSES, generator=generator)[:ways] for _ in range(count)])
+    return Task(support, query, classes, torch.arange(1, count + 1) * 7919)
+
+
+def one(tasks: Task, index: int = 0) -> Task:
+    """One of several tasks."""
+    found: Task = tree_map(lambda leaf: leaf[index], tasks)
+    return found
+
+
+def smooth(image: ImageShape, ways: int) -> nn.Module:
+    """Convolution, batch norm, tanh, pool, linear: whatever a learner may ask of a network, and no kink."""
+    layers = OrderedDict(
+        conv=nn.Conv2d(image.channels, 4, 3, padding=1, bias=False),  # a bias would have no gradient but rounding
+        norm=nn.BatchNorm2d(4),
+        tanh=nn.Tanh(),
+        pool=nn.AdaptiveAvgPool2d(2),
+        flatten=nn.Flatten(),
+        head=nn.Linear(16, ways),
+    )
+    return nn.Sequential(layers)
+
+
+def at_the_start(weights: Params, steps: int, memory: Memory | None = None) -> Stage:
+    """The first epoch; the meta-optimizer has seen nothing yet."""
+    zeros = {name: torch.zeros_like(p) for name, p in weights.items()}
+    return Stage(OuterState(zeros, zeros, torch.zeros(())), memory or {}, steps, 0)
+
+
+def in_training(weights: Params, steps: int, memory: Memory | None = None) -> Stage:
+    """What a meta-optimizer might remember after a hundred meta-steps."""
+    generator = torch.Generator().manual_seed(2)
+    mean = {name: 0.01 * torch.randn(p.shape, dtype=p.dtype, generator=generator) for name, p in weights.items()}
+    squares = {name: m * m + 1e-4 for name, m in mean.items()}
+    return Stage(OuterState(mean, squares, torch.tensor(100.0)), memory or {}, steps, 0)

@@ -1,0 +1,34 @@
+"""The package's own backbones, inner optimizers and learners pass what newcomers have to pass."""
+
+import pytest
+
+from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.conformance import backbone, inner_optimizer, learner
+from fewshot_bench.conformance.findings import findings
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.learners import LEARNERS
+
+MEANT = {"adam-higher2019": {"derivatives"}}
+"""Faults that are the point of it: its gradient to beta2 is as wrong as that of `higher`."""
+
+
+def faults(checks, subject):
+    found = list(findings(checks, subject))
+    assert len(found) == len(checks)
+    return {one.name: one.what for one in found if one.ok is False}
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_backbone(name):
+    assert not faults(backbone.CHECKS, backbone.Backbone(BACKBONES[name], ImageShape(1, 28, 28), 3))
+
+
+@pytest.mark.parametrize("name", INNER_OPTIMIZERS)
+def test_inner_optimizer(name):
+    assert set(faults(inner_optimizer.CHECKS, inner_optimizer.Rule(INNER_OPTIMIZERS[name]))) == MEANT.get(name, set())
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_learner(name):
+    assert not faults(learner.CHECKS, learner.Candidate(LEARNERS[name]))
