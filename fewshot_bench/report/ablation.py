@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from fewshot_bench.report import published
+from fewshot_bench.report.contents import NO_INNER_OPTIMIZER
 from fewshot_bench.report.protocol import against_paper, protocol
 from fewshot_bench.report.rows import Row
 from fewshot_bench.report.table import Column, Entry, Table
@@ -23,12 +24,14 @@ def ablation_table(rows: Sequence[Row]) -> Table:
     columns = [*keys, Column("mean acc", "right"), Column("std", "right")]
     columns += [Column("ci95", "right")] if one_seed else []
     columns += [Column("n", "right")]
-    columns += [Column(title, "right", "paper") for title in ("mean", "std", "diff")] if paper else []
+    spread = "std" if all(row.comparison.std for row in rows if row.comparison) else "±"
+    columns += [Column(title, "right", "paper") for title in ("mean", spread, "diff")] if paper else []
     columns += [Column(title, "right", "untrained") for title in ("acc", "gain", "se")] if twin else []
+    learner = "learner, " if keys[0].title == "learner" else ""
     section = [column.title for column in keys].index("kshot") + 1
     return Table(
         name="ablation",
-        title="Test accuracy by model and inner optimizer, in percent",
+        title=f"Test accuracy by {learner}model and inner optimizer, in percent",
         columns=tuple(columns),
         rows=tuple(
             (
@@ -54,6 +57,7 @@ def _key_columns(rows: Sequence[Row]) -> list[Column]:
         "dataset",
         *(["split"] if len(splits) > len({axis["dataset"] for axis in axes}) else []),
         *("nway", "kshot", "model", "inner_optim"),
+        *(["batch norm"] if len({row.batch_norm for row in rows if row.n}) > 1 else []),
         *(["setting"] if any(row.setting for row in rows) else []),
     ]
     return [Column(name, "right" if name in ("nway", "kshot") else "left", wrap=name == "setting") for name in names]
@@ -67,6 +71,7 @@ def _key_entries(row: Row, keys: Sequence[Column]) -> list[Entry]:
         "kshot": axes["shots"],
         "model": axes["backbone"],
         "inner_optim": SHOWN_AS.get(axes["inner_optimizer"], axes["inner_optimizer"]),
+        "batch norm": row.batch_norm,
         "setting": row.setting,
     }
     return [Entry(str(values[column.title])) for column in keys]
@@ -79,12 +84,15 @@ def _ours(row: Row, one_seed: bool) -> list[Entry]:
 
 
 def _paper(row: Row) -> list[Entry]:
-    if row.paper is None:
+    if row.paper is None or row.comparison is None:
         return [_NONE, _NONE, _NONE]
-    axes = row.group.axes
-    doubts = published.flags(published.TABLE_2, **{key: axes[key] for key in ("dataset", "ways", "shots", "backbone")})
-    difference = _NONE if math.isnan(row.difference) else Entry(f"{row.difference:+.2f}")
-    return [Entry(f"{row.paper.mean:.2f}", doubts), Entry(f"{row.paper.std:.2f}"), difference]
+    place = {key: row.group.axes[key] for key in ("dataset", "ways", "shots", "backbone")}
+    doubts = published.flags(row.comparison.source, **place)
+    spread, difference = (
+        _NONE if math.isnan(value) else Entry(f"{value:{form}}")
+        for value, form in ((row.paper.std, ".2f"), (row.difference, "+.2f"))
+    )
+    return [Entry(f"{row.paper.mean:.2f}", doubts), spread, difference]
 
 
 def _untrained(row: Row) -> list[Entry]:
@@ -108,13 +116,28 @@ def _explained(rows: Sequence[Row], paper: bool, one_seed: bool, twin: bool) -> 
     if one_seed:
         lines[0] += " ci95: of a single seed, half the width of the 95 % interval over its test tasks."
     if paper:
-        lines.append(
-            f"paper: {published.TABLE_2}; {published.PROTOCOL}. "
-            f"diff: here minus paper, percentage points. {against_paper(rows)}"
-        )
+        lines += _sources(rows)
     if twin:
         lines.append(
-            "untrained acc: the same network after 0 meta-steps. gain: trained minus untrained, percentage points, "
-            "paired by test task and seed; se: its standard error over tasks, the seeds being averaged first."
+            "untrained acc: the same learner and network after 0 meta-steps. gain: trained minus untrained, percentage "
+            "points, paired by test task and seed; se: its standard error over tasks, the seeds being averaged first."
         )
+    if any(cell.test != "test" for row in rows for cell in row.group.cells):
+        lines.append("Two rows that differ in batch norm alone are the same trained networks, tested with each kind.")
+    axes = [row.group.axes for row in rows]
+    for learner in dict.fromkeys(one["learner"] for one in axes if one["inner_optimizer"] == NO_INNER_OPTIMIZER):
+        lines.append(f"{learner} has no inner loop: one cell stands for all inner optimizers.")
     return lines
+
+
+def _sources(rows: Sequence[Row]) -> list[str]:
+    """Whose numbers stand under "paper", by learner."""
+    found = dict.fromkeys(row.comparison for row in rows if row.comparison)
+    several = len({comparison.learner for comparison in found}) > 1
+    lines = []
+    for comparison in found:
+        line = f"paper{f' of {comparison.learner}' if several else ''}: {comparison.source}; {comparison.recipe}."
+        if comparison.source == published.TABLE_2:
+            line += f" {against_paper([row for row in rows if row.comparison == comparison])}"
+        lines.append(line)
+    return [*dict.fromkeys(lines), "diff: here minus paper, percentage points."]

@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 
 from fewshot_bench.basics.files import write_text
+from fewshot_bench.report.contents import whole
 from fewshot_bench.report.groups import grouped, settings
-from fewshot_bench.report.reading import Cell, read_cells, whole
+from fewshot_bench.report.measured import measured
+from fewshot_bench.report.reading import Cell, read_cells
 
 WHOLE = (
     "ways", "shots", "seed", "iterations", "queries",
@@ -21,11 +23,16 @@ FINGERPRINT = (
 )  # fmt: skip
 AXES = ("dataset", "split", "ways", "shots", "learner", "backbone", "inner_optimizer", "seed")
 COLUMNS = (*AXES, "status", "reason", "iterations", *FRACTIONS, "seconds", *FINGERPRINT, "setting", "cell")
-"""setting: what tells a row from others of the same axes, e.g. "iterations=0"; cell: the folder's name."""
+"""A cell that was tested with both kinds of batch norm has a row of each, told apart by `batch_norm`.
+
+setting: what tells a row from others of the same axes, e.g. "iterations=0"; cell: the folder's name.
+"""
 
 
 def collect(directory: Path) -> pd.DataFrame:
-    """One row a cell, sorted by axes and seed; columns as in COLUMNS, accuracies as fractions, absence as missing.
+    """One row a cell and test, sorted by axes and seed; columns as in COLUMNS.
+
+    Accuracies are fractions; what is absent is missing.
 
     Raises BenchError when `directory` does not exist or holds no cell.
     """
@@ -47,7 +54,7 @@ def write_cells_csv(directory: Path, cells: Sequence[Cell]) -> Path:
 def tabulated(cells: Sequence[Cell]) -> pd.DataFrame:
     """Cells as a table; pure."""
     setting = _settings(cells)
-    rows = [_row(cell) | {"setting": setting.get(cell.name, "")} for cell in cells]
+    rows = [_row(cell) | {"setting": setting.get(cell.name, "")} for cell in measured(cells)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(WHOLE, "Int64") | dict.fromkeys((*FRACTIONS, "seconds"), "float64"))
     return table.sort_values([*AXES, "setting", "cell"], ignore_index=True)

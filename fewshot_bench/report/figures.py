@@ -23,6 +23,7 @@ _POINTS = 1500  # of a line; more cannot be seen, and make a PDF slow
 _NAMED = {"lr": (5, 0)}  # how many ends to name from the top and from the bottom; most rates end together at the floor
 _THREAD = 0.3  # of the height; lines that fill less are looked at closely
 _NAMED_ELSE = (3, 3)
+_IN_A_ROW = 5  # panels of inner steps
 
 Values = NDArray[np.float64]
 
@@ -37,15 +38,22 @@ class Line(NamedTuple):
 
 
 def drawn(trajectories: Trajectories, hyperparameters: Sequence[str]) -> Figure:
-    """A panel for each hyperparameter, side by side; colour is depth, line style the kind of tensor."""
+    """A panel for each hyperparameter, side by side; colour is depth, line style the kind of tensor.
+
+    Where inner steps have values of their own, a panel for each step instead, a row or more for each hyperparameter.
+    """
     few = len(trajectories.parameters) <= FEW
-    panels = len(hyperparameters)
-    figure = Figure(figsize=(4.9 * panels + (1.9 if few or panels == 1 else 0.0), 4.4), layout="constrained")
     looks = _looks(trajectories.parameters)
-    for axes, name in zip(figure.subplots(1, panels, squeeze=False)[0], hyperparameters, strict=True):
-        _panel(axes, lines_of(trajectories, name), name, looks)
-        if not few:
-            _name_extremes(axes, lines_of(trajectories, name), looks, *_NAMED.get(name, _NAMED_ELSE))
+    lines = {name: lines_of(trajectories, name) for name in hyperparameters}
+    if all(line.step < 0 for each in lines.values() for line in each):
+        panels = len(hyperparameters)
+        figure = Figure(figsize=(4.9 * panels + (1.9 if few or panels == 1 else 0.0), 4.4), layout="constrained")
+        for axes, name in zip(figure.subplots(1, panels, squeeze=False)[0], hyperparameters, strict=True):
+            _panel(axes, lines[name], looks, _limits(lines[name], name), TITLES.get(name, name))
+            if not few:
+                _name_extremes(axes, lines[name], looks, *_NAMED.get(name, _NAMED_ELSE))
+    else:
+        figure = _by_step(lines, looks, room=1.9 if few else 0.0)
     figure.suptitle(_heading(trajectories), x=0.01, ha="left", fontsize=9, color=FAINT)
     if few:
         kind = kinds(trajectories.parameters)
@@ -53,6 +61,26 @@ def drawn(trajectories: Trajectories, hyperparameters: Sequence[str]) -> Figure:
         figure.legend(handles=handles, loc="outside right center", handlelength=3)
     else:
         _legend_of_many(figure, looks)
+    return figure
+
+
+def _by_step(lines: Mapping[str, Sequence[Line]], looks: Mapping[str, Any], room: float) -> Figure:
+    """A small panel for each inner step; those of a hyperparameter have one scale. room: inches for a legend."""
+    rows: list[tuple[str, list[int]]] = []
+    for name, each in lines.items():
+        steps = sorted({line.step for line in each})
+        rows += [(name, steps[first : first + _IN_A_ROW]) for first in range(0, len(steps), _IN_A_ROW)]
+    width = max(len(steps) for _, steps in rows)
+    figure = Figure(figsize=(max(2.4 * width, 4.9) + room, 2.9 * len(rows) + 0.9), layout="constrained")
+    for places, (name, steps) in zip(figure.subplots(len(rows), width, squeeze=False), rows, strict=True):
+        for column, axes in enumerate(places):
+            if column >= len(steps):
+                axes.remove()
+                continue
+            own = [line for line in lines[name] if line.step == steps[column]]
+            title = TITLES.get(name, name) + (f", step {steps[column]}" if steps[column] >= 0 else "")
+            _panel(axes, own, looks, _limits(lines[name], name), title)
+            axes.tick_params(labelleft=column == 0)
     return figure
 
 
@@ -77,23 +105,32 @@ def _looks(parameters: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _panel(axes: Axes, lines: Sequence[Line], name: str, looks: Mapping[str, Any]) -> None:
+def _panel(
+    axes: Axes, lines: Sequence[Line], looks: Mapping[str, Any], limits: tuple[float, float], title: str
+) -> None:
     for line in lines:
         axes.plot(line.epochs, line.values, **looks[line.parameter])
     last = max(float(line.epochs[-1]) for line in lines)
-    axes.set(xlim=(0, last), ylim=_limits(lines, name), xlabel="epoch")
-    axes.set_title(TITLES.get(name, name))
+    axes.set(xlim=(0, last), ylim=limits, xlabel="epoch")
+    axes.set_title(title)
+    if limits[0] < 0:
+        axes.axhline(0.0, color=FAINT, linewidth=0.7, zorder=0.5)
     start = {round(float(line.values[0]), 9) for line in lines}
     if len(start) == 1:
         axes.axhline(start.pop(), color=FAINT, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0.5)
 
 
 def _limits(lines: Sequence[Line], name: str) -> tuple[float, float]:
-    """From 0, as in the paper, and betas to 1; closer to the values where they would fill but a thread of that."""
+    """From 0, as in the paper, and betas to 1; closer to the values where they would fill but a thread of that.
+
+    From below 0 where values are: rates that nothing bounds may have either sign.
+    """
     low = min(float(np.nanmin(line.values)) for line in lines)
     high = max(float(np.nanmax(line.values)) for line in lines)
     full = 1.0 if name.startswith("beta") else 1.05 * high or 1.0
     margin = 0.08 * (high - low)
+    if low < 0:
+        return low - margin, max(full, high + margin) if name.startswith("beta") else high + margin
     return (0.0, full) if high - low > _THREAD * full or high == low else (low - margin, high + margin)
 
 
@@ -103,14 +140,10 @@ def _name_extremes(axes: Axes, lines: Sequence[Line], looks: Mapping[str, Any], 
     name_ends(
         axes,
         [
-            End(_named(line), float(line.epochs[-1]), float(line.values[-1]), looks[line.parameter]["color"])
+            End(line.parameter, float(line.epochs[-1]), float(line.values[-1]), looks[line.parameter]["color"])
             for line in chosen
         ],
     )
-
-
-def _named(line: Line) -> str:
-    return line.parameter if line.step < 0 else f"{line.parameter}, step {line.step}"
 
 
 def _with_kind(parameter: str, kind: str) -> str:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fewshot_bench.report.reading import AXES, Cell
+from fewshot_bench.report.contents import AXES
+from fewshot_bench.report.reading import Cell
 
 Config = Mapping[str, Any]
 
@@ -73,7 +74,8 @@ def differing(tables: Sequence[Config]) -> list[str]:
 def settings(groups: Sequence[Group]) -> list[str]:
     """For each group, what tells it from the others of the same axes, e.g. "lr=0.01"; empty where it is alone.
 
-    The configuration is named; the measured protocol only where the configurations are equal.
+    The configuration is named; the measured protocol only where the configurations are equal. Kinds of batch norm, two
+    of which one cell may be tested with, are not named: tables have a column of them.
     """
     peers: dict[str, list[int]] = {}
     for index, group in enumerate(groups):
@@ -81,14 +83,13 @@ def settings(groups: Sequence[Group]) -> list[str]:
     out = [""] * len(groups)
     for members in peers.values():
         configs = [groups[index].config for index in members]
-        prints = [groups[index].fingerprint for index in members]
-        keys, print_keys = differing(configs), differing(prints)
+        keys = differing(configs)
         short = _short(keys)
-        for index, config, protocol in zip(members, configs, prints, strict=True):
+        for index, config in zip(members, configs, strict=True):
             words = [f"{short[key]}={show(config.get(key))}" for key in keys]
-            twins = [other for other, peer in zip(members, configs, strict=True) if peer == config and other != index]
-            if twins:
-                words += [f"{key}={show(protocol.get(key))}" for key in print_keys]
+            prints = [groups[other].fingerprint for other in members if groups[other].config == config]
+            protocol = groups[index].fingerprint
+            words += [f"{key}={show(protocol.get(key))}" for key in differing(prints) if key != "batch_norm"]
             out[index] = ", ".join(words)
     return out
 

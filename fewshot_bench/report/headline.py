@@ -80,9 +80,13 @@ def _places(setting: Setting, rows: Sequence[Row]) -> list[Place]:
     keys = differing([facts for facts, _ in protocols.values()])
     keys = [key for key in keys if not key.endswith("_hash")] or keys
     return [
-        Place(setting, ", ".join(f"{key} {show(facts[key])}" for key in keys), cells)
-        for facts, cells in protocols.values()
+        Place(setting, ", ".join(_told(key, facts[key]) for key in keys), cells) for facts, cells in protocols.values()
     ] or [Place(setting, "", [])]
+
+
+def _told(key: str, value: object) -> str:
+    """One fact of a protocol, where it tells columns apart."""
+    return f"{show(value)} batch norm" if key == "batch_norm" else f"{key} {show(value)}"
 
 
 def _column(place: Place) -> Column:

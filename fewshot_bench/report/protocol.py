@@ -3,18 +3,23 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
+from fewshot_bench.report.contents import AXES, NO_INNER_OPTIMIZER
 from fewshot_bench.report.groups import show
 from fewshot_bench.report.published import META_STEPS, TASKS_PER_BATCH
-from fewshot_bench.report.reading import AXES
 from fewshot_bench.report.rows import Row
 
 
 def protocol(rows: Sequence[Row]) -> tuple[str, ...]:
-    """One paragraph with what all rows share, and one for each protocol that only some have."""
+    """One paragraph with what all rows share, and one for each protocol that only some have.
+
+    Of several kinds of batch norm the table has a column, and no paragraph.
+    """
     done = [row for row in rows if row.n]
     if not done:
         return ()
     facts = [_facts(row) for row in done]
+    if len({row.batch_norm for row in done}) > 1:
+        facts = [{key: text for key, text in row.items() if key != "batch_norm"} for row in facts]
     shared = {key: text for key, text in facts[0].items() if all(other[key] == text for other in facts)}
     lines = [f"Protocol: {', '.join(shared.values())}."] if shared else []
     own = [", ".join(text for key, text in row.items() if key not in shared) for row in facts]
@@ -32,13 +37,14 @@ def _facts(row: Row) -> dict[str, str]:
     return {
         "queries": f"{show(queries)} {'query' if queries == 1 else 'queries'} per class",
         "batch_norm": f"{words.get('batch_norm', 'unknown')} batch norm",
-        "steps": f"{words.get('inner_steps_test', '?')} inner steps at test",
+        "steps": _steps(row),
         "tasks": f"{words.get('evaluation_tasks', '?')} test tasks (seed {words.get('evaluation_seed', '?')})",
         "ensemble": "test by one network" if members == 1 else f"test by the mean logits of {show(members)} epochs",
         "rotations": _rotations(facts),
         "split": f"split {row.group.axes['split']} ({words.get('split_hash', 'hash unknown')})",
         "duplicates": f"duplicates tolerated: {'; '.join(map(str, duplicates)) or 'none'}",
-        "budget": f"{budget(row.group.iterations)} of {show(row.group.config.get('training.tasks_per_batch'))} tasks",
+        "budget": f"{budget(row.group.iterations)} of {show(row.group.config.get('training.tasks_per_batch'))} tasks"
+        + _other_tasks(row),
     }
 
 
@@ -57,6 +63,21 @@ def against_paper(rows: Sequence[Row]) -> str:
     sizes = " or ".join(sorted(tasks))
     theirs = f"{budget(META_STEPS)} of {TASKS_PER_BATCH} tasks"
     return f"The paper trained for {theirs}, here {here} meta-steps of {sizes}: not a reproduction of its budget."
+
+
+def _steps(row: Row) -> str:
+    if row.group.axes["inner_optimizer"] == NO_INNER_OPTIMIZER:
+        return "no inner loop"
+    return f"{show(row.group.fingerprint.get('inner_steps_test', '?'))} inner steps at test"
+
+
+def _other_tasks(row: Row) -> str:
+    """What tasks of training have that those of the test have not."""
+    config, tested = row.group.config, row.group.fingerprint.get("queries")
+    words = [f"{config[f'training.{key}']}-{key[:-1]}" for key in ("ways", "shots") if f"training.{key}" in config]
+    queries = config.get("training.queries", tested)
+    words += [f"{show(queries)} queries per class"] if queries != tested else []
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _rotations(facts: Mapping[str, object]) -> str:

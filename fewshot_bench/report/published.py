@@ -9,13 +9,9 @@ TABLE_1 = "Gimli arXiv:1910.01727 Table 1"
 TABLE_2 = "Gimli arXiv:1910.01727 Table 2"
 AS_QUOTED = "MAML++ (Antoniou et al. 2018) as quoted"
 COMPARED_LEARNER = "maml++"
-"""The learner that is the paper's variant; no other is compared with its table."""
+"""The learner that is the paper's variant; its headline table is of no other."""
 
 META_STEPS, TASKS_PER_BATCH = 75_000, 8  # config.yaml of the paper's fork: 150 epochs x 500, batch 8
-PROTOCOL = (
-    "std over 3 training seeds (ddof 1) that share 600 test tasks; 1 query per class, transductive batch norm, "
-    "5 inner steps, logits averaged over the 5 best validation epochs"
-)  # appendix B, the fork's config.yaml and notebook
 
 
 class Published(NamedTuple):
@@ -112,11 +108,6 @@ def numbers() -> tuple[Row, ...]:
     )
 
 
-def printed(dataset: str, ways: int, shots: int, backbone: str, inner_optimizer: str) -> Published | None:
-    """What the paper's Table 2 has for a cell, compared case-blind; None where it printed nothing."""
-    return _table_2().get((dataset.lower(), ways, shots, backbone.lower(), inner_optimizer.lower()))
-
-
 def quoted(dataset: str, ways: int, shots: int) -> Published | None:
     """What the paper's Table 1 quotes for MAML++ of Antoniou et al. 2019."""
     place = (TABLE_1, AS_QUOTED, dataset, ways, shots)
@@ -130,14 +121,3 @@ def flags(source: str, **place: str | int) -> tuple[str, ...]:
         for flag in FLAGS
         if flag.source == source and all(getattr(flag, key) in (None, value) for key, value in place.items())
     )
-
-
-@cache
-def _table_2() -> dict[tuple[str, int, int, str, str], Published]:
-    return {
-        (row.dataset, row.ways, row.shots, row.backbone.lower(), row.inner_optimizer.lower()): Published(
-            row.mean, row.spread
-        )
-        for row in numbers()
-        if row.source == TABLE_2
-    }

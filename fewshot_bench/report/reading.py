@@ -1,24 +1,18 @@
 """One cell's folder, read without trust: what is torn, missing or foreign becomes a sentence, never a traceback."""
 
 import json
-import math
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.identity import DEFAULTS, content_hash
+from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.names import did_you_mean
-
-AXES = ("learner", "dataset", "split", "ways", "shots", "backbone", "inner_optimizer")
-"""What a grid crosses, seeds aside."""
+from fewshot_bench.report.contents import number, whole, wrong_config, wrong_result
 
 STATUSES = ("done", "failed", "skipped", "running", "queued")
 FILES = ("config.toml", "status.json", "result.json")
-
-_TYPES = {"ways": int, "shots": int, "seed": int}
-_FRACTIONS = ("test_accuracy", "test_ci95", "val_accuracy")
 
 
 class Cell(NamedTuple):
@@ -27,6 +21,7 @@ class Cell(NamedTuple):
     config: config.toml with its defaults filled in, empty where unreadable. identity: what the name is the hash of.
     result: result.json, empty unless the cell is done and the file whole; without `epochs`, which would fill the
     memory that ten thousand cells have and stand in no table.
+    test: which of its tests `result` has the figures of, as episodes.parquet names it.
     status: one of STATUSES; a cell whose files cannot be believed is "failed", and `reason` says which file and why.
     iterations: meta-steps done so far; seconds: spent so far; both None where not recorded.
     """
@@ -39,6 +34,7 @@ class Cell(NamedTuple):
     iterations: int | None
     seconds: float | None
     result: Mapping[str, Any]
+    test: str = "test"
 
     @property
     def name(self) -> str:
@@ -84,8 +80,8 @@ def read_cell(folder: Path) -> Cell | None:
     result.pop("epochs", None)
     if not (config or status or result) and not any((folder / name).is_file() for name in FILES):
         return None
-    config_fault = config_fault or _config_fault(config, folder.name)
-    result_fault = result_fault or _result_fault(result, folder.name)
+    config_fault = config_fault or wrong_config(config, folder.name)
+    result_fault = result_fault or wrong_result(result, folder.name)
     # A result is written whole or not at all, so it stands for a status that was lost.
     said = status.get("status", "done" if result and not result_fault else "queued")
     reason = str(status.get("reason") or "")
@@ -127,48 +123,3 @@ def _filled(config: Mapping[str, Any]) -> dict[str, Any]:
     defaults = config.get(DEFAULTS, {})
     sections = {name: {**defaults.get(name, {}), **config.get(name, {})} for name in ("training", "evaluation")}
     return {key: value for key, value in config.items() if key != DEFAULTS} | sections
-
-
-def _config_fault(config: Mapping[str, Any], folder: str) -> str:
-    if not config:
-        return "config.toml is missing"
-    for key in (*AXES, "seed"):
-        kind = _TYPES.get(key, str)
-        if type(config.get(key)) is not kind:
-            return f"config.toml: `{key}` is {config.get(key)!r}, not {'a whole number' if kind is int else 'a name'}"
-    defaults = config.get(DEFAULTS, {})
-    for key, table in (("training", config), ("evaluation", config), (DEFAULTS, config), ("training", defaults)):
-        if not isinstance(table.get(key, {}), dict):
-            return f"config.toml: `{key}` is {table[key]!r}, not a table"
-    try:
-        found = content_hash(config)
-    except TypeError as error:  # a date, say, which no grid can hold
-        return f"config.toml is not a cell's: {error}"
-    if not folder.endswith(f"-{found}"):
-        return f"config.toml was changed, or its folder renamed: what it says has the hash {found}"
-    return ""
-
-
-def _result_fault(result: Mapping[str, Any], folder: str) -> str:
-    if not result:
-        return "result.json is missing"
-    for key in _FRACTIONS:
-        value = number(result.get(key))
-        if value is None or not 0 <= value <= 1:
-            return f"result.json: `{key}` is {result.get(key)!r}, not a fraction"
-    facts = result.get("fingerprint")
-    if not isinstance(facts, dict) or not isinstance(facts.get("duplicates", []), list):
-        return "result.json has no fingerprint"
-    return "" if result.get("cell") == folder else f"result.json is that of {result.get('cell')}"
-
-
-def number(value: object) -> float | None:
-    """`value` if it is a finite number, else None."""
-    real = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if real else None  # type: ignore[arg-type]
-
-
-def whole(value: object) -> int | None:
-    """`value` as a whole number of at most 64 bits, else None."""
-    real = number(value)
-    return None if real is None or abs(real) >= 2**63 else int(real)

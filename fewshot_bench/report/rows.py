@@ -7,15 +7,18 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fewshot_bench.report.comparisons import Comparison, beside
+from fewshot_bench.report.contents import AXES
 from fewshot_bench.report.groups import Group, grouped, settings
+from fewshot_bench.report.measured import measured
 from fewshot_bench.report.paired import Gain, paired_gain, twin_of
-from fewshot_bench.report.published import COMPARED_LEARNER, Published, printed
-from fewshot_bench.report.reading import AXES, Cell
+from fewshot_bench.report.published import Published
+from fewshot_bench.report.reading import Cell
 
 TIDY = (
     *AXES, "setting", "n", "planned", "seeds", "iterations",
     "mean_accuracy", "std_over_seeds", "ci95_over_tasks_of_one_seed", "mean_val_accuracy",
-    "paper_mean", "paper_std", "difference_to_paper",
+    "paper_mean", "paper_std", "difference_to_paper", "paper_source",
     "untrained_accuracy", "paired_gain", "paired_gain_standard_error", "paired_seeds",
     "split_hash", "pool_hash", "duplicates", "queries", "batch_norm", "rotations",
     "inner_steps_test", "evaluation_tasks", "evaluation_seed", "ensemble",
@@ -26,6 +29,7 @@ TIDY = (
 class Row(NamedTuple):
     """One configuration. Accuracies are fractions; the paper's stay in percent, as printed. nan where there is none.
 
+    paper, comparison: the published value beside it and what that is an instance of.
     setting: what tells the row from others of the same axes. std: over seeds, ddof 1, nan for one seed.
     ci95: 95 % half-width over the test tasks of the only seed, nan for several. untrained: mean of the twin's seeds;
     twin_differs: settings, other than of training, in which the twin is another.
@@ -38,6 +42,7 @@ class Row(NamedTuple):
     ci95: float
     validation: float
     paper: Published | None
+    comparison: Comparison | None
     untrained: float
     twin_differs: tuple[str, ...]
     gain: Gain | None
@@ -46,6 +51,11 @@ class Row(NamedTuple):
     def n(self) -> int:
         """Seeds done."""
         return len(self.group.cells)
+
+    @property
+    def batch_norm(self) -> str:
+        """How queries were normalised; empty where no seed is done."""
+        return str(self.group.fingerprint.get("batch_norm", ""))
 
     @property
     def difference(self) -> float:
@@ -58,7 +68,7 @@ def rows_of(cells: Sequence[Cell]) -> tuple[list[Row], list[str]]:
 
     Untrained twins stand in their trained counterpart's row; one without counterpart has a row of its own.
     """
-    groups = grouped(cells)
+    groups = grouped(measured(cells))
     idle = [group for group in groups if group.iterations == 0]
     twins = {id(group): twin_of(group, idle) for group in groups if group.iterations != 0}
     used = {id(twin) for twin, _ in twins.values()}
@@ -69,7 +79,9 @@ def rows_of(cells: Sequence[Cell]) -> tuple[list[Row], list[str]]:
         twin, differences = twins.get(id(group), (None, []))
         gain, wrong = paired_gain(group, twin) if twin else (None, [])
         faults += wrong
-        row = _row(group, setting or ("untrained" if group.iterations == 0 else ""), twin)
+        if group.iterations == 0 and "iterations=0" not in setting:
+            setting = ", ".join(filter(None, (setting, "untrained")))
+        row = _row(group, setting, twin)
         rows.append(row._replace(twin_differs=tuple(differences), gain=gain))
     return rows, faults
 
@@ -83,8 +95,7 @@ def _row(group: Group, setting: str, twin: Group | None) -> Row:
     accuracies = [cell.result["test_accuracy"] for cell in group.cells]
     validations = [cell.result["val_accuracy"] for cell in group.cells]
     alone = len(accuracies) == 1
-    axes = group.axes
-    compared = axes["learner"] == COMPARED_LEARNER
+    found = beside(group.axes, group.fingerprint.get("batch_norm", "transductive"))
     return Row(
         group=group,
         setting=setting,
@@ -92,9 +103,8 @@ def _row(group: Group, setting: str, twin: Group | None) -> Row:
         std=statistics.stdev(accuracies) if len(accuracies) > 1 else math.nan,
         ci95=group.cells[0].result["test_ci95"] if alone else math.nan,
         validation=_mean(validations),
-        paper=printed(*(axes[key] for key in ("dataset", "ways", "shots", "backbone", "inner_optimizer")))
-        if compared
-        else None,
+        paper=found and found.value,
+        comparison=found and found.comparison,
         untrained=_mean([cell.result["test_accuracy"] for cell in twin.cells]) if twin else math.nan,
         twin_differs=(),
         gain=None,
@@ -118,6 +128,7 @@ def _flat(row: Row) -> dict[str, object]:
         "paper_mean": paper.mean,
         "paper_std": paper.std,
         "difference_to_paper": row.difference,
+        "paper_source": row.comparison.source if row.comparison else "",
         "untrained_accuracy": 100 * row.untrained,
         "paired_gain": 100 * gain.mean,
         "paired_gain_standard_error": 100 * gain.standard_error,

@@ -44,7 +44,9 @@ def write_cell(
     training: dict[str, Any] | None = None,
     evaluation: dict[str, Any] | None = None,
     options: dict[str, Any] | None = None,
+    learner_options: dict[str, Any] | None = None,
     fingerprint: dict[str, Any] | None = None,
+    also: dict[str, Sequence[float]] | None = None,
     val_accuracy: float = 0.8,
     test_ci95: float = 0.01,
     status: str = "done",
@@ -54,11 +56,16 @@ def write_cell(
 ) -> Path:
     """One cell below `directory`/cells, called `name` and its hash.
 
-    `tasks` are its test accuracies by task, None: no episodes.parquet. `options`: its inner_optimizer_options.
+    `tasks` are its test accuracies by task, None: no episodes.parquet; `also`: those of another batch norm, by name.
+    `options`: its inner_optimizer_options.
     """
     config: dict[str, Any] = {"recipe": 1, **AXES, **axes, "training": TRAINING | (training or {})}
     config |= {"evaluation": EVALUATION | (evaluation or {})}
-    config |= {"learner_options": {}, "backbone_options": {}, "inner_optimizer_options": options or {}}
+    config |= {
+        "learner_options": learner_options or {},
+        "backbone_options": {},
+        "inner_optimizer_options": options or {},
+    }
     iterations = config["training"]["iterations"]
     prefix = "-".join(
         str(config[key]) for key in ("dataset", "ways", "shots", "learner", "backbone", "inner_optimizer")
@@ -85,25 +92,37 @@ def write_cell(
             "epochs": [{"epoch": 1, "iteration": iterations, "val_accuracy": val_accuracy, "val_loss": 0.4}],
             "fingerprint": facts,
         }
+        for batch_norm, values in (also or {}).items():
+            figures = {"test_accuracy": sum(values) / len(values), "test_ci95": test_ci95 / 2, "test_loss": 0.6}
+            content[f"test_{batch_norm}"] = figures
         (folder / "result.json").write_text(json.dumps(content))
         if tasks is not None:
-            write_episodes(folder, tasks)
+            write_episodes(folder, tasks, also)
     return folder
 
 
-def write_episodes(folder: Path, tasks: Sequence[float]) -> None:
+def write_episodes(folder: Path, tasks: Sequence[float], also: dict[str, Sequence[float]] | None = None) -> None:
     """episodes.parquet: `tasks` as test accuracies, and validation tasks that nothing may mistake for them."""
-    rows = [("val", task, 0.1) for task in range(3)] + [("test", task, value) for task, value in enumerate(tasks)]
+    tests = {"test": tasks} | {f"test {batch_norm}": values for batch_norm, values in (also or {}).items()}
+    rows = [("val", task, 0.1) for task in range(3)]
+    rows += [(name, task, value) for name, values in tests.items() for task, value in enumerate(values)]
     table = pd.DataFrame(rows, columns=["split", "task", "accuracy"]).assign(iteration=300, loss=0.5)
     table.to_parquet(folder / "episodes.parquet", index=False)
 
 
-def write_hyperparameters(folder: Path, values: dict[tuple[str, str], Sequence[float]], every: int = 50) -> None:
-    """hyperparameters.parquet: for each (hyperparameter, parameter) its values at iterations 0, `every`, ..."""
+def write_hyperparameters(
+    folder: Path, values: dict[tuple[str, str], Sequence[float]], every: int = 50, inner_step: int = -1
+) -> None:
+    """hyperparameters.parquet: for each (hyperparameter, parameter) its values at iterations 0, `every`, ...
+
+    inner_step: 0 or more adds the values of this inner step to those that are there.
+    """
     rows = [
-        (step * every, step * every // 100, -1, parameter, hyperparameter, value)
+        (step * every, step * every // 100, inner_step, parameter, hyperparameter, value)
         for (hyperparameter, parameter), line in values.items()
         for step, value in enumerate(line)
     ]
     names = ["iteration", "epoch", "inner_step", "parameter", "hyperparameter", "value"]
-    pd.DataFrame(rows, columns=names).to_parquet(folder / "hyperparameters.parquet", index=False)
+    path = folder / "hyperparameters.parquet"
+    before = [pd.read_parquet(path)] if inner_step > 0 else []
+    pd.concat([*before, pd.DataFrame(rows, columns=names)]).to_parquet(path, index=False)

@@ -63,6 +63,33 @@ def test_the_ensemble_is_the_number_of_members_used(tmp_path: Path) -> None:
     assert collect(tmp_path)["ensemble"].tolist() == [2]
 
 
+def test_both_kinds_of_batch_norm_have_a_row(tmp_path: Path) -> None:
+    write_cell(tmp_path, (0.9, 0.7), also={"inductive": (0.6, 0.5)}, val_accuracy=0.75)
+    table = collect(tmp_path)
+    assert table["batch_norm"].tolist() == ["transductive", "inductive"]
+    assert table["test_accuracy"].tolist() == [0.8, 0.55]
+    assert table["val_accuracy"].tolist() == [0.75, 0.75]
+    assert table["cell"].nunique() == 1
+
+
+def test_a_second_test_that_holds_no_fractions_is_not_believed(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path, (0.9, 0.7), also={"inductive": (0.6, 0.5)})
+    content = json.loads((folder / "result.json").read_text())
+    for broken in ({"test_accuracy": 60.0, "test_ci95": 0.1}, {"test_accuracy": 0.6}, 0.6, None):
+        (folder / "result.json").write_text(json.dumps(content | {"test_inductive": broken}))
+        row = collect(tmp_path).iloc[0]
+        assert row["status"] == "failed"
+        assert "`test_inductive` holds no fractions" in row["reason"]
+
+
+def test_metrics_of_a_learner_of_its_own_do_not_disturb(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path)
+    lines = [{"iteration": 1, "loss": 1.0, "inner_residual": 0.1, "solver_residual": 1e-9}, {"iteration": 1}]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert collect(tmp_path)["status"].tolist() == ["done"]
+    assert all(write(read_report(tmp_path)) for write in FORMATS.values())
+
+
 def test_a_configuration_that_was_changed_is_not_believed(tmp_path: Path) -> None:
     folder = write_cell(tmp_path)
     config = (folder / "config.toml").read_text()

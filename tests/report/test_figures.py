@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.report.figures import lines_of
+from fewshot_bench.report.figures import drawn, lines_of
 from fewshot_bench.report.labels import apart
 from fewshot_bench.report.plots import plot
 from fewshot_bench.report.reading import read_cell
@@ -46,7 +46,7 @@ def test_sgd_has_learning_rates_and_adam_betas_too(tmp_path: Path) -> None:
     sgd = learned(write_cell(tmp_path, name="b-sgd"), VGG, ("lr",))
     adam = learned(write_cell(tmp_path, name="a-adam", inner_optimizer="adam"), RESNET, ("lr", "beta1", "beta2"))
     figures = tmp_path / "figures"
-    files = [file.name for drawn in plot(tmp_path) for file in drawn.files]
+    files = [file.name for figure in plot(tmp_path) for file in figure.files]
     assert files == [
         *(f"{adam.name}-{figure}.{kind}" for figure in ("learning-rates", "betas") for kind in ("png", "pdf", "csv")),
         *(f"{sgd.name}-learning-rates.{kind}" for kind in ("png", "pdf", "csv")),
@@ -64,7 +64,7 @@ def test_sgd_has_learning_rates_and_adam_betas_too(tmp_path: Path) -> None:
 
 def test_the_same_values_are_the_same_bytes(tmp_path: Path) -> None:
     learned(write_cell(tmp_path), VGG[:4], ("lr",))
-    files = [file for drawn in plot(tmp_path) for file in drawn.files]
+    files = [file for figure in plot(tmp_path) for file in figure.files]
     first = [file.read_bytes() for file in files]
     with matplotlib.rc_context({"lines.linewidth": 5.0}):  # somebody's taste: kept, and kept out
         settings = dict(matplotlib.rcParams)
@@ -82,6 +82,38 @@ def test_lines_are_in_order_of_depth_and_keep_their_ends(tmp_path: Path) -> None
     assert len(lines[0].values) < 4000
     assert (lines[0].values[0], lines[0].values[-1]) == (values.iloc[0], values.iloc[-1])
     assert lines[0].epochs[-1] == 3999 * 50 / 100
+
+
+def by_step(folder: Path, parameters: list[str], names: tuple[str, ...], steps: int) -> Path:
+    rng = np.random.default_rng(1)
+    for step in range(steps):
+        values = {(name, parameter): rng.normal(0.1, 0.2, 7).tolist() for name in names for parameter in parameters}
+        write_hyperparameters(folder, values, inner_step=step)
+    return folder
+
+
+def test_inner_steps_have_panels_of_one_scale_and_lines_below_zero_are_seen(tmp_path: Path) -> None:
+    found = trajectories(by_step(write_cell(tmp_path), VGG, ("lr", "beta1"), 7))
+    figure = drawn(found, ["lr", "beta1"])
+    shown = [axes for axes in figure.axes if axes.lines]
+    assert [axes.get_title() for axes in shown] == [
+        *(f"learning rate, step {step}" for step in range(7)),
+        *(rf"Adam's $\beta_1$, step {step}" for step in range(7)),
+    ]
+    assert len({axes.get_ylim() for axes in shown}) == 2
+    for axes, step in zip(shown, range(7), strict=False):
+        lines = [line for line in axes.lines if len(line.get_xdata()) == 7]
+        own = found.table[(found.table["hyperparameter"] == "lr") & (found.table["inner_step"] == step)]
+        assert len(lines) == len(VGG)
+        assert sorted(v for line in lines for v in line.get_ydata()) == sorted(own["value"])
+        assert axes.get_ylim()[0] < own["value"].min() < 0
+
+
+def test_values_of_all_steps_have_one_panel_from_zero(tmp_path: Path) -> None:
+    figure = drawn(trajectories(learned(write_cell(tmp_path), VGG, ("lr",))), ["lr"])
+    (axes,) = figure.axes
+    assert axes.get_title() == "learning rate"
+    assert axes.get_ylim()[0] == 0
 
 
 def test_kinds_are_told_by_names() -> None:

@@ -73,6 +73,14 @@ def test_protocols_that_cannot_be_compared_have_columns_of_their_own(tmp_path: P
     assert sorted(c.title for c in table.columns[1:3]) == ["1-shot queries 1", "1-shot queries 15"]
 
 
+def test_kinds_of_batch_norm_are_protocols(tmp_path: Path) -> None:
+    write_cell(tmp_path, [0.95], also={"inductive": [0.85]})
+    table = headline(tmp_path)
+    assert table is not None
+    assert [c.title for c in table.columns[1:3]] == ["1-shot transductive batch norm", "1-shot inductive batch norm"]
+    assert [column(table, index)[2].split(" ")[0] for index in (1, 2)] == ["95.00", "85.00"]
+
+
 def test_it_is_left_out_where_no_cell_belongs_to_it(tmp_path: Path) -> None:
     write_cell(tmp_path, dataset="glyphs")
     write_cell(tmp_path, learner="maml")

@@ -1,10 +1,25 @@
 """The published numbers that ship with the package."""
 
+import math
 import statistics
 
 import pytest
 
-from fewshot_bench.report.published import TABLE_1, TABLE_2, flags, numbers, printed, quoted
+from fewshot_bench.report.comparisons import COMPARISONS, Beside, beside
+from fewshot_bench.report.published import TABLE_1, TABLE_2, flags, numbers, quoted
+
+
+def printed(
+    dataset: str,
+    ways: int,
+    shots: int,
+    backbone: str,
+    rule: str,
+    learner: str = "maml++",
+    batch_norm: str = "transductive",
+) -> Beside | None:
+    axes = {"learner": learner, "dataset": dataset, "ways": ways, "shots": shots}
+    return beside(axes | {"backbone": backbone, "inner_optimizer": rule}, batch_norm)
 
 
 def test_the_papers_tables_are_complete() -> None:
@@ -16,7 +31,9 @@ def test_its_base_row_is_the_vgg_and_sgd_of_its_ablation() -> None:
     base = [row for row in numbers() if row.source == TABLE_1 and row.method == "MAML++ (our base)"]
     assert len(base) == 6
     for row in base:
-        assert printed(row.dataset, row.ways, row.shots, "vgg", "sgd") == (row.mean, row.spread)
+        found = printed(row.dataset, row.ways, row.shots, "vgg", "sgd")
+        assert found is not None
+        assert found.value == (row.mean, row.spread)
 
 
 @pytest.mark.parametrize(("backbone", "optimizer"), [("vgg", "SGD"), ("vgg", "Adam"), ("resnet-12", "SGD")])
@@ -26,15 +43,49 @@ def test_its_means_and_spreads_are_those_of_the_seeds_in_its_notebook(backbone: 
         for row in numbers()
         if "cell 7" in row.source and (row.backbone, row.inner_optimizer) == (backbone, optimizer)
     ]
-    value = printed("omniglot", 20, 1, backbone, optimizer)
-    assert value is not None
+    found = printed("omniglot", 20, 1, backbone, optimizer)
+    assert found is not None
     assert len(seeds) == 3
-    assert value == pytest.approx((statistics.fmean(seeds), statistics.stdev(seeds)), abs=0.0051)
+    assert found.value == pytest.approx((statistics.fmean(seeds), statistics.stdev(seeds)), abs=0.0051)
 
 
 def test_what_was_not_printed_is_absent() -> None:
     assert printed("omniglot", 20, 1, "resnet-12", "adam") is None
+    assert printed("omniglot", 5, 1, "vgg", "sgd", batch_norm="inductive") is None
     assert quoted("glyphs", 5, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("learner", "rule", "batch_norm", "setting", "value"),
+    [
+        ("reptile", "adam", "inductive", ("omniglot", 5, 1), (95.39, 0.09)),
+        ("reptile", "adam", "transductive", ("omniglot", 5, 1), (97.68, 0.04)),
+        ("reptile", "adam", "inductive", ("mini-imagenet", 5, 5), (62.74, 0.37)),
+        ("imaml", "sgd", "transductive", ("omniglot", 20, 1), (94.46, 0.42)),
+        ("maml", "sgd", "transductive", ("mini-imagenet", 5, 1), (48.70, 1.84)),
+        ("fomaml", "sgd", "transductive", ("omniglot", 20, 5), (97.9, 0.1)),
+        ("protonet", "none", "inductive", ("mini-imagenet", 5, 5), (68.20, 0.66)),
+        ("protonet", "none", "transductive", ("mini-imagenet", 5, 5), (68.20, 0.66)),
+    ],
+)
+def test_other_learners_have_the_numbers_of_their_papers_beside_the_nearest_network(
+    learner: str, rule: str, batch_norm: str, setting: tuple[str, int, int], value: tuple[float, float]
+) -> None:
+    found = printed(*setting, "vgg", rule, learner, batch_norm)
+    assert found is not None
+    assert found.value == value
+    assert found.comparison.learner == learner
+    assert printed(*setting, "resnet-4", rule, learner, batch_norm) is None
+    assert printed(*setting, "vgg", "rprop", learner, batch_norm) is None
+
+
+def test_every_comparison_has_numbers_and_a_number_has_one_at_most() -> None:
+    found = [sum((row.source, row.method) == (one.source, one.method) for row in numbers()) for one in COMPARISONS]
+    assert all(found)
+    one = printed("omniglot", 5, 1, "vgg", "none", "protonet", "inductive")
+    assert one is not None
+    assert one.value.mean == 98.8
+    assert math.isnan(one.value.std)
 
 
 def test_suspect_values_are_flagged_and_others_not() -> None:

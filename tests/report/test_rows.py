@@ -134,6 +134,51 @@ def test_a_twin_with_another_setting_says_so(tmp_path: Path) -> None:
     assert rows(tmp_path)[0].twin_differs == ("inner_optimizer_options.lr",)
 
 
+def test_what_training_alone_can_notice_makes_no_other_twin(tmp_path: Path) -> None:
+    write_cell(tmp_path, [0.9], training={"ways": 20, "shots": 5}, evaluation={"both_batch_norms": True})
+    write_cell(tmp_path, [0.5], training={"iterations": 0})
+    (row,) = rows(tmp_path)
+    assert (row.untrained, row.twin_differs) == (0.5, ())
+
+
+def test_two_kinds_of_batch_norm_are_two_rows_each_paired_with_its_own_kind(tmp_path: Path) -> None:
+    both = {"both_batch_norms": True}
+    write_cell(tmp_path, (0.9, 0.7), also={"inductive": (0.6, 0.8)}, evaluation=both, test_ci95=0.02)
+    write_cell(
+        tmp_path, (0.5, 0.5), also={"inductive": (0.1, 0.5)}, evaluation=both, training={"iterations": 0}, name="idle"
+    )
+    first, second = rows(tmp_path)
+    assert [(row.batch_norm, row.setting, row.n, row.group.planned) for row in (first, second)] == [
+        ("transductive", "", 1, 1),
+        ("inductive", "", 1, 1),
+    ]
+    assert (first.mean, first.ci95, first.untrained) == (pytest.approx(0.8), 0.02, 0.5)
+    assert (second.mean, second.ci95, second.untrained) == (pytest.approx(0.7), 0.01, pytest.approx(0.3))
+    assert first.gain == pytest.approx((0.3, 0.1, 1))
+    assert second.gain == pytest.approx((0.4, 0.1, 1))
+    assert (first.paper is None, second.paper is None) == (False, True)
+
+
+def test_a_twin_tested_with_one_kind_of_batch_norm_is_the_twin_of_one_row(tmp_path: Path) -> None:
+    write_cell(tmp_path, (0.9, 0.7), also={"inductive": (0.6, 0.8)}, evaluation={"both_batch_norms": True})
+    write_cell(tmp_path, (0.5, 0.5), training={"iterations": 0}, name="idle")
+    first, second = rows(tmp_path)
+    assert (first.untrained, first.twin_differs) == (0.5, ())
+    assert math.isnan(second.untrained)
+    assert second.gain is None
+
+
+def test_twins_belong_to_their_learner(tmp_path: Path) -> None:
+    reptile = {"learner": "reptile", "fingerprint": {"inner_steps_test": 50}, "evaluation": {"inner_steps": 50}}
+    for learner, trained, untrained in (({"learner": "maml++"}, 0.9, 0.7), (reptile, 0.8, 0.5)):
+        write_cell(tmp_path, [trained] * 4, **learner)  # type: ignore[arg-type]
+        write_cell(tmp_path, [untrained] * 4, training={"iterations": 0}, **learner)  # type: ignore[arg-type]
+    assert {row.group.axes["learner"]: (row.mean, row.untrained) for row in rows(tmp_path)} == {
+        "maml++": (0.9, 0.7),
+        "reptile": (0.8, 0.5),
+    }
+
+
 def test_an_untrained_network_alone_is_a_row_that_says_so(tmp_path: Path) -> None:
     write_cell(tmp_path, [0.5], training={"iterations": 0})
     (row,) = rows(tmp_path)
@@ -160,12 +205,16 @@ def test_episodes_that_cannot_be_paired_are_named(tmp_path: Path, damage: str) -
 
 def test_the_papers_value_stands_beside_its_learner_alone_case_blind(tmp_path: Path) -> None:
     write_cell(tmp_path, [0.99], backbone="VGG", inner_optimizer="SGD")
-    write_cell(tmp_path, [0.99], learner="maml")
+    write_cell(tmp_path, [0.99], learner="maml", inner_optimizer="adam")
+    write_cell(tmp_path, [0.99], learner="reptile", inner_optimizer="adam", fingerprint={"batch_norm": "inductive"})
+    write_cell(tmp_path, [0.99], learner="finetune")
     write_cell(tmp_path, [0.99], backbone="resnet-8")
     found = {(row.group.axes["learner"], row.group.axes["backbone"]): row for row in rows(tmp_path)}
     assert found["maml++", "VGG"].paper == (99.62, 0.08)
     assert found["maml++", "VGG"].difference == pytest.approx(99.0 - 99.62)
     assert found["maml", "vgg"].paper is None
+    assert found["reptile", "vgg"].paper == (95.39, 0.09)
+    assert found["finetune", "vgg"].paper is None
     assert found["maml++", "resnet-8"].paper is None
 
 

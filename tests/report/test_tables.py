@@ -36,7 +36,7 @@ def test_columns_come_with_what_they_tell_apart(tmp_path: Path) -> None:
     names = titles(table(tmp_path, "ablation"))
     assert names[:7] == ["learner", "dataset", "split", "nway", "kshot", "model", "inner_optim"]
     assert names[7:12] == ["setting", "mean acc", "std", "ci95", "n"]
-    assert names[12:] == ["paper mean", "paper std", "paper diff", "untrained acc", "untrained gain", "untrained se"]
+    assert names[12:] == ["paper mean", "paper ±", "paper diff", "untrained acc", "untrained gain", "untrained se"]
 
 
 def test_repeated_keys_are_blank_and_absent_numbers_are_dashes(tmp_path: Path) -> None:
@@ -98,6 +98,60 @@ def test_and_by_row_where_it_is_not(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in lines] == ["Protocol of mini-imagenet", "Protocol of omniglot"]
     assert "the mean logits of 5 epochs" in lines[0]
     assert "duplicates tolerated: a=b" in lines[0]
+
+
+def test_kinds_of_batch_norm_have_a_column_where_there_are_several(tmp_path: Path) -> None:
+    write_cell(tmp_path, dataset="glyphs")
+    write_cell(tmp_path, (0.8, 0.8), dataset="glyphs", learner="reptile", also={"inductive": (0.7, 0.7)})
+    shown = table(tmp_path, "ablation")
+    assert shown.title == "Test accuracy by learner, model and inner optimizer, in percent"
+    assert titles(shown)[:8] == [
+        *("learner", "dataset", "nway", "kshot", "model", "inner_optim", "batch norm", "mean acc")
+    ]
+    assert [row[:8] for row in texts(shown)] == [
+        ["maml++", "glyphs", "5", "1", "vgg", "SGD", "transductive", "90.00"],
+        ["reptile", "glyphs", "5", "1", "vgg", "SGD", "transductive", "80.00"],
+        ["", "", "", "", "", "", "inductive", "70.00"],
+    ]
+    under = " ".join(shown.under)
+    assert "Two rows that differ in batch norm alone are the same trained networks" in under
+    assert "batch norm" not in under.partition("Protocol:")[2]
+    write_cell(tmp_path / "one", dataset="glyphs")
+    assert "batch norm" not in titles(table(tmp_path / "one", "ablation"))
+
+
+def test_a_learner_without_inner_loop_is_told_of(tmp_path: Path) -> None:
+    write_cell(tmp_path, dataset="glyphs")
+    assert "inner loop" not in " ".join(table(tmp_path, "ablation").under)
+    training = {"ways": 20, "shots": 5, "queries": 15}
+    write_cell(tmp_path, dataset="glyphs", learner="protonet", inner_optimizer="none", training=training)
+    shown = table(tmp_path, "ablation")
+    assert texts(shown)[1][:6] == ["protonet", "glyphs", "5", "1", "vgg", "none"]
+    assert "protonet has no inner loop: one cell stands for all inner optimizers." in shown.under
+    assert shown.under[-1] == (
+        "Protocol of protonet: no inner loop, 300 meta-steps of 8 tasks (20-way, 5-shot, 15 queries per class)."
+    )
+
+
+def test_the_papers_of_several_learners_are_named(tmp_path: Path) -> None:
+    write_cell(tmp_path)
+    assert titles(table(tmp_path, "ablation"))[-3:] == ["paper mean", "paper std", "paper diff"]
+    for learner, rule in (("reptile", "adam"), ("protonet", "none")):
+        write_cell(tmp_path, learner=learner, inner_optimizer=rule)
+    shown = table(tmp_path, "ablation")
+    assert titles(shown)[-3:] == ["paper mean", "paper ±", "paper diff"]
+    assert [[row[0], *row[-3:]] for row in texts(shown)] == [
+        ["maml++", "99.62", "0.08", "-9.62"],
+        ["protonet", "98.80", "-", "-8.80"],
+        ["reptile", "97.68", "0.04", "-7.68"],
+    ]
+    lines = [line for line in shown.under if line.startswith("paper of")]
+    assert [line.split(";")[0] for line in lines] == [
+        "paper of maml++: Gimli arXiv:1910.01727 Table 2",
+        "paper of protonet: PaddleFSL README quoting the paper",
+        "paper of reptile: Reptile arXiv:1803.02999 tables",
+    ]
+    assert ["not a reproduction of its budget" in line for line in lines] == [True, False, False]
 
 
 def test_incomplete_cells_are_listed_with_their_reason(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""What config.toml and result.json of a cell have to hold to be believed, and the names in them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fewshot_bench.basics.identity import DEFAULTS, content_hash
+
+AXES = ("learner", "dataset", "split", "ways", "shots", "backbone", "inner_optimizer")
+"""What a grid crosses, seeds aside."""
+
+NO_INNER_OPTIMIZER = "none"
+"""The inner optimizer of learners without an inner loop, whichever a grid crosses them with."""
+
+OTHER_TESTS = {f"test_{batch_norm}": batch_norm for batch_norm in ("transductive", "inductive")}
+"""Keys of result.json for a second test of the same network -> the batch norm of that test."""
+
+_TYPES = {"ways": int, "shots": int, "seed": int}
+_FRACTIONS = ("test_accuracy", "test_ci95", "val_accuracy")
+
+
+def wrong_config(config: Mapping[str, Any], folder: str) -> str:
+    """Why a configuration is not that of the cell called `folder`; empty where it is."""
+    if not config:
+        return "config.toml is missing"
+    for key in (*AXES, "seed"):
+        kind = _TYPES.get(key, str)
+        if type(config.get(key)) is not kind:
+            return f"config.toml: `{key}` is {config.get(key)!r}, not {'a whole number' if kind is int else 'a name'}"
+    defaults = config.get(DEFAULTS, {})
+    for key, table in (("training", config), ("evaluation", config), (DEFAULTS, config), ("training", defaults)):
+        if not isinstance(table.get(key, {}), dict):
+            return f"config.toml: `{key}` is {table[key]!r}, not a table"
+    try:
+        found = content_hash(config)
+    except TypeError as error:  # a date, say, which no grid can hold
+        return f"config.toml is not a cell's: {error}"
+    if not folder.endswith(f"-{found}"):
+        return f"config.toml was changed, or its folder renamed: what it says has the hash {found}"
+    return ""
+
+
+def wrong_result(result: Mapping[str, Any], folder: str) -> str:
+    """Why a result is not one of the cell called `folder`; empty where it is."""
+    if not result:
+        return "result.json is missing"
+    for key in _FRACTIONS:
+        if not _is_fraction(result.get(key)):
+            return f"result.json: `{key}` is {result.get(key)!r}, not a fraction"
+    for key in OTHER_TESTS:
+        other = result.get(key, {"test_accuracy": 0, "test_ci95": 0})
+        if not isinstance(other, dict) or not all(_is_fraction(other.get(name)) for name in _FRACTIONS[:2]):
+            return f"result.json: `{key}` holds no fractions"
+    facts = result.get("fingerprint")
+    if not isinstance(facts, dict) or not isinstance(facts.get("duplicates", []), list):
+        return "result.json has no fingerprint"
+    return "" if result.get("cell") == folder else f"result.json is that of {result.get('cell')}"
+
+
+def _is_fraction(value: object) -> bool:
+    real = number(value)
+    return real is not None and 0 <= real <= 1
+
+
+def number(value: object) -> float | None:
+    """`value` if it is a finite number, else None."""
+    real = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if real else None  # type: ignore[arg-type]
+
+
+def whole(value: object) -> int | None:
+    """`value` as a whole number of at most 64 bits, else None."""
+    real = number(value)
+    return None if real is None or abs(real) >= 2**63 else int(real)
