@@ -89,6 +89,9 @@ CASES = [
     Case("none", {}, None),
 ]
 
+WARM_STARTS = ["adam", "adam-higher2019", "adamw", "amsgrad", "radam"]
+"""Rules that can start from the meta-optimizer's moments."""
+
 EVERY = [pytest.param(case, id=case.label()) for case in CASES]
 ADAPTING = [pytest.param(case, id=case.label()) for case in CASES if case.name != "none"]
 IN_TORCH = [pytest.param(case, id=case.label()) for case in CASES if case.torch is not None]

@@ -5,14 +5,22 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
-from fewshot_bench.inner_optimizers.base import Hyper
-from tests.inner_optimizers.cases import ADAPTING, EVERY, after, leaves, quadratic, start, walk, warm
+from fewshot_bench.inner_optimizers.base import Hyper, OuterState
+from tests.inner_optimizers.cases import ADAPTING, EVERY, WARM_STARTS, Case, after, leaves, quadratic, start, walk, warm
 
 
 @pytest.mark.parametrize("case", ADAPTING)
-@pytest.mark.parametrize("outer", [None, "warm"])
-def test_gradients_by_every_hyperparameter_and_start_equal_finite_differences(case, outer):
+def test_gradients_by_every_hyperparameter_and_start_equal_finite_differences(case):
     """Rprop's steps jump where a sign turns; nothing turns within a finite difference of where this looks."""
+    compare_with_finite_differences(case, None)
+
+
+@pytest.mark.parametrize("name", WARM_STARTS)
+def test_gradients_equal_finite_differences_from_the_meta_optimizers_moments_too(name):
+    compare_with_finite_differences(Case(name, {"lr": 0.1, "from_outer": True}, None), warm(start()))
+
+
+def compare_with_finite_differences(case: Case, outer: OuterState | None) -> None:
     rule, params = case.rule(), start()
     hyper = rule.hyperparameters(params)
     wrong_by_design = "beta2" if case.name == "adam-higher2019" else None
@@ -24,7 +32,7 @@ def test_gradients_by_every_hyperparameter_and_start_equal_finite_differences(ca
         for (group, key), value in zip(names, values[: len(names)], strict=True):
             given[group][key] = value
         w = dict(zip(params, values[len(names) :], strict=True))
-        return after(rule, w, given, None if outer is None else warm(params))
+        return after(rule, w, given, outer)
 
     inputs = [value.clone().requires_grad_() for value in flat]
     assert torch.autograd.gradcheck(of, inputs, eps=1e-6, atol=1e-6, rtol=1e-5)
@@ -54,12 +62,14 @@ def test_radam_is_momentum_in_its_first_five_steps_from_zeros():
 
 
 @pytest.mark.parametrize("case", EVERY)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("zero", ["always", "at first", "later"])
-def test_exactly_zero_gradients_leave_everything_finite(case, dtype, zero):
-    """A ReLU network has them, and sqrt no derivative there. By weights, hyperparameters and all of the state."""
+def test_exactly_zero_gradients_leave_everything_finite(case, zero):
+    """A ReLU network has them, and sqrt no derivative there. By weights, hyperparameters and all of the state.
+
+    In float32, as networks are trained, where more underflows.
+    """
     rule = case.rule()
-    params = {name: p.to(dtype) for name, p in start().items()}
+    params = {name: p.float() for name, p in start().items()}
     params["matrix"][0] = 0.0
     reached = {"always": range(0), "at first": range(3, 8), "later": range(3)}[zero]
 
@@ -111,7 +121,7 @@ def test_hyperparameters_may_be_given_by_element_or_row(case):
         return after(rule, params, hyper)
 
     value, expected = of(scalar), torch.func.grad(of)(scalar)
-    for shape in ((4, 3), (3,), (4, 1)):
+    for shape in ((4, 3), (3,)):
         finer = {
             name: {"matrix": tensors["matrix"].expand(shape).clone(), "vector": tensors["vector"].expand(3).clone()}
             for name, tensors in scalar.items()

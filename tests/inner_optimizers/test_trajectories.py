@@ -7,9 +7,19 @@ import torch
 
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.inner_optimizers.base import OuterState
-from tests.inner_optimizers.cases import CASES, EVERY, IN_TORCH, SHAPES, STEPS, leaves, quadratic, start, walk, warm
-
-WARM_STARTS = ["adam", "adam-higher2019", "adamw", "amsgrad", "radam"]
+from tests.inner_optimizers.cases import (
+    CASES,
+    EVERY,
+    IN_TORCH,
+    SHAPES,
+    STEPS,
+    WARM_STARTS,
+    leaves,
+    quadratic,
+    start,
+    walk,
+    warm,
+)
 
 
 @pytest.fixture
