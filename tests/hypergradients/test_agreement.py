@@ -5,6 +5,7 @@
 
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
 
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.column_solvers import dense, nystrom
@@ -14,11 +15,12 @@ from fewshot_bench.hypergradients.forward_mode import forward_mode
 from fewshot_bench.hypergradients.implicit import implicit
 from fewshot_bench.hypergradients.known_problems import KNOWN_PROBLEMS
 from fewshot_bench.hypergradients.known_problems.base import Known, errors
+from fewshot_bench.hypergradients.known_problems.network import Points
 from fewshot_bench.hypergradients.problem import Estimate, Estimator, last_step_only
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.solvers import conjugate_gradients, identity, neumann
 from fewshot_bench.hypergradients.unrolled import unrolled
-from fewshot_bench.hypergradients.vectors import constant
+from fewshot_bench.hypergradients.vectors import constant, norm, plus
 
 CONVERGED = {"quadratic, to the minimum": 0.8, "ridge, leave one out": 0.0165, "small network": 0.37}
 """Known problem -> its learning rate, which the Neumann series needs."""
@@ -139,6 +141,19 @@ def test_vmap_equals_a_loop(name, estimator):
     assert torch.allclose(batched.aux, loop.aux, rtol=1e-12)
     for key, metric in loop.metrics.items():
         assert torch.allclose(batched.metrics[key], metric, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", [name for name in EVERY if name != "forward mode"])
+def test_float32_stays_float32(estimator):
+    """And is off by its rounding: 1e-5 of the whole, where 6e-8 is one operation's."""
+    exact = KNOWN_PROBLEMS["small network"]()
+    exact = exact._replace(problem=exact.problem._replace(steps=4, step_weights=last_step_only(4)))
+    phi = {name: tensor.float() for name, tensor in exact.phi.items()}
+    tasks = Points(*(tensor.float() if tensor.is_floating_point() else tensor for tensor in exact.tasks))
+    found, expected = run(EVERY[estimator], exact._replace(phi=phi, tasks=tasks), 2), run(EVERY[estimator], exact, 2)
+    assert all(tensor.dtype == torch.float32 for tensor in tree_leaves(found))
+    missed = plus({name: tensor.double() for name, tensor in found.dphi.items()}, expected.dphi, -1)
+    assert norm(missed) < 1e-5 * norm(expected.dphi)
 
 
 def test_vmap_equals_a_loop_for_finite_differences():
