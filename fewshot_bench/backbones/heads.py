@@ -1,7 +1,6 @@
 """The classification layer of any network: what turns features into one logit a class."""
 
 import copy
-from collections.abc import Iterable
 
 from torch import nn
 
@@ -9,6 +8,8 @@ from torch import nn
 def find_head(module: nn.Module, ways: int) -> str | None:
     """The name of the last linear layer with one output a class, None where there is none, e.g. in a network whose
     last layer is a convolution.
+
+    "Last" is by where the network keeps it: whether logits come from it shows when images pass (learners/trial.py).
     """
     names = [
         name for name, layer in module.named_modules() if isinstance(layer, nn.Linear) and layer.out_features == ways
@@ -16,17 +17,37 @@ def find_head(module: nn.Module, ways: int) -> str | None:
     return names[-1] if names else None
 
 
+def head_parameters(module: nn.Module, head: str) -> tuple[str, ...]:
+    """Names of the head's weight, and of its bias where it has one; none where another layer holds one of them too."""
+    own = {id(parameter) for parameter in module.get_submodule(head).parameters()}
+    others = {
+        id(parameter)
+        for name, layer in module.named_modules()
+        for parameter in layer.parameters(recurse=False)
+        if name != head
+    }
+    if own & others:
+        return ()
+    return tuple(name for name, parameter in module.named_parameters() if id(parameter) in own)
+
+
 def without(module: nn.Module, head: str) -> nn.Module:
-    """A copy of the network that gives what its head would be given. The copy has its own tensors."""
+    """A copy of the network that gives what its head would be given, wherever it calls it."""
     if not head:  # the network is its head
-        return nn.Flatten()
+        return nn.Identity()
     body = copy.deepcopy(module)
-    body.set_submodule(head, nn.Identity())
+    layer = body.get_submodule(head)
+    for name in [name for name, found in body.named_modules(remove_duplicate=False) if found is layer]:
+        body.set_submodule(name, nn.Identity())
     return body
 
 
-def norm_parameters(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterable[str]:
+def norm_parameters(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> tuple[str, ...]:
     """Names of the gains and shifts of normalisation layers."""
-    for name, layer in module.named_modules():
-        if isinstance(layer, kinds):
-            yield from (f"{name}.{parameter}" for parameter, _ in layer.named_parameters(recurse=False))
+    own = {
+        id(parameter)
+        for layer in module.modules()
+        if isinstance(layer, kinds)
+        for parameter in layer.parameters(recurse=False)
+    }
+    return tuple(name for name, parameter in module.named_parameters() if id(parameter) in own)

@@ -1,8 +1,10 @@
 """Random numbers as a pure function of a key: the same in a loop and under `vmap`, whatever else was drawn before.
 
-SplitMix64 (Steele, Lea & Flood 2014) on torch's int64, whose multiplication wraps around as uint64's does.
+SplitMix64 (Steele, Lea & Flood 2014) on torch's int64, whose arithmetic wraps around as uint64's does: bit for bit the
+generator that episodes are drawn from.
 """
 
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -24,16 +26,13 @@ class Noise(NamedTuple):
 
 def split(key: Tensor, number: int) -> Tensor:
     """The key of branch `number` of a key: for each use a stream of its own. Both 0-dimensional int64."""
-    step = (_GOLDEN * (number + 1) + 2**63) % 2**64 - 2**63  # wrapped around, as torch would
-    return _mix(key + step)
+    step = _GOLDEN * (number + 1)
+    return _mix(key + ((step + (1 << 63)) % (1 << 64) - (1 << 63)))  # a Python int does not wrap around by itself
 
 
 def uniform(key: Tensor, shape: tuple[int, ...]) -> Tensor:
     """float64 in [0, 1), of the given shape."""
-    count = 1
-    for size in shape:
-        count *= size
-    counters = torch.arange(1, count + 1, dtype=torch.int64, device=key.device)
+    counters = torch.arange(1, prod(shape) + 1, dtype=torch.int64, device=key.device)
     bits = _shift(_mix(key + counters * _GOLDEN), 11)  # 53 bits, all that a double holds
     return (bits.double() * 2.0**-53).reshape(shape)
 

@@ -1,51 +1,103 @@
-"""Batch norm from elementary operations: exact wherever it is differentiated twice, in every layout."""
+"""Normalisation from elementary operations: exact wherever it is differentiated twice, in every layout.
 
-import torch
+torch's fused layers are right when differentiated twice inside vmap and silently wrong from outside it (a meta-gradient
+off by several percent with batch norm), or cannot be pulled back under vmap at all. Group norm and RMS norm are right.
+
+The functions take torch.nn.functional's arguments, so that they can stand in for its functions of the same names.
+"""
+
 from torch import Tensor, nn
 
+from fewshot_bench.basics.errors import BenchError
 
-class BatchStatistics(nn.Module):
-    """Batch norm by the statistics of the batch at hand, in training and in test alike (no running averages).
-
-    x: [n, channels, ...] -> the same shape. torch's fused batch norm is right when differentiated twice inside vmap and
-    silently wrong from outside it (a meta-gradient off by several percent); these few operations are right in both.
-    """
-
-    def __init__(self, channels: int, eps: float, affine: bool) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        axes = (0, *range(2, x.dim()))
-        shape = (1, -1, *(1 for _ in range(2, x.dim())))
-        centred = x - x.mean(axes, keepdim=True)
-        scale = ((centred * centred).mean(axes, keepdim=True) + self.eps).rsqrt()
-        if self.weight is None or self.bias is None:
-            return centred * scale
-        return centred * (scale * self.weight.view(shape)) + self.bias.view(shape)
+NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+"""The layers whose parameters are gains and shifts; _NormBase is batch and instance norm."""
 
 
 def with_batch_statistics(module: nn.Module) -> nn.Module:
-    """`module` with each of its batch norms replaced, in place, by BatchStatistics holding the same affine parameters.
+    """`module` with running statistics taken, in place, from each of its batch and instance norms.
 
-    Names and order of parameters stay as they were. This is the paper's protocol (batch norm always in training mode,
-    so that the query set is normalised by itself) and the only kind that is a function of weights and batch alone.
+    They then go by the statistics of the batch or the image at hand, in training and in evaluation alike. For batch
+    norm this is the paper's protocol (the query set is normalised by itself), and the only kind that is a function of
+    weights and batch alone. Parameters, their names and their order stay as they were.
     """
-    if isinstance(module, nn.modules.batchnorm._BatchNorm):
-        return _same_norm(module)
-    for name, child in module.named_children():
-        setattr(module, name, with_batch_statistics(child))
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.batchnorm._NormBase):
+            layer.track_running_stats = False
+            layer.running_mean = layer.running_var = layer.num_batches_tracked = None
     return module
 
 
-def _same_norm(norm: nn.modules.batchnorm._BatchNorm) -> BatchStatistics:
-    made = BatchStatistics(norm.num_features, norm.eps, norm.affine)
-    if norm.affine:
-        made.weight, made.bias = norm.weight, norm.bias
-    return made
+def batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float | None = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """By channel, over batch and space. x: [n, channels, ...] -> the same shape.
+
+    Raises BenchError where running statistics would change: nn.BatchNorm's are gone, so they are the network's own.
+    """
+    shape = (1, -1, *(1 for _ in range(2, x.dim())))
+    weight, bias = _shaped(weight, shape), _shaped(bias, shape)
+    if running_mean is not None and running_var is not None:
+        _refuse_if(training)
+        scale = (running_var.view(shape) + eps).rsqrt()
+        return _scaled(x - running_mean.view(shape), scale, weight, bias)
+    return _normalised(x, (0, *range(2, x.dim())), eps, weight, bias)
 
 
-NORMS = (BatchStatistics, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
-"""The layers whose parameters are gains and shifts."""
+def instance_norm(
+    x: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """By image and channel, over space. x: [n, channels, ...] -> the same shape. Raises as `batch_norm`."""
+    if running_mean is not None and not use_input_stats:
+        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    _refuse_if(running_mean is not None)
+    shape = (1, -1, *(1 for _ in range(2, x.dim())))
+    return _normalised(x, tuple(range(2, x.dim())), eps, _shaped(weight, shape), _shaped(bias, shape))
+
+
+def layer_norm(
+    x: Tensor,
+    normalized_shape: list[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Over the last axes, those of `normalized_shape`. x: [..., *normalized_shape] -> the same shape."""
+    return _normalised(x, tuple(range(-len(normalized_shape), 0)), eps, weight, bias)
+
+
+def _normalised(x: Tensor, axes: tuple[int, ...], eps: float, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Mean 0 and variance 1 over `axes`, then gain and shift, which broadcast."""
+    centred = x - x.mean(axes, keepdim=True)
+    return _scaled(centred, ((centred * centred).mean(axes, keepdim=True) + eps).rsqrt(), weight, bias)
+
+
+def _scaled(centred: Tensor, scale: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    out = centred * (scale if weight is None else scale * weight)
+    return out if bias is None else out + bias
+
+
+def _shaped(vector: Tensor | None, shape: tuple[int, ...]) -> Tensor | None:
+    return None if vector is None else vector.view(shape)
+
+
+def _refuse_if(changes: bool) -> None:
+    if changes:
+        raise BenchError(
+            "the network keeps running statistics of its own, so what it computes depends on the batches before. Let "
+            "nn.BatchNorm2d do it (it goes by batch statistics here), or pass no running mean and variance."
+        )

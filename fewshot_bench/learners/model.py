@@ -1,16 +1,16 @@
-"""A torch module as a pure function of its weights, and the policy for batch norm."""
+"""A torch module as functions of its weights."""
 
-import copy
 from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
-from fewshot_bench.backbones.heads import find_head, norm_parameters, without
+from fewshot_bench.backbones import border
+from fewshot_bench.backbones.heads import find_head, head_parameters, norm_parameters, without
 from fewshot_bench.backbones.noise import Noise
-from fewshot_bench.backbones.norms import NORMS, with_batch_statistics
+from fewshot_bench.backbones.norms import NORMS
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import Params
@@ -39,36 +39,24 @@ class Model(NamedTuple):
 def as_function(module: nn.Module, ways: int, device: str = "cpu") -> Model:
     """Any classifier of so many classes as a Model on a device. The module itself is left as it was.
 
-    Batch norm with running statistics becomes batch statistics. Raises BenchError for what is no module, or has no
-    parameters.
+    Batch norm with running statistics becomes batch statistics. Parameters that require no gradient are constants, as
+    buffers are. A tensor that several layers hold is one weight. Raises BenchError for what is no module, has lazy
+    layers, or nothing to learn.
     """
     if not isinstance(module, nn.Module):
         raise BenchError(f"a backbone has to make a torch.nn.Module; this one made a {type(module).__name__}.")
-    network = with_batch_statistics(copy.deepcopy(module)).train().to(device)
-    weights = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+    network, kind = border.adopted(module).to(device), type(module).__name__
+    weights = {name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad}
     if not weights:
-        raise BenchError(f"{type(module).__name__} has no parameters: there is nothing to learn.")
-    head = find_head(network, ways)
-    body = None if head is None else without(network, head)
-
-    def apply(values: Params, images: Tensor, noise: Noise | None) -> Tensor:
-        return functional_call(network, values, (images,))
-
-    def embed(values: Params, images: Tensor, noise: Noise | None) -> Tensor:
-        if body is None:
-            raise BenchError(
-                f"{type(module).__name__} has no linear layer with {ways} outputs, so what it computes before its last "
-                "layer cannot be told. End it in nn.Linear(features, ways)."
-            )
-        return functional_call(body, values, (images,)).flatten(1)
-
-    return Model(
-        apply,
-        embed,
-        weights,
-        head=() if head is None else tuple(name for name in weights if name.rpartition(".")[0] == head),
-        norms=tuple(name for name in norm_parameters(network, NORMS) if name in weights),
-    )
+        raise BenchError(f"{kind} has no parameters that require gradients: there is nothing to learn.")
+    found = find_head(network, ways)
+    head = () if found is None else tuple(name for name in head_parameters(network, found) if name in weights)
+    if found is not None and head:
+        embed = border.as_function(without(network, found))
+    else:
+        embed = no_features(f"{kind} has no linear layer with {ways} outputs and weights of its own", ways)
+    norms = tuple(name for name in norm_parameters(network, NORMS) if name in weights)
+    return Model(border.as_function(network), embed, weights, head, norms)
 
 
 def build(make: Callable[[], nn.Module], ways: int, seed: int, device: str = "cpu") -> Model:
@@ -79,6 +67,17 @@ def build(make: Callable[[], nn.Module], ways: int, seed: int, device: str = "cp
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return as_function(make(), ways, device)
+
+
+def no_features(why: str, ways: int) -> Apply:
+    """What stands in for `embed` where there is no head: it raises BenchError."""
+
+    def embed(weights: Params, images: Tensor, noise: Noise | None) -> Tensor:
+        raise BenchError(
+            f"{why}, so what is computed before the last layer cannot be told. End it in nn.Linear(features, {ways})."
+        )
+
+    return embed
 
 
 def query_logits(apply: Apply, batch_norm: str, weights: Params, task: Task, noise: Noise | None = None) -> Tensor:

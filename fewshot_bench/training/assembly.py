@@ -15,6 +15,7 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts
 from fewshot_bench.learners.model import build
+from fewshot_bench.learners.trial import tried
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import Cell, Options
 from fewshot_bench.training.tasks import Streams, rotates, streams
@@ -40,7 +41,8 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
     )
     learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)()
     seed = seed_for("init", cell.backbone, cell.init_seed)
-    model = build(lambda: make_network(DATASETS[cell.dataset].shape, cell.ways), cell.ways, seed, plan.device)
+    image = DATASETS[cell.dataset].shape
+    model = tried(build(lambda: make_network(image, cell.ways), cell.ways, seed, plan.device), image, cell.ways)
     return Assembly(
         cell=cell,
         plan=plan,
