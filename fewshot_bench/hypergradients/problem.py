@@ -20,7 +20,7 @@ class Task(NamedTuple):
     """What a learner adapts to (support), and what it is judged by (query).
 
     classes: [ways] int64, which of the split part's classes the labels stand for, for learners that classify them all.
-    key: 0-dimensional int64, what the task's own random numbers come from (learners/noise.py).
+    key: 0-dimensional int64, what the task's own random numbers come from (backbones/noise.py).
     """
 
     support: Batch
@@ -30,10 +30,10 @@ class Task(NamedTuple):
 
 
 class Bilevel(NamedTuple):
-    """min over phi of sum_t step_weights[t] * outer(w_{t+1}, t), where w_0, w_1, ... are inner-optimizer steps on `inner`.
+    """min over phi of sum_t step_weights[t] * outer(w_{t+1}, t), with w_0, w_1, ... inner-optimizer steps on `inner`.
 
-    phi: one flat dict of all meta-parameters. t: inner steps, from 0; the loss after step t is outer(..., t), weighed by
-    step_weights[t]; with no step at all the value is outer(w_0, ..., 0).
+    phi: one flat dict of all meta-parameters. t: inner steps, from 0; the loss after step t is outer(..., t), weighed
+    by step_weights[t]; with no step at all the value is outer(w_0, ..., 0).
     """
 
     inner: Callable[[Params, Params, Any, int], Tensor]  # (w, phi, task, t) -> scalar
@@ -43,11 +43,11 @@ class Bilevel(NamedTuple):
     hyper: Callable[[Params, int], Hyper]  # (phi, t) -> hyperparameters of step t
     steps: int
     step_weights: tuple[float, ...]
-    state: Callable[[Params], State]  # w_0 -> the inner optimizer's state before its first step; a constant
+    state: Callable[[Params], State]  # w_0 -> the inner optimizer's state before its first step
 
 
 class Estimate(NamedTuple):
-    """value: the scalar that is meta-learned; dphi: its gradient, shaped like phi; aux: of the last outer loss.
+    """value: the scalar that is meta-learned; dphi: its gradient, shaped like phi; aux: the last outer loss's, tensors.
 
     metrics: 0-dimensional tensors by name that say how good the estimate is (residuals); empty where it is exact.
     """

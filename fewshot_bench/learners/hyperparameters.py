@@ -22,7 +22,7 @@ one bound; with two it is a sigmoid), or nothing (Meta-SGD, MAML++).
 Bounds = Mapping[str, tuple[float, float]]
 
 
-def start(opt: InnerOptimizer, params: Params, steps: int, grain: Grain, constraint: Constraint) -> Meta:
+def starting(opt: InnerOptimizer, params: Params, steps: int, grain: Grain, constraint: Constraint) -> Meta:
     """The meta-parameters "<hyperparameter>/<parameter>": [], [steps] or shaped like the parameter, by grain.
 
     Raises ValueError where an initial value lies on a bound that the constraint can only come close to.
@@ -41,7 +41,7 @@ def start(opt: InnerOptimizer, params: Params, steps: int, grain: Grain, constra
     return meta
 
 
-def at_step(meta: Meta, t: int, bounds: Bounds, grain: Grain, constraint: Constraint) -> Hyper:
+def values_at(meta: Meta, t: int, bounds: Bounds, grain: Grain, constraint: Constraint) -> Hyper:
     """The values of inner step t; steps beyond those that were trained have the last one's."""
     hyper: Hyper = {}
     for name, bound in bounds.items():

@@ -17,7 +17,6 @@ from fewshot_bench.hypergradients.problem import Bilevel, Estimator, Task, last_
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled
 from fewshot_bench.inner_optimizers.base import Hyper, Params, check_range
-from fewshot_bench.learners import hyperparameters
 from fewshot_bench.learners.base import (
     WEIGHTS,
     BatchNorm,
@@ -32,7 +31,7 @@ from fewshot_bench.learners.base import (
     grouped,
     select,
 )
-from fewshot_bench.learners.hyperparameters import Constraint, Grain
+from fewshot_bench.learners.hyperparameters import Constraint, Grain, bounded, shown, starting, values_at
 from fewshot_bench.learners.losses import query_loss, support_loss
 from fewshot_bench.learners.model import Model, query_logits
 from fewshot_bench.learners.rates import cosine
@@ -125,7 +124,7 @@ class Maml:
         meta = grouped(WEIGHTS, weights) | meta
         if self.learn_hyperparameters:
             moved = {name: weights[name] for name in self._adapted(parts.model)}
-            meta |= hyperparameters.start(parts.opt, moved, steps, self.grain, self.constraint)
+            meta |= starting(parts.opt, moved, steps, self.grain, self.constraint)
         return meta
 
     def memory(self, parts: Parts) -> Memory:
@@ -151,11 +150,11 @@ class Maml:
             optimizer=lambda tensors: torch.optim.Adam(tensors, lr=self.meta_lr),
             rate=cosine(self.meta_lr, self.meta_lr_min),
             clip=clip if parts.dataset in self.clamp_datasets else lambda gradient: gradient,
-            bound=lambda meta: hyperparameters.bounded(meta, parts.opt.bounds, self.constraint),
+            bound=lambda meta: bounded(meta, parts.opt.bounds, self.constraint),
         )
 
     def learned(self, parts: Parts, meta: Meta) -> Meta:
-        return hyperparameters.shown(meta, parts.opt.bounds, self.grain, self.constraint)
+        return shown(meta, parts.opt.bounds, self.grain, self.constraint)
 
     def _estimator(self, epoch: int) -> Estimator:
         if self.recompute:
@@ -193,7 +192,7 @@ class Maml:
         def hyper(meta: Meta, t: int) -> Hyper:
             if not self.learn_hyperparameters:
                 return fixed
-            return hyperparameters.at_step(meta, t, parts.opt.bounds, self.grain, self.constraint)
+            return values_at(meta, t, parts.opt.bounds, self.grain, self.constraint)
 
         def init(meta: Meta, task: Task) -> Params:
             weights = select(meta, WEIGHTS)
