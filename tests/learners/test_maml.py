@@ -22,15 +22,18 @@ def meta_loss(learner, parts, meta, stage, task):
     return learner.meta_gradient(parts, meta, stage, task).metrics["loss"]
 
 
-@pytest.mark.parametrize("rule", INNER_OPTIMIZERS)
-@pytest.mark.parametrize("epoch", [0, 3, 10], ids=["multi-step loss", "while it decays", "last step alone"])
+@pytest.mark.parametrize(
+    ("rule", "epoch"),
+    [(rule, 3) for rule in INNER_OPTIMIZERS] + [(rule, epoch) for rule in ("sgd", "adam") for epoch in (0, 10)],
+)
 def test_meta_gradient_equals_finite_differences(rule, epoch):
+    """The multi-step loss at its start (epoch 0), while it decays, and after it (10)."""
     made, task = parts(smooth, rule), one(tasks())
     learner, stage = Maml(), at(mid_training(made), STEPS, epoch)
     meta = learner.start(made, STEPS)
     gradient = learner.meta_gradient(made, meta, stage, task).meta
     assert set(gradient) == set(meta)
-    generator, size = torch.Generator().manual_seed(5), 1e-6
+    generator, size = torch.Generator().manual_seed(5), 1e-7  # rmsprop bends too much for longer steps
     for group in (WEIGHTS, *made.opt.hyperparameters(made.model.weights)):
         direction = {
             key: torch.randn(value.shape, dtype=value.dtype, generator=generator) * key.startswith(group)

@@ -28,9 +28,11 @@ CELL = Cell(
 )
 
 
-@pytest.mark.parametrize("rule", INNER_OPTIMIZERS)
-@pytest.mark.parametrize("backbone", BACKBONES)
-@pytest.mark.parametrize("dataset", DATASETS)
+PAPERS = [(dataset, backbone, rule) for dataset in DATASETS for backbone in BACKBONES for rule in ("sgd", "adam")]
+OTHERS = [("omniglot", "densenet-8", rule) for rule in INNER_OPTIMIZERS if rule not in ("sgd", "adam", "none")]
+
+
+@pytest.mark.parametrize(("dataset", "backbone", "rule"), PAPERS + OTHERS)
 def test_meta_steps_are_finite(dataset, backbone, rule, request):
     pool = request.getfixturevalue(dataset.replace("-", "_") + "_pool")
     cell = replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=backbone, inner_optimizer=rule)
