@@ -1,4 +1,4 @@
-"""`fewshot-bench plot`: the learned learning rates (and Adam's betas) of a results folder, as figures."""
+"""`fewshot-bench plot`: learned rates and learning curves of a results folder, as figures."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,9 @@ import tyro
 class Options:
     """Draw what was learned beside the weights: learning rates, and Adam's betas, over training, a line a tensor.
 
-    Writes DIR/figures/<cell>-learning-rates and <cell>-betas, each as .png, .pdf and .csv (the exact values).
+    And how each cell learned: accuracy over meta-steps, with the untrained network's where the folder has it.
+
+    Writes DIR/figures/<cell>-learning-rates, <cell>-betas and <cell>-learning-curve, each as .png, .pdf and .csv.
 
     Example: fewshot-bench plot results/quick
     """
@@ -32,5 +34,5 @@ def command(args: list[str]) -> int:
         files += len(drawn.files)
         print("\n".join(map(str, drawn.files)) or drawn.fault, flush=True)
     if not files:
-        print(f"No cell of {options.directory} has learned hyperparameters to draw.")
+        print(f"No cell of {options.directory} is trained: there is nothing to draw.")
     return 0

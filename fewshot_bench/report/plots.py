@@ -1,13 +1,18 @@
 """Figures of a results folder as files: PNG to look at, PDF to print, CSV with the exact values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.style
+import pandas as pd
+from matplotlib.figure import Figure
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import replacing, write_text
+from fewshot_bench.report.curve_figure import drawn as curve_drawn
+from fewshot_bench.report.curves import Curve, curves
 from fewshot_bench.report.figures import drawn
 from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.style import STYLE
@@ -26,11 +31,14 @@ class Drawn(NamedTuple):
 
 
 def plot(directory: Path) -> Iterator[Drawn]:
-    """Draws every cell of `directory` that learned something beside its weights, one after another.
+    """Draws what every trained cell of `directory` learned beside its weights, and how it learned.
 
-    Yields nothing for cells that did not. Raises BenchError where there is no cell, or figures cannot be written.
+    Raises BenchError where there is no cell, or figures cannot be written.
     """
-    for cell in read_cells(directory):
+    cells = read_cells(directory)
+    for cell in cells:
+        if cell.test != "test":  # the same training, judged another way
+            continue
         try:
             trajectories = read_trajectories(cell)
         except BenchError as fault:
@@ -38,6 +46,8 @@ def plot(directory: Path) -> Iterator[Drawn]:
             continue
         if trajectories is not None:
             yield Drawn(files=tuple(_write(trajectories, directory / "figures")))
+    for curve in curves(cells):
+        yield Drawn(files=tuple(_write_curve(curve, directory / "figures")))
 
 
 def figures_of(trajectories: Trajectories) -> dict[str, tuple[list[str], list[str]]]:
@@ -57,13 +67,25 @@ def figures_of(trajectories: Trajectories) -> dict[str, tuple[list[str], list[st
 def _write(trajectories: Trajectories, folder: Path) -> Iterator[Path]:
     for suffix, (panels, values) in figures_of(trajectories).items():
         stem = f"{trajectories.cell.name}-{suffix}"
-        for kind, metadata in _NO_DATE.items():
-            # Drawn for each kind: a figure remembers the layout of the first.
-            with matplotlib.style.context(["default", STYLE]), replacing(folder / f"{stem}.{kind}") as file:
-                drawn(trajectories, panels).savefig(file, format=kind, dpi=_DPI, metadata=metadata)
-            yield folder / f"{stem}.{kind}"
+        yield from _pictures(partial(drawn, trajectories, panels), folder, stem)
         write_text(folder / f"{stem}.csv", _values(trajectories, values))
         yield folder / f"{stem}.csv"
+
+
+def _write_curve(curve: Curve, folder: Path) -> Iterator[Path]:
+    stem = f"{curve.cell.name}-learning-curve"
+    yield from _pictures(partial(curve_drawn, curve), folder, stem)
+    table = pd.concat([curve.training, curve.validation]).sort_values("iteration", kind="stable")
+    write_text(folder / f"{stem}.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+    yield folder / f"{stem}.csv"
+
+
+def _pictures(draw: Callable[[], Figure], folder: Path, stem: str) -> Iterator[Path]:
+    for kind, metadata in _NO_DATE.items():
+        # Drawn for each kind: a figure remembers the layout of the first.
+        with matplotlib.style.context(["default", STYLE]), replacing(folder / f"{stem}.{kind}") as file:
+            draw().savefig(file, format=kind, dpi=_DPI, metadata=metadata)
+        yield folder / f"{stem}.{kind}"
 
 
 def _values(trajectories: Trajectories, hyperparameters: Sequence[str]) -> str:

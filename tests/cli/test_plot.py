@@ -21,7 +21,7 @@ def test_it_says_where_the_figures_are(tmp_path: Path, capsys: pytest.CaptureFix
 def test_it_says_where_nothing_was_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_cell(tmp_path)
     assert command([str(tmp_path)]) == 0
-    assert "has learned hyperparameters to draw" in capsys.readouterr().out
+    assert "there is nothing to draw" in capsys.readouterr().out
 
 
 def test_a_folder_without_cells_is_a_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""How a cell learned: metrics.jsonl as a table of training, thinned to what can be seen, and one of validation."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.report.groups import grouped
+from fewshot_bench.report.paired import twin_of
+from fewshot_bench.report.reading import Cell
+
+POINTS = 100  # of a training curve; each is the mean over a block of meta-steps
+
+
+class Curve(NamedTuple):
+    """training: one row a block of meta-steps: the last `iteration` of it, and means of every metric over it.
+
+    validation: iteration, val_accuracy, val_loss. untrained: the validation accuracy of the same cell at 0 meta-steps,
+    where the folder holds it. Accuracies are fractions.
+    """
+
+    cell: Cell
+    training: pd.DataFrame
+    validation: pd.DataFrame
+    untrained: float | None
+
+
+def curves(cells: Iterable[Cell]) -> list[Curve]:
+    """A curve for each done cell that was trained and whose metrics are there."""
+    done = [cell for cell in cells if cell.status == "done" and cell.test == "test"]
+    groups = grouped(done)
+    idle = [group for group in groups if group.iterations == 0]
+    found = []
+    for group in groups:
+        twin, _ = twin_of(group, idle) if group.iterations else (None, [])
+        for cell in group.cells if group.iterations else ():
+            rows = _rows(cell)
+            own = [one for one in twin.cells if one.seed == cell.seed] if twin else []
+            untrained = float(own[0].result["val_accuracy"]) if own else None
+            if rows:
+                found.append(Curve(cell, _blocks(rows), _validated(rows), untrained))
+    return found
+
+
+def _rows(cell: Cell) -> list[dict[str, Any]]:
+    path = cell.folder / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{cell.name}: metrics.jsonl cannot be read ({error}).") from error
+
+
+def _blocks(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame([row for row in rows if "loss" in row]).drop(columns="epoch")
+    size = max(1, -(-len(table) // POINTS))
+    blocks = table.groupby((table["iteration"] - 1) // size)
+    means = blocks.mean()
+    means["iteration"] = blocks["iteration"].max()
+    return means.reset_index(drop=True)
+
+
+def _validated(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame([row for row in rows if "val_accuracy" in row])
+    return table[["iteration", "val_accuracy", "val_loss"]] if len(table) else pd.DataFrame(columns=["iteration"])

@@ -1,0 +1,59 @@
+"""Learning curves: what metrics.jsonl says, thinned, with the untrained network beside it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.report.curve_figure import drawn
+from fewshot_bench.report.curves import POINTS, curves
+from fewshot_bench.report.plots import plot
+from fewshot_bench.report.reading import read_cells
+from tests.report.factory import write_cell
+
+STEPS = 300
+
+
+def trained(directory: Path, **more: float) -> Path:
+    folder = write_cell(directory)
+    lines = []
+    for i in range(1, STEPS + 1):
+        lines.append({"iteration": i, "epoch": 0, "loss": 1.0, "accuracy": i / STEPS, "meta_rate": 0.1, **more})
+        if i % 100 == 0:
+            lines.append({"epoch": i // 100, "iteration": i, "val_accuracy": 0.5 + i / 1000, "val_loss": 0.3})
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_training_is_averaged_in_blocks_and_validation_kept(tmp_path):
+    trained(tmp_path)
+    write_cell(tmp_path, training={"iterations": 0}, val_accuracy=0.25)
+    (curve,) = curves(read_cells(tmp_path))
+    assert len(curve.training) == POINTS
+    assert curve.training["iteration"].tolist()[:2] == [3, 6]
+    assert curve.training["accuracy"].tolist()[0] == pytest.approx((1 + 2 + 3) / 3 / STEPS)
+    assert curve.validation["val_accuracy"].tolist() == pytest.approx([0.6, 0.7, 0.8])
+    assert curve.untrained == 0.25
+
+
+def test_figure_shows_residuals_where_they_were_logged(tmp_path):
+    trained(tmp_path, inner_residual=0.1, solver_residual=0.2)
+    (curve,) = curves(read_cells(tmp_path))
+    assert curve.untrained is None
+    accuracy, residuals = drawn(curve).axes
+    assert {line.get_label() for line in accuracy.lines} == {"training tasks", "validation"}
+    assert len(residuals.lines) == 2
+
+
+def test_every_trained_cell_gets_its_files(tmp_path):
+    trained(tmp_path)
+    files = [file.name.rpartition("-learning-curve")[2] for drawn in plot(tmp_path) for file in drawn.files]
+    assert files == [".png", ".pdf", ".csv"]
+
+
+def test_torn_metrics_are_a_sentence(tmp_path):
+    folder = trained(tmp_path)
+    (folder / "metrics.jsonl").write_text('{"iteration": 1,')
+    with pytest.raises(BenchError, match="metrics.jsonl cannot be read"):
+        curves(read_cells(tmp_path))
