@@ -55,5 +55,5 @@ def test_every_trained_cell_gets_its_files(tmp_path):
 def test_torn_metrics_are_a_sentence(tmp_path):
     folder = trained(tmp_path)
     (folder / "metrics.jsonl").write_text('{"iteration": 1,')
-    with pytest.raises(BenchError, match="metrics.jsonl cannot be read"):
+    with pytest.raises(BenchError, match="cannot be read"):
         curves(read_cells(tmp_path))
