@@ -1,0 +1,1 @@
+"""Pictures of what hypergradients do, on problems small enough to draw."""
