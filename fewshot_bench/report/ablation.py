@@ -102,7 +102,8 @@ def _untrained(row: Row) -> list[Entry]:
         return [accuracy, _NONE, _NONE]
     doubts: tuple[str, ...] = () if row.gain.mean > 2 * row.gain.standard_error else (_NO_GAIN,)
     doubts += () if row.gain.seeds == row.n else (f"Over {row.gain.seeds} of {row.n} seeds: the others have no pair.",)
-    return [accuracy, Entry(f"{100 * row.gain.mean:+.2f}", doubts), percent(row.gain.standard_error)]
+    gain = round(100 * row.gain.mean, 2) + 0.0  # without the sign of a zero
+    return [accuracy, Entry(f"{gain:+.2f}", doubts), percent(row.gain.standard_error)]
 
 
 def percent(fraction: float) -> Entry:

@@ -95,7 +95,7 @@ def _row(group: Group, setting: str, twin: Group | None) -> Row:
     accuracies = [cell.result["test_accuracy"] for cell in group.cells]
     validations = [cell.result["val_accuracy"] for cell in group.cells]
     alone = len(accuracies) == 1
-    found = beside(group.axes, group.fingerprint.get("batch_norm", "transductive"))
+    found = beside(group.axes, str(group.fingerprint.get("batch_norm", "transductive")))
     return Row(
         group=group,
         setting=setting,

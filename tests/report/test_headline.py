@@ -79,6 +79,7 @@ def test_kinds_of_batch_norm_are_protocols(tmp_path: Path) -> None:
     assert table is not None
     assert [c.title for c in table.columns[1:3]] == ["1-shot transductive batch norm", "1-shot inductive batch norm"]
     assert [column(table, index)[2].split(" ")[0] for index in (1, 2)] == ["95.00", "85.00"]
+    assert [column(table, index)[0] for index in (1, 2)] == ["99.53 ± 0.26%", "-"]
 
 
 def test_it_is_left_out_where_no_cell_belongs_to_it(tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def test_a_gain_within_two_standard_errors_is_marked(tmp_path: Path) -> None:
     assert any("cannot be told from none" in note for note in footnotes(shown))
 
 
+def test_no_gain_has_no_sign_of_loss(tmp_path: Path) -> None:
+    write_cell(tmp_path, (0.3, 0.1), dataset="glyphs")
+    write_cell(tmp_path, (0.1, 0.3 + 1e-9), dataset="glyphs", training={"iterations": 0})
+    assert marked(table(tmp_path, "ablation"))[0][-2].text == "+0.00"
+
+
 def test_a_small_budget_is_not_taken_for_a_reproduction(tmp_path: Path) -> None:
     write_cell(tmp_path)
     assert "75,000 meta-steps of 8 tasks, here 300 meta-steps of 8" in " ".join(table(tmp_path, "ablation").under)
