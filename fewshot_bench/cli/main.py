@@ -11,6 +11,7 @@ COMMANDS = {
     "report": "print the table of a results folder, as the paper lays it out, with the paper's numbers beside it",
     "plot": "draw the learned learning rates (and betas) over training",
     "data": "import, download, verify or list the datasets",
+    "illustrate": "draw iMAML in one dimension: its jumps, its derivative, and what noise changes",
 }
 """Name -> what it does. Each is a module of this package with a function `command(arguments) -> exit status`."""
 
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     name, *rest = words or ["run"]
     if name in ("-h", "--help", "help"):
-        print(USAGE.format(commands="\n".join(f"  {key:8}{text}" for key, text in COMMANDS.items())))
+        print(USAGE.format(commands="\n".join(f"  {key:12}{text}" for key, text in COMMANDS.items())))
         return 0
     try:
         if name not in COMMANDS:
