@@ -53,7 +53,7 @@ def test_every_preset_is_listed_with_its_budget():
 
 def test_the_grid_file_is_complete_and_right():
     grid = GridFile("README", "README.md", tomllib.loads(block("toml", "[grid]")))
-    assert len(expand(grid)) == 60
+    assert len(expand(grid)) == 75
 
 
 def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, glyphs_data):
