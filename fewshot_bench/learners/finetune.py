@@ -46,7 +46,8 @@ class Finetune:
     """The Baseline: a classifier of all training classes, then for each task a new head, fitted to its support set.
 
     Pre-training takes all of a task's images, support and query alike, as examples of their classes in the split; a
-    rotated image keeps its class, where the code makes a class of each quarter turn. Published settings: batches of 16
+    rotated image keeps its class, where the code makes a class of each quarter turn. Training's loss and accuracy are
+    those of this classifier; tasks of validation and test get a new head. Published settings: batches of 16
     images, 400 epochs on mini-ImageNet; then 100 steps of SGD at rate 0.01, momentum and dampening 0.9, weight decay
     0.001, in a grid: `[inner_optimizers.sgd]` and `[evaluation] inner_steps`.
     The new head begins as the network's own at initialisation, which is never trained. The inner optimizer begins with

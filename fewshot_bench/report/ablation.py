@@ -27,11 +27,12 @@ def ablation_table(rows: Sequence[Row]) -> Table:
     spread = "std" if all(row.comparison.std for row in rows if row.comparison) else "±"
     columns += [Column(title, "right", "paper") for title in ("mean", spread, "diff")] if paper else []
     columns += [Column(title, "right", "untrained") for title in ("acc", "gain", "se")] if twin else []
-    learner = "learner, " if keys[0].title == "learner" else ""
+    several = keys[0].title == "learner"
+    what = "by learner, model" if several else f"of {rows[0].group.axes['learner']} by model"
     section = [column.title for column in keys].index("kshot") + 1
     return Table(
         name="ablation",
-        title=f"Test accuracy by {learner}model and inner optimizer, in percent",
+        title=f"Test accuracy {what} and inner optimizer, in percent",
         columns=tuple(columns),
         rows=tuple(
             (

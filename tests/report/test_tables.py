@@ -23,6 +23,7 @@ def test_the_ablation_has_the_papers_columns_and_no_more_than_it_needs(tmp_path:
     for seed in range(2):
         write_cell(tmp_path, [0.9 + 0.01 * seed], seed=seed, dataset="glyphs", split="scripts")
     shown = table(tmp_path, "ablation")
+    assert shown.title == "Test accuracy of maml++ by model and inner optimizer, in percent"
     assert titles(shown) == ["dataset", "nway", "kshot", "model", "inner_optim", "mean acc", "std", "n"]
     assert texts(shown) == [["glyphs", "5", "1", "vgg", "SGD", "90.50", "0.71", "2"]]
 
