@@ -15,6 +15,18 @@ NO_INNER_OPTIMIZER = "none"
 OTHER_TESTS = {f"test_{batch_norm}": batch_norm for batch_norm in ("transductive", "inductive")}
 """Keys of result.json for a second test of the same network -> the batch norm of that test."""
 
+NO_DIFFERENCE = (
+    "training.iterations",
+    "training.iterations_per_epoch",
+    "training.tasks_per_batch",
+    "training.rotations",
+    "training.ways",
+    "training.shots",
+    "evaluation.ensemble",
+    "evaluation.both_batch_norms",
+)
+"""What a network that is not trained cannot notice, and what adds a test without changing another."""
+
 _TYPES = {"ways": int, "shots": int, "seed": int}
 _FRACTIONS = ("test_accuracy", "test_ci95", "val_accuracy")
 

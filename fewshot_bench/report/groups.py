@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fewshot_bench.report.contents import AXES
+from fewshot_bench.report.contents import AXES, NO_DIFFERENCE
 from fewshot_bench.report.reading import Cell
 
 Config = Mapping[str, Any]
@@ -82,16 +82,29 @@ def settings(groups: Sequence[Group]) -> list[str]:
         peers.setdefault(_key(group.axes), []).append(index)
     out = [""] * len(groups)
     for members in peers.values():
-        configs = [groups[index].config for index in members]
-        keys = differing(configs)
+        keys = _telling([groups[index] for index in members])
         short = _short(keys)
-        for index, config in zip(members, configs, strict=True):
-            words = [f"{short[key]}={show(config.get(key))}" for key in keys]
+        for index in members:
+            config, protocol = groups[index].config, groups[index].fingerprint
+            words = [f"{short[key]}={show(config.get(key))}" for key in keys if _notices(groups[index], key)]
             prints = [groups[other].fingerprint for other in members if groups[other].config == config]
-            protocol = groups[index].fingerprint
             words += [f"{key}={show(protocol.get(key))}" for key in differing(prints) if key != "batch_norm"]
             out[index] = ", ".join(words)
     return out
+
+
+def _telling(groups: Sequence[Group]) -> list[str]:
+    """Keys of the configuration that tell groups apart which notice them."""
+    return [
+        key
+        for key in differing([group.config for group in groups])
+        if len({_key(group.config.get(key)) for group in groups if _notices(group, key)}) > 1
+    ]
+
+
+def _notices(group: Group, key: str) -> bool:
+    """Whether a setting is of any concern: nearly all of training's are none to an untrained network."""
+    return group.iterations != 0 or key == "training.iterations" or key not in NO_DIFFERENCE
 
 
 def show(value: object) -> str:

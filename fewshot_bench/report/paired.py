@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.report.contents import NO_DIFFERENCE
 from fewshot_bench.report.groups import Group, differing
 from fewshot_bench.report.parquet import read_parquet
 from fewshot_bench.report.reading import Cell
@@ -17,18 +18,6 @@ MEASURED_BY = (
     "split_hash", "pool_hash", "queries", "batch_norm", "inner_steps_test", "evaluation_tasks", "evaluation_seed",
 )  # fmt: skip
 """What has to agree for two networks to have met the same test tasks in the same way."""
-
-NO_DIFFERENCE = (
-    "training.iterations",
-    "training.iterations_per_epoch",
-    "training.tasks_per_batch",
-    "training.rotations",
-    "training.ways",
-    "training.shots",
-    "evaluation.ensemble",
-    "evaluation.both_batch_norms",
-)
-"""What a network that is not trained cannot notice, and what adds a test without changing another."""
 
 AGREES = 1e-4  # of an accuracy in result.json and the mean of its tasks: they were summed in different orders
 

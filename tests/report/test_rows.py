@@ -45,6 +45,18 @@ def test_seeds_of_different_settings_or_protocols_are_never_averaged(tmp_path: P
     }
 
 
+def test_an_untrained_network_is_told_apart_by_what_it_can_notice(tmp_path: Path) -> None:
+    write_cell(tmp_path, training={"tasks_per_batch": 1, "ways": 20}, evaluation={"ensemble": 5})
+    write_cell(tmp_path, training={"iterations": 0}, status="queued")
+    assert [row.setting for row in rows(tmp_path)] == ["iterations=0", "iterations=300"]
+    write_cell(tmp_path, training={"tasks_per_batch": 1})
+    assert [row.setting for row in rows(tmp_path)] == [
+        "iterations=0",
+        "iterations=300, ensemble=1, ways=default",
+        "iterations=300, ensemble=5, ways=20",
+    ]
+
+
 def test_a_copied_cell_counts_once(tmp_path: Path) -> None:
     write_cell(tmp_path, [0.9], name="one")
     write_cell(tmp_path, [0.9], name="one-copy")
