@@ -22,14 +22,14 @@ def tried(model: Model, image: ImageShape, ways: int) -> Model:
     before = {name: weight.clone() for name, weight in model.weights.items()}, images.clone()
     logits = _pass(model, images, None, ways)
     noisy, again = (_pass(model, images, Noise(key, 0), ways) for _ in range(2))
-    if not torch.allclose(noisy, again, rtol=1e-3, atol=1e-5):
-        raise BenchError(
-            "gives other logits for the same two images when it is given them again: it remembers something."
-        )
     if any(not torch.equal(weight, before[0][name]) for name, weight in model.weights.items()):
         raise BenchError("the network changes its weights in its forward pass; only an optimizer may.")
     if not torch.equal(images, before[1]):
         raise BenchError("the network changes its images in place, and they are needed again. Let it make new tensors.")
+    if not torch.allclose(noisy, again, rtol=1e-3, atol=1e-5):
+        raise BenchError(
+            "gives other logits for the same two images when it is given them again: it remembers something."
+        )
     if model.head and not _is_last(model, images, logits):
         why = f"the network's logits do not come from {model.head[0]} alone"
         return model._replace(head=(), embed=no_features(why, ways))
