@@ -12,7 +12,7 @@ class Options:
     """Draw how adaptation answers its starting point on a task with one weight, and what hypergradients make of it.
 
     Writes four pictures (.png) and their values (.csv) and prints what estimators of a stochastic meta-gradient give.
-    docs/imaml-in-one-dimension.md explains them. Takes about half a minute of one core.
+    docs/imaml-in-one-dimension.md explains them. Takes less than half a minute of one core.
 
     Example: fewshot-bench illustrate imaml
     """
@@ -22,7 +22,7 @@ class Options:
     out: Path = Path("figures/imaml-1d")
     """Folder to write to."""
     samples: int = 400_000
-    """Runs of noisy descent for each row of the printed table; a fortieth of them for each point of a curve."""
+    """Runs of noisy descent for each row of the printed table; an eightieth of them for each point of a curve."""
 
 
 def command(args: list[str]) -> int:

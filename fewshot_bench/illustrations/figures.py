@@ -99,10 +99,10 @@ def meta_objective_figure(curves: pd.DataFrame, jumps: Sequence[Jump]) -> Figure
         above, below = panels[:, column]
         above.plot(theta0, broken(curves[f"{kind}_loss"], theta0, jumps), color=BLUE, linewidth=1.8)
         above.set_title(titles[column])
-        slopes, differences = curves[f"{kind}_slope"], curves[f"{kind}_finite_difference"]
-        below.plot(theta0, broken(slopes, theta0, jumps), color=GREEN, linewidth=1.8, label=formulas[column])
+        slopes, differences = broken(curves[f"{kind}_slope"], theta0, jumps), curves[f"{kind}_finite_difference"]
+        below.plot(theta0, slopes, color=GREEN, linewidth=1.8, label=formulas[column])
         below.plot(theta0[dots], differences[dots], "o", color=INK, markersize=3, label="finite differences")
-        low, high = slopes.min(), slopes.max()
+        low, high = np.nanmin(slopes), np.nanmax(slopes)
         below.set(xlabel=THETA0, xlim=(-3, 3), ylim=(low - 0.1 * (high - low), high + 0.35 * (high - low)))
         below.legend(loc="upper left", frameon=True, framealpha=1, edgecolor="white")
         for axes in (above, below):

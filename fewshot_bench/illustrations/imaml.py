@@ -18,7 +18,7 @@ from fewshot_bench.illustrations.solution import jumps
 from fewshot_bench.report.style import STYLE
 
 _DPI = 150
-_OF_THE_CURVES = 40  # times fewer samples for each point of a curve than for the table
+_OF_THE_CURVES = 80  # times fewer samples for each point of a curve than for the table
 
 
 class Drawn(NamedTuple):

@@ -47,7 +47,10 @@ def test_tables_hold_the_values(printed: str, folder: Path) -> None:
     assert f"{shown['score', 1.0, 0.3]:.4f}" in printed
 
 
-@pytest.mark.parametrize("words", [["--samples", "10"], ["--out", "/dev/null/figures"]])
-def test_a_mistake_is_a_sentence(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["illustrate", "imaml", "--samples", "80", *words]) == 2
-    assert capsys.readouterr().err.startswith("error: ")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(["--samples", "10"], "error: 10 samples are too few"), (["--out", "/dev/null/figures"], "error: cannot write")],
+)
+def test_a_mistake_is_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["illustrate", "imaml", *words]) == 2
+    assert capsys.readouterr().err.startswith(sentence)
