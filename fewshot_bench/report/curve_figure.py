@@ -34,9 +34,9 @@ def drawn(curve: Curve) -> Figure:
 
 
 def _accuracy(axes: Axes, curve: Curve) -> None:
-    axes.plot(
-        curve.training["iteration"], curve.training["accuracy"], color=_TRAINING, linewidth=0.9, label="training tasks"
-    )
+    shots = curve.cell.config.get("training", {}).get("shots", curve.cell.config["shots"])
+    label = "training tasks" if shots == curve.cell.config["shots"] else f"training tasks, {shots}-shot"
+    axes.plot(curve.training["iteration"], curve.training["accuracy"], color=_TRAINING, linewidth=0.9, label=label)
     steps, values = list(curve.validation["iteration"]), list(curve.validation["val_accuracy"])
     if curve.untrained is not None:
         steps, values = [0, *steps], [curve.untrained, *values]
@@ -44,4 +44,4 @@ def _accuracy(axes: Axes, curve: Curve) -> None:
     axes.plot(steps, values, color=_VALIDATION, marker="o", markersize=3.5, label="validation")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set(title="accuracy", xlabel="meta-steps")
-    axes.legend(loc="lower right")
+    axes.legend(loc="center right")
