@@ -1,0 +1,62 @@
+"""Two images of a cell tell whether its backbone is one."""
+
+from dataclasses import replace
+
+import pytest
+import torchvision
+from torch import nn
+
+from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.grid.checks import unusable
+from fewshot_bench.training.settings import Cell, Evaluation, Training
+
+CELL = Cell(
+    dataset="mini-imagenet",
+    split=DATASETS["mini-imagenet"].splits[0],
+    ways=5,
+    shots=1,
+    learner="maml++",
+    backbone="vgg",
+    inner_optimizer="sgd",
+    seed=0,
+    training=Training(),
+    evaluation=Evaluation(),
+)
+
+
+def resnet18(image, ways):
+    """torchvision's, for colour images, as most are that others made."""
+    return torchvision.models.resnet18(num_classes=ways)
+
+
+def random(image, ways):
+    features = image.channels * image.height * image.width
+    return nn.Sequential(nn.Flatten(), nn.Linear(features, 8), nn.RReLU(), nn.Linear(8, ways))
+
+
+def told(backbone, dataset):
+    name = f"{__name__}:{backbone.__name__}"
+    return unusable([replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=name)] * 2)
+
+
+def test_a_network_of_others_is_usable_on_the_images_it_is_for():
+    assert told(resnet18, "mini-imagenet") == []
+
+
+@pytest.mark.parametrize(
+    ("backbone", "parts"),
+    [
+        (
+            resnet18,
+            (
+                ":resnet18' for omniglot, 5 ways: RuntimeError: ",
+                "to have 3 channels, but got 1 channels",
+                "(the images of omniglot are [n, 1, 28, 28])",
+            ),
+        ),
+        (random, (":random' for omniglot, 5 ways: draws random numbers that cannot be drawn again.",)),
+    ],
+)
+def test_others_are_told_once_with_network_dataset_and_shape(backbone, parts):
+    (fault,) = told(backbone, "omniglot")
+    assert all(part in fault for part in parts), fault
