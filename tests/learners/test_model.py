@@ -12,7 +12,7 @@ from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.model import as_function, query_logits
 from fewshot_bench.learners.trial import tried
 from tests.learners.networks import at, no_statistics, one, parts, tasks
-from tests.learners.third_party import GREY, Body, Calls, Constants, Counter, Shared, dropouts
+from tests.learners.third_party import GREY, Body, Calls, Constants, Counter, Shared, dropouts, vision_transformer
 
 WAYS = 3
 IMAGES = torch.rand(4, *GREY, generator=torch.Generator().manual_seed(0))
@@ -36,8 +36,9 @@ def test_masks_are_a_function_of_key_and_pass_alone():
         assert not torch.equal(model.apply(model.weights, IMAGES, other), first)
 
 
-def test_without_noise_a_network_is_as_in_evaluation():
-    module = dropouts(WAYS)
+@pytest.mark.parametrize("make", [dropouts, vision_transformer])
+def test_without_noise_a_network_is_as_in_evaluation(make):
+    module = make(WAYS)
     model = found(module)
     assert torch.allclose(model.apply(model.weights, IMAGES, None), module.eval()(IMAGES), rtol=0, atol=1e-6)
 
@@ -100,12 +101,10 @@ def test_a_shared_weight_is_one_weight_with_the_gradient_of_both_uses():
 def test_constants_are_of_the_images_type_and_not_learned():
     module = Constants(WAYS)
     model = found(module)
-    assert not {"gain", "position", "order"} & set(model.weights)
+    assert not {"gain", "mix", "order"} & set(model.weights)
     for dtype, allowed in ((torch.float32, 1e-6), (torch.float64, 1e-14)):
         w = {name: weight.to(dtype) for name, weight in model.weights.items()}
-        z = F.conv2d(IMAGES.to(dtype), w["stem.weight"], w["stem.bias"], stride=4).flatten(2) + module.position.to(
-            dtype
-        )
+        z = F.conv2d(IMAGES.to(dtype), w["stem.weight"], w["stem.bias"], stride=4).flatten(2) @ module.mix.to(dtype)
         expected = F.linear((z.flip(-1) * module.gain.to(dtype)).tanh().flatten(1), w["fc.weight"], w["fc.bias"])
         logits = model.apply(w, IMAGES.to(dtype), None)
         assert logits.dtype == dtype

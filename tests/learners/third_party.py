@@ -99,13 +99,13 @@ class Constants(nn.Module):
     def __init__(self, ways: int) -> None:
         super().__init__()
         self.stem = nn.Conv2d(1, 4, 4, stride=4)
-        self.register_buffer("position", torch.linspace(-1, 1, 9).sin())
+        self.register_buffer("mix", torch.linspace(-1, 1, 81).sin().view(9, 9))
         self.register_buffer("order", torch.arange(8, -1, -1), persistent=False)
         self.gain = nn.Parameter(torch.tensor(1.7), requires_grad=False)
         self.fc = nn.Linear(36, ways)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(((self.stem(x).flatten(2) + self.position)[..., self.order] * self.gain).tanh().flatten(1))
+        return self.fc(((self.stem(x).flatten(2) @ self.mix)[..., self.order] * self.gain).tanh().flatten(1))
 
 
 class Counter(nn.Module):
