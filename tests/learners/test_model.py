@@ -1,4 +1,4 @@
-"""A module as functions of its weights: dropout from a key, one weight in two places, constants, the head."""
+"""A module as functions of its weights: dropout from a key, one weight in two places, constants."""
 
 import pytest
 import torch
@@ -10,7 +10,6 @@ from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.model import as_function, query_logits
-from fewshot_bench.learners.trial import tried
 from tests.learners.networks import at, no_statistics, one, parts, tasks
 from tests.learners.third_party import GREY, Body, Calls, Constants, Counter, Shared, dropouts, vision_transformer
 
@@ -139,51 +138,3 @@ def test_spectral_norm_keeps_an_estimate_and_is_refused():
 def test_what_cannot_be_a_backbone_is_told_in_a_sentence(module, told):
     with pytest.raises(BenchError, match=told):
         found(module)
-
-
-def test_the_head_of_what_embed_gives_is_what_apply_gives():
-    model = tried(found(Body(WAYS)), GREY, WAYS)
-    assert model.head == ("fc.weight", "fc.bias")
-    features = model.embed({name: w for name, w in model.weights.items() if name not in model.head}, IMAGES, None)
-    logits = F.linear(features, model.weights["fc.weight"], model.weights["fc.bias"])
-    assert torch.allclose(logits, model.apply(model.weights, IMAGES, None), rtol=0, atol=1e-6)
-
-
-def test_a_linear_layer_by_itself_is_its_head():
-    model = found(nn.Linear(5, WAYS))
-    assert model.head == ("weight", "bias")
-    assert torch.equal(model.embed({}, torch.eye(5), None), torch.eye(5))
-
-
-def test_a_head_under_two_names_is_left_out_under_both():
-    module = Body(WAYS)
-    module.classifier, module.last = module.fc, module.fc
-    assert tried(found(module), GREY, WAYS).head == ("fc.weight", "fc.bias")
-
-
-def hidden_layer_kept_last(ways):
-    module = Body(ways, nn.Flatten(), nn.Linear(36, 36))
-    module.middle = module._modules.pop("middle")
-    return module
-
-
-def head_tied_to_the_body(ways):
-    module = Shared(ways)
-    module.fc.weight = module.first.weight
-    return module
-
-
-@pytest.mark.parametrize(
-    ("make", "told"),
-    [
-        (hidden_layer_kept_last, "logits do not come from middle.1.weight alone"),  # as wide as there are classes
-        (lambda ways: nn.Sequential(Body(ways), nn.LogSoftmax(1)), "logits do not come from 0.fc.weight alone"),
-        (lambda ways: nn.Sequential(nn.Conv2d(1, ways, 12), nn.Flatten()), "Sequential has no linear layer with 36 "),
-        (head_tied_to_the_body, "Shared has no linear layer with 36 outputs and weights of its own"),
-    ],
-)
-def test_where_no_linear_layer_is_the_last_there_is_no_head(make, told):
-    model = tried(found(make(36), 36), GREY, 36)
-    assert model.head == ()
-    with pytest.raises(BenchError, match=told):
-        model.embed(model.weights, IMAGES, None)
