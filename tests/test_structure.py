@@ -19,8 +19,9 @@ FLOORS = {
     "grid": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
     "conformance": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
     "report": ("basics",),
+    "audit": ("report", "peers", "learners", "hypergradients", "inner_optimizers", "backbones", "basics"),
     "illustrations": ("report", "basics"),
-    "cli": ("conformance", "illustrations", "grid", "report", "peers", "training", "data", "basics"),
+    "cli": ("audit", "conformance", "illustrations", "grid", "report", "peers", "training", "data", "basics"),
 }
 """Folder -> the folders it may import from. None imports one above it, and nothing imports the command line."""
 

@@ -11,6 +11,7 @@ COMMANDS = {
     "report": "print the table of a results folder, as the paper lays it out, with the paper's numbers beside it",
     "plot": "draw the learned learning rates (and betas) over training",
     "data": "import, download, verify or list the datasets",
+    "audit": "compare gradients of adaptation with known answers: this package's, and other libraries'",
     "illustrate": "draw iMAML in one dimension: its jumps, its derivative, and what noise changes",
 }
 """Name -> what it does. Each is a module of this package with a function `command(arguments) -> exit status`."""

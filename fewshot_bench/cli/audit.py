@@ -1,0 +1,55 @@
+"""`fewshot-bench audit`: hypergradients, the package's and other libraries', against known answers."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from fewshot_bench.cli.progress_bar import shown_progress
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare gradients of adaptation with known answers: this package's, torch's, and those of the peers installed.
+
+    Prints a table of relative errors, in float64, with a verdict for each: exact, approximate (as its note says) or
+    WRONG. docs/audit.md explains it. Takes about half a minute of one core. Exit status 1 where one of the package's
+    own that has to be exact is not; what others compute never changes it.
+
+    Examples: fewshot-bench audit; fewshot-bench audit --only maml higher; fewshot-bench audit --out results/audit
+    """
+
+    out: Path | None = None
+    """Folder for audit.csv, audit.md and environment.json; nothing is written where it is absent."""
+    only: tuple[str, ...] = ()
+    """Tables (maml, batches, rules, implicit, zero-order) and makers (ours, paper, torch, higher, torchopt,
+    learn2learn, torchmeta) to keep to."""
+
+
+def command(args: list[str]) -> int:
+    """Runs the command with the arguments after its name; returns the exit status.
+
+    Raises BenchError for a word that names neither a table nor a maker, or where files cannot be written.
+    """
+    options = tyro.cli(Options, args=args, prog="fewshot-bench audit")
+    from fewshot_bench.audit import (
+        files,
+        remarks,
+        row,
+        rows,
+        running,
+        tables,
+        versions,
+    )  # torch takes seconds to load; --help need not
+    from fewshot_bench.report.summary import screen, show
+    from fewshot_bench.report.terminal import terminal
+
+    chosen = rows.picked(options.only)
+    with shown_progress() as progress:
+        results = running.run(chosen, progress)
+    said = remarks.remarks(results, versions.versions())
+    show(terminal(tables.tables(results), said, *screen(sys.stdout)), sys.stdout)
+    if options.out is not None:
+        print("\n".join(f"Wrote {path}." for path in files.write(options.out, results)))
+    return 1 if row.ours_off(results) else 0
