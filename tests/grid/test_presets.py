@@ -74,7 +74,7 @@ RECIPES = [  # preset, (ways, shots), and of its source: test steps, rate, tasks
     ("maml-mini-imagenet", (5, 5), (10, 0.05, 4, 15, 5)),
     ("maml++-original-omniglot", (20, 1), (5, 0.1, 8, 1, 1)),  # omniglot_maml++-omniglot_1_8_0.1_64_20_0.json
     ("boil-mini-imagenet", (5, 5), (1, 0.5, 4, 15, 15)),  # jhoon-oh/BOIL, main.py
-    ("imaml-omniglot", (5, 1), (16, 0.1, 32, 1, 1)),  # Rajeswaran et al. 2019, section 4.2
+    ("imaml-omniglot", (5, 5), (16, 0.1, 32, 5, 5)),  # Rajeswaran et al. 2019, section 4.2
     ("imaml-omniglot", (20, 1), (25, 0.1, 32, 1, 1)),
     ("imaml-mini-imagenet", (5, 1), (10, 0.1, 16, 15, 15)),  # hypertorch, examples/iMAML.py
     ("imaml-released-omniglot", (20, 5), (25, 0.1, 32, 5, 5)),
