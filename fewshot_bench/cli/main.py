@@ -11,6 +11,9 @@ COMMANDS = {
     "report": "print the table of a results folder, as the paper lays it out, with the paper's numbers beside it",
     "plot": "draw the learned learning rates (and betas) over training",
     "data": "import, download, verify or list the datasets",
+    "list": "say what there is: learners, backbones, inner optimizers, datasets, presets, and their options",
+    "new": "write a starting file and its test: a backbone, an inner optimizer or a learner of your own",
+    "check": "run on one of these the tests that the package's own pass",
     "audit": "compare gradients of adaptation with known answers: this package's, and other libraries'",
     "illustrate": "draw iMAML in one dimension: its jumps, its derivative, and what noise changes",
 }
@@ -21,7 +24,7 @@ USAGE = """usage: fewshot-bench COMMAND [OPTIONS]        (run_bench.py is the sa
 {commands}
 
 Without a command: `run quick`, a small grid on the embedded dataset. `fewshot-bench COMMAND --help` tells more.
-Exit status: 0 all done, 1 a cell failed, 2 bad grid, option, data or folder, 130 interrupted."""
+Exit status: 0 all done, 1 a cell or a test failed, 2 bad name, grid, option, data or folder, 130 interrupted."""
 
 
 def main(arguments: list[str] | None = None) -> int:

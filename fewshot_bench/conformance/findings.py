@@ -1,11 +1,9 @@
 """What a test of a newcomer found, and how tests are run one after another."""
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-
-import torch
 
 import fewshot_bench
 from fewshot_bench.basics.errors import BenchError
@@ -18,6 +16,18 @@ Outcome = tuple[bool | None, str]
 Check = Callable[[Subject], Outcome]
 """One test. It is called by the name of its function, and may raise whatever the newcomer's code raises."""
 
+Stages = tuple[tuple[Check[Subject], ...], ...]
+"""Tests by what they stand on: those of a stage mean something where all before it are passed."""
+
+EXPLAINED = {
+    "data-dependent control flow": "it looks at a tensor's value in Python (if, while, float(), .item()), but tasks in "
+    "one program have different ones. Use torch.where, and tensors.",
+    "in-place operation": "it changes a tensor in place that is needed as it was. Write p = p - x, not p -= x.",
+    "inplace arithmetic": "it changes a tensor in place that tasks share. Write p = p - x, not p -= x.",
+    "called random operation": "it draws from torch's global generator, and tasks in one program would share the draw.",
+}
+"""Words of torch's errors, and what they mean here."""
+
 
 class Finding(NamedTuple):
     """name: of the test; ok and what: its outcome."""
@@ -27,12 +37,15 @@ class Finding(NamedTuple):
     what: str
 
 
-def findings(checks: Sequence[Check[Subject]], subject: Subject) -> Iterator[Finding]:
-    """What each test finds. The first is what the others stand on: where it fails, it is the only one."""
-    for number, check in enumerate(checks):
-        found = finding(check, subject)
-        yield found
-        if found.ok is False and number == 0:
+def findings(stages: Stages[Subject], subject: Subject) -> Iterator[Finding]:
+    """What each test finds, up to the end of the first stage where one fails."""
+    for stage in stages:
+        failed = False
+        for check in stage:
+            found = finding(check, subject)
+            failed = failed or found.ok is False
+            yield found
+        if failed:
             return
 
 
@@ -44,7 +57,9 @@ def finding(check: Check[Subject], subject: Subject) -> Finding:
     except BenchError as error:
         return Finding(name, False, _first_line(error))
     except Exception as error:
-        return Finding(name, False, f"{type(error).__name__}: {_first_line(error)}{_place(error)}")
+        told = next((meaning for words, meaning in EXPLAINED.items() if words in str(error)), None)
+        what = f"{type(error).__name__}: {_first_line(error)}" if told is None else told
+        return Finding(name, False, f"{what}{_place(error)}")
 
 
 def name_of(check: Check[Subject]) -> str:
@@ -71,6 +86,8 @@ def _first_line(error: Exception) -> str:
 
 def _place(error: Exception) -> str:
     """The last line of code that is neither torch's nor this package's, where there is one."""
+    import torch  # takes seconds to load; whoever has an error to place has it loaded
+
     known = [str(Path(module.__file__ or "").parent) + "/" for module in (torch, fewshot_bench)]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(("<", *known)):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fewshot_bench.basics.options import fits, frozen, schema, type_name
-from fewshot_bench.conformance.findings import Outcome
+from fewshot_bench.conformance.findings import Outcome, listed
 
 
 def settable(factory: Callable[..., Any], supplied: int) -> Outcome:
@@ -20,4 +20,4 @@ def settable(factory: Callable[..., Any], supplied: int) -> Outcome:
     for name, option in known.items():
         if option.default is not None and not fits(frozen(option.default), option.type):
             return False, f"`{name}` starts as {option.default!r}, but has to be {type_name(option.type)}."
-    return True, ", ".join(f"{name} = {option.default!r}" for name, option in known.items()) or "none"
+    return True, listed((f"{name} = {option.default!r}" for name, option in known.items()), most=6)

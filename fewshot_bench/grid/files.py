@@ -41,9 +41,9 @@ def read(name_or_path: str) -> GridFile:
     Raises BenchError where there is neither, or where it is not TOML.
     """
     path = Path(name_or_path)
-    _make_importable(Path.cwd())
+    make_importable(Path.cwd())
     if path.is_file():
-        _make_importable(path.parent.resolve())
+        make_importable(path.parent.resolve())
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -64,7 +64,7 @@ def with_changes(grid: GridFile, assignments: Sequence[str], seeds: Sequence[int
     check_shape(grid)
     content = grid.content
     for assignment in assignments:
-        content = _merged(content, _assignment(assignment))
+        content = _merged(content, assigned(assignment))
     check_shape(grid._replace(content=content))
     gone = {axis: _named(grid.content, axis) - _named(content, axis) for axis in TABLES}
     content = _without_options_of(content, gone)
@@ -110,7 +110,8 @@ def _without_options_of(content: dict[str, Any], gone: dict[str, set[str]]) -> d
     return content | kept
 
 
-def _assignment(text: str) -> dict[str, Any]:
+def assigned(text: str) -> dict[str, Any]:
+    """KEY=VALUE as TOML has it, but that a text needs no quotes. Raises BenchError for what is no assignment."""
     key, equals, value = text.partition("=")
     for candidate in (text, f"{key}={value!r}"):  # a bare word is a text
         try:
@@ -118,7 +119,7 @@ def _assignment(text: str) -> dict[str, Any]:
                 return tomllib.loads(candidate)
         except tomllib.TOMLDecodeError:
             continue
-    raise BenchError(f"--set {text!r} is no assignment. Write section.key=value, as in training.iterations=50.")
+    raise BenchError(f"{text!r} is no assignment. Write key=value, as in training.iterations=50.")
 
 
 def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +137,7 @@ def _parse(text: str, where: str) -> dict[str, Any]:
         raise BenchError(f"{where} is not TOML: {error}.") from error
 
 
-def _make_importable(folder: Path) -> None:
+def make_importable(folder: Path) -> None:
+    """Lets import paths begin in a folder."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

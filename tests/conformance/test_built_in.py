@@ -13,22 +13,22 @@ MEANT = {"adam-higher2019": {"derivatives"}}
 """Faults that are the point of it: its gradient to beta2 is as wrong as that of `higher`."""
 
 
-def faults(checks, subject):
-    found = list(findings(checks, subject))
-    assert len(found) == len(checks)
+def faults(kind, subject):
+    found = list(findings(kind.STAGES, subject))
+    assert len(found) == len(kind.CHECKS)
     return {one.name: one.what for one in found if one.ok is False}
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_backbone(name):
-    assert not faults(backbone.CHECKS, backbone.Backbone(BACKBONES[name], ImageShape(1, 28, 28), 3))
+    assert not faults(backbone, backbone.Backbone(BACKBONES[name], ImageShape(1, 28, 28), 3))
 
 
 @pytest.mark.parametrize("name", INNER_OPTIMIZERS)
 def test_inner_optimizer(name):
-    assert set(faults(inner_optimizer.CHECKS, inner_optimizer.Rule(INNER_OPTIMIZERS[name]))) == MEANT.get(name, set())
+    assert set(faults(inner_optimizer, inner_optimizer.Rule(INNER_OPTIMIZERS[name]))) == MEANT.get(name, set())
 
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learner(name):
-    assert not faults(learner.CHECKS, learner.Candidate(LEARNERS[name]))
+    assert not faults(learner, learner.Candidate(LEARNERS[name]))

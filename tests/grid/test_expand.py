@@ -283,7 +283,7 @@ def test_set_and_seed_change_the_grid():
     assert {(c.backbone, c.seed, c.training.iterations) for c in made} == {("vgg", 5, 7)}
     changed = with_changes(grid(MINIMAL), ['learners."maml++".meta_lr=0.5'], [])
     assert {c.learner_options for c in expand(changed)} == {(("meta_lr", 0.5),)}
-    with pytest.raises(BenchError, match=r"--set 'iterations' is no assignment"):
+    with pytest.raises(BenchError, match=r"'iterations' is no assignment"):
         with_changes(grid(MINIMAL), ["iterations"], None)
 
 

@@ -16,18 +16,26 @@ from fewshot_bench.conformance.backbone.gradients import (
     vmap_equals_loop,
 )
 from fewshot_bench.conformance.backbone.subject import Backbone
-from fewshot_bench.conformance.findings import Check
+from fewshot_bench.conformance.findings import Check, Stages
 
-CHECKS: tuple[Check[Backbone], ...] = (
-    module,
-    options,
-    initial_weights,
-    logits,
-    precision,
-    pure_function,
-    noise,
-    finite_meta_gradient,
-    second_derivatives,
-    vmap_equals_loop,
-    grad_outside_vmap,
+__all__ = ["CHECKS", "STAGES", "Backbone"]
+
+STAGES: Stages[Backbone] = (
+    (module,),
+    (
+        options,
+        initial_weights,
+        logits,
+        precision,
+        pure_function,
+        noise,
+    ),
+    (
+        finite_meta_gradient,
+        second_derivatives,
+        vmap_equals_loop,
+        grad_outside_vmap,
+    ),
 )
+
+CHECKS: tuple[Check[Backbone], ...] = tuple(check for stage in STAGES for check in stage)

@@ -1,6 +1,6 @@
 """What an inner optimizer has to pass: pure functions, differentiable in the start and in every hyperparameter."""
 
-from fewshot_bench.conformance.findings import Check
+from fewshot_bench.conformance.findings import Check, Stages
 from fewshot_bench.conformance.inner_optimizer.contract import (
     bounds,
     contract,
@@ -19,17 +19,27 @@ from fewshot_bench.conformance.inner_optimizer.gradients import (
 )
 from fewshot_bench.conformance.inner_optimizer.subject import Rule
 
-CHECKS: tuple[Check[Rule], ...] = (
-    contract,
-    options,
-    bounds,
-    state,
-    pure_functions,
-    hyperparameters_are_read,
-    part_of_the_parameters,
-    any_grain,
-    derivatives,
-    zero_gradients,
-    vmap_equals_loop,
-    descent,
+__all__ = ["CHECKS", "STAGES", "Rule"]
+
+STAGES: Stages[Rule] = (
+    (contract,),
+    (
+        options,
+        bounds,
+        state,
+    ),
+    (
+        pure_functions,
+        hyperparameters_are_read,
+        part_of_the_parameters,
+    ),
+    (
+        any_grain,
+        derivatives,
+        zero_gradients,
+        vmap_equals_loop,
+        descent,
+    ),
 )
+
+CHECKS: tuple[Check[Rule], ...] = tuple(check for stage in STAGES for check in stage)

@@ -21,7 +21,8 @@ def contract(rule: Rule) -> Outcome:
         return False, f"it makes a {type(made).__name__}; it has to make an InnerOptimizer."
     hyper = made.hyperparameters(params)
     for name, values in hyper.items():
-        if set(values) != set(params) or any(not isinstance(v, Tensor) or v.dim() for v in values.values()):
+        right = isinstance(values, dict) and set(values) == set(params)
+        if not right or any(not isinstance(v, Tensor) or v.dim() for v in values.values()):
             return False, f"hyperparameters()[{name!r}] has to hold one 0-dimensional tensor for each parameter tensor."
     return True, f"can learn {', '.join(hyper)}" if hyper else "has nothing to learn"
 
@@ -50,11 +51,13 @@ def state(rule: Rule) -> Outcome:
     """Slots of tensors by parameter name, the same after a step: a step can follow on every step."""
     made, params = rule.make(), start()
     before = made.init(params, None)
+    fault = _not_a_state("init", before, params)
+    if fault is not None:
+        return False, fault
     after, moved = _one_step(made, params)
-    for name, given in (("init", before), ("step", after)):
-        fault = _not_a_state(given, params)
-        if fault is not None:
-            return False, f"{name} gives {fault}; a state is a dict of slots, each a dict of tensors by parameter name."
+    fault = _not_a_state("step", after, params)
+    if fault is not None:
+        return False, fault
     if _shapes(before) != _shapes(after):
         return False, "a step changes the state's slots, shapes or types, so that it is no longer what init made."
     if _shapes({"": params}) != _shapes({"": moved}):
@@ -117,18 +120,22 @@ def _one_step(made: InnerOptimizer, params: Params) -> tuple[State, Params]:
     return state, moved
 
 
-def _not_a_state(given: Any, params: Params) -> str | None:
-    """What it is instead; None where it is a state."""
-    if not isinstance(given, dict):
-        return f"a {type(given).__name__}"
-    for slot, tensors in given.items():
-        if not isinstance(tensors, dict):
-            return f"a {type(tensors).__name__} in slot {slot!r}"
-        if not set(tensors) <= set(params):
-            return f"slot {slot!r} with {listed(tensors)}"
-        if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-            return f"what is no tensor in slot {slot!r}"
-    return None
+def _not_a_state(name: str, given: Any, params: Params) -> str | None:
+    """What is wrong with what a function gives; None where it is a state."""
+    if isinstance(given, dict):
+        odd = [
+            slot
+            for slot, tensors in given.items()
+            if not isinstance(tensors, dict)
+            or not set(tensors) <= set(params)
+            or not all(isinstance(tensor, Tensor) for tensor in tensors.values())
+        ]
+        if not odd:
+            return None
+        what = f"slot {listed(odd)}"
+    else:
+        what = f"a {type(given).__name__}"
+    return f"{name} gives {what}, but a state is a dict of slots, each a dict of tensors by parameter name."
 
 
 def _shapes(state: State) -> dict[str, Any]:

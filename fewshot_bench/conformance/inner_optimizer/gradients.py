@@ -56,7 +56,7 @@ def zero_gradients(rule: Rule) -> Outcome:
     made, params = rule.make(), start()
 
     def value(params: Params, hyper: Hyper) -> Tensor:
-        moved = walk(made, params, hyper, loss=lambda w: (w["matrix"] ** 2).sum() + 0 * w["vector"].sum())
+        moved = walk(made, params, hyper, loss=lambda w: (w["matrix"] ** 2).sum() + 0 * (w["vector"] ** 2).sum())
         return torch.stack([(p**2).sum() for p in moved.values()]).sum()
 
     if not finite(grad(value, argnums=(0, 1))(params, made.hyperparameters(params))):

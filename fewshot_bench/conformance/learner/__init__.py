@@ -1,6 +1,6 @@
 """What a learner has to pass: pure functions of meta-parameters and task, and meta-steps with any network and rule."""
 
-from fewshot_bench.conformance.findings import Check
+from fewshot_bench.conformance.findings import Check, Stages
 from fewshot_bench.conformance.learner.contract import (
     contract,
     gradient,
@@ -15,20 +15,30 @@ from fewshot_bench.conformance.learner.prediction import inductive, labels_are_u
 from fewshot_bench.conformance.learner.subject import Candidate
 from fewshot_bench.conformance.learner.training import descent, meta_steps, other_ways
 
-CHECKS: tuple[Check[Candidate], ...] = (
-    contract,
-    options,
-    meta_parameters,
-    memory,
-    gradient,
-    pure_functions,
-    logits,
-    labels_are_unseen,
-    inductive,
-    vmap_equals_loop,
-    gradient_of_the_loss,
-    shown,
-    other_ways,
-    meta_steps,
-    descent,
+__all__ = ["CHECKS", "STAGES", "Candidate"]
+
+STAGES: Stages[Candidate] = (
+    (contract,),
+    (
+        options,
+        meta_parameters,
+    ),
+    (
+        memory,
+        gradient,
+        pure_functions,
+        logits,
+        shown,
+    ),
+    (
+        labels_are_unseen,
+        inductive,
+        vmap_equals_loop,
+        gradient_of_the_loss,
+        other_ways,
+        meta_steps,
+        descent,
+    ),
 )
+
+CHECKS: tuple[Check[Candidate], ...] = tuple(check for stage in STAGES for check in stage)

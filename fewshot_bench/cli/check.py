@@ -1,0 +1,77 @@
+"""`fewshot-bench check`: the tests that the package's own backbones, inner optimizers and learners pass, on another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.names import unknown
+from fewshot_bench.cli.kinds import Kind, factory, with_options
+from fewshot_bench.conformance.findings import Stages, findings
+from fewshot_bench.data.datasets import DATASETS
+
+MARKS = {True: "ok", None: "note", False: "fails"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Test a backbone, an inner optimizer or a learner as the package's own are tested; print a line a test.
+
+    ok: passed, with what was measured. note: worth knowing, and no fault. fails: what is wrong, measured and allowed.
+    Exit status: 0 nothing fails, 1 something does, 2 there is no such thing or it has no such option.
+
+    Example: fewshot-bench check backbone my_nets:tiny hidden=64 --dataset mini-imagenet
+    """
+
+    kind: tyro.conf.Positional[Kind]
+    """What it is."""
+    name: tyro.conf.Positional[str]
+    """Its name in a grid, or its import path, package.module:name; paths begin in the current folder too."""
+    options: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Options of its own, as KEY=VALUE."""
+    dataset: str | None = None
+    """For a backbone: the dataset whose image shape it is tried on, omniglot where absent. No data is read."""
+    ways: int | None = None
+    """For a backbone: classes of a task, 5 where absent."""
+
+
+def command(args: list[str]) -> int:
+    """Runs the command with the arguments after its name; returns the exit status.
+
+    Raises BenchError for a name that does not exist and an option that it does not have.
+    """
+    options = tyro.cli(Options, args=args, prog="fewshot-bench check")
+    _refuse(options)
+    make = with_options(factory(options.kind, options.name), options.options, options.name)
+    stages, subject = _trial(options, make)
+    failed = tried = 0
+    for found in findings(stages, subject):
+        print(f"{MARKS[found.ok]:6}{found.name:26}{found.what}", flush=True)
+        tried, failed = tried + 1, failed + (found.ok is False)
+    left = sum(map(len, stages)) - tried
+    waiting = f"; {left} more stand on them" if left else ""
+    print(f"{failed} of {tried} tests failed{waiting}" if failed else f"{tried} tests, nothing failed")
+    return 1 if failed else 0
+
+
+def _refuse(options: Options) -> None:
+    if options.kind != "backbone" and (options.dataset, options.ways) != (None, None):
+        raise BenchError(f"--ways and --dataset are for backbones; {options.kind}s have their own small problem.")
+    if options.dataset is not None and options.dataset not in DATASETS:
+        raise BenchError(unknown("dataset", options.dataset, DATASETS))
+    if options.ways is not None and options.ways < 2:
+        raise BenchError(f"--ways is {options.ways}, but has to be at least 2.")
+
+
+def _trial(options: Options, make: Callable[..., Any]) -> tuple[Stages[Any], Any]:
+    """The tests of a kind, and what they are run on."""
+    from fewshot_bench.conformance import backbone, inner_optimizer, learner
+
+    if options.kind == "learner":
+        return learner.STAGES, learner.Candidate(make)
+    if options.kind == "inner-optimizer":
+        return inner_optimizer.STAGES, inner_optimizer.Rule(make)
+    image = DATASETS[options.dataset or "omniglot"].shape
+    return backbone.STAGES, backbone.Backbone(make, image, options.ways or 5)

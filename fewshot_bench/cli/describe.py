@@ -1,0 +1,65 @@
+"""What a factory says of itself: its first sentence, and its options with types, defaults and meanings."""
+
+import ast
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+from fewshot_bench.basics.options import schema, type_name
+
+
+def bare(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """The function or class that a functools.partial was made from, or the factory itself."""
+    while hasattr(factory, "func"):
+        factory = factory.func
+    return factory
+
+
+def docs(factory: Callable[..., Any]) -> str:
+    """Its docstring, without indentation; empty where there is none."""
+    return inspect.getdoc(bare(factory)) or ""
+
+
+def sentence(factory: Callable[..., Any]) -> str:
+    """The first sentence of its docstring, and what a partial has set."""
+    settings = [f"{name} = {shown(value)}" for name, value in getattr(factory, "keywords", {}).items()]
+    first = first_sentence(docs(factory))
+    return f"{first} With {', '.join(settings)}." if settings else first
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop that a capital letter or nothing follows, within the first paragraph."""
+    return re.split(r"(?<=\.)\s+(?=[A-Z])", " ".join(text.partition("\n\n")[0].split()))[0]
+
+
+def shown(value: Any) -> str:
+    """A value as a grid file has it."""
+    return "absent" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def option_lines(factory: Callable[..., Any]) -> list[str]:
+    """A line an option: name, default, type and, where its field has a docstring, what it means."""
+    meanings = _meanings(bare(factory))
+    rows = [
+        (name, shown(option.default), type_name(option.type), meanings.get(name, ""))
+        for name, option in schema(factory).items()
+    ]
+    names, defaults, kinds = (max((len(row[i]) for row in rows), default=0) for i in range(3))
+    return [f"{n:{names}} = {d:{defaults}}  {k:{kinds}}  {m}".rstrip() for n, d, k, m in rows]
+
+
+def _meanings(made_by: Callable[..., Any]) -> dict[str, str]:
+    """Field -> the first sentence of the docstring under it, of a class whose source is at hand."""
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(made_by))).body[0]
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    found = {}
+    if isinstance(body, ast.ClassDef):
+        for field, text in zip(body.body, body.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+                found[field.target.id] = first_sentence(str(ast.literal_eval(text.value)))
+    return found

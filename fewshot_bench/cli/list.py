@@ -1,0 +1,111 @@
+"""`fewshot-bench list`: what there is to put into a grid."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.names import did_you_mean, unknown
+from fewshot_bench.cli.describe import docs, first_sentence, option_lines, sentence
+from fewshot_bench.cli.kinds import factory
+from fewshot_bench.data.datasets import DATASETS, Dataset
+from fewshot_bench.grid.files import TABLES, presets
+
+AXES = {"learners": "learner", "backbones": "backbone", "inner-optimizers": "inner_optimizer"}
+"""Kinds that are names of code, and their axes in a grid file."""
+
+KINDS = (*AXES, "datasets", "presets")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Say what there is, a line each; of one kind, with options, their defaults and types; of one name, all about it.
+
+    Examples: fewshot-bench list; fewshot-bench list learners; fewshot-bench list backbone my_nets:tiny
+    """
+
+    what: tyro.conf.Positional[str | None] = None
+    """learners, backbones, inner-optimizers, datasets or presets; or a name of any kind. Absent: everything."""
+    name: tyro.conf.Positional[str | None] = None
+    """A name of that kind, or an import path."""
+
+
+def command(args: list[str]) -> int:
+    """Runs the command with the arguments after its name; returns the exit status.
+
+    Raises BenchError for what is neither a kind nor a name.
+    """
+    options = tyro.cli(Options, args=args, prog="fewshot-bench list")
+    print("\n".join(_lines(options)))
+    return 0
+
+
+def _lines(options: Options) -> list[str]:
+    if options.what is None:
+        return [line for kind in KINDS for line in (kind, *("  " + row for row in _rows(kind)), "")][:-1]
+    kind = _kind(options.what)
+    if kind is not None:
+        return _rows(kind, with_options=True) if options.name is None else _about(kind, options.name)
+    known = {name: kind for kind in reversed(KINDS) for name in _sentences(kind)}
+    if options.what not in known:
+        near = did_you_mean(options.what, [*KINDS, *known])
+        raise BenchError(f"there is nothing called {options.what!r}{near}. Kinds: {', '.join(KINDS)}.")
+    return _about(known[options.what], options.what)
+
+
+def _kind(word: str) -> str | None:
+    """The kind that a word means, in the singular or plural, as in a grid file or on the command line."""
+    plural = word.replace("_", "-").rstrip("s") + "s"
+    return plural if plural in KINDS else None
+
+
+def _sentences(kind: str) -> dict[str, str]:
+    if kind == "presets":
+        return {name: first_sentence(_comment(text)) for name, text in presets().items()}
+    if kind == "datasets":
+        return {name: _dataset(known) for name, known in DATASETS.items()}
+    return {name: sentence(make) for name, make in _factories(kind).items()}
+
+
+def _factories(kind: str) -> Mapping[str, Callable[..., Any]]:
+    from fewshot_bench.grid.axes import SEAMS  # torch takes seconds to load; --help need not
+
+    return SEAMS[AXES[kind]]
+
+
+def _rows(kind: str, *, with_options: bool = False) -> list[str]:
+    sentences, lines = _sentences(kind), []
+    width = max(map(len, sentences))
+    for name, text in sentences.items():
+        lines.append(f"{name:{width}}  {text}")
+        if with_options and kind in AXES:
+            lines += ["    " + line for line in option_lines(_factories(kind)[name])]
+    return lines
+
+
+def _about(kind: str, name: str) -> list[str]:
+    if kind in AXES:
+        make = factory(AXES[kind], name)
+        options = option_lines(make)
+        heading = f'Options, set in a grid by [{TABLES[AXES[kind]]}."{name}"]:' if options else "No options."
+        return [f"{name}: {sentence(make)}", *docs(make).splitlines()[1:], "", heading, *("    " + o for o in options)]
+    sentences = _sentences(kind)
+    if name not in sentences:
+        raise BenchError(unknown(kind.removesuffix("s"), name, sentences))
+    return presets()[name].splitlines() if kind == "presets" else [f"{name}  {sentences[name]}"]
+
+
+def _dataset(known: Dataset) -> str:
+    return (
+        f"{known.classes:,} classes x {known.examples} images of {'x'.join(map(str, known.shape))}; "
+        f"splits {', '.join(known.splits)}"
+    )
+
+
+def _comment(text: str) -> str:
+    """The comment that a preset begins with, "#" taken off its lines."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+    return "\n".join(line.removeprefix("#").strip() for line in lines)

@@ -1,0 +1,107 @@
+"""`list`: everything there is, by kind and by name."""
+
+import sys
+
+import pytest
+
+from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.cli.describe import first_sentence, option_lines, sentence
+from fewshot_bench.cli.main import main
+from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.grid.files import presets
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.learners import LEARNERS
+
+KINDS = {
+    "learners": LEARNERS,
+    "backbones": BACKBONES,
+    "inner-optimizers": INNER_OPTIMIZERS,
+    "datasets": DATASETS,
+    "presets": presets(),
+}
+
+
+def listed(capsys, *words):
+    assert main(["list", *words]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_everything_has_a_line_with_a_sentence(capsys):
+    lines = listed(capsys)
+    sections = "\n".join(lines).split("\n\n")
+    for section, (kind, names) in zip(sections, KINDS.items(), strict=True):
+        heading, *rows = section.splitlines()
+        assert heading == kind
+        assert [row.split()[0] for row in rows] == list(names)
+        assert all(len(row.split()) > 1 for row in rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_by_any_of_its_names(kind, capsys):
+    lines = listed(capsys, kind)
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(KINDS[kind])
+    assert lines == listed(capsys, kind.removesuffix("s")) == listed(capsys, kind.replace("-", "_"))
+
+
+def test_a_kind_comes_with_options(capsys):
+    assert "    downsample = \"pool\"  one of 'pool', 'stride'" in listed(capsys, "backbones")
+    assert "    blocks = [1, 1, 1, 1]  a list, each item a whole number" in listed(capsys, "backbones")
+
+
+def test_a_name_comes_with_all_about_it(capsys):
+    lines = listed(capsys, "adam")
+    assert lines == listed(capsys, "inner-optimizer", "adam")
+    assert lines[0].startswith("adam: Adam (Kingma & Ba 2015, Algorithm 1)")
+    assert 'Options, set in a grid by [inner_optimizers."adam"]:' in lines
+    assert any(line.split()[:3] == ["from_outer", "=", "true"] for line in lines)
+    assert any(line.startswith("lr, beta1, beta2, eps: initial values") for line in lines)
+
+
+def test_an_option_of_a_dataclass_comes_with_its_meaning(capsys):
+    (line,) = [line for line in listed(capsys, "learner", "maml++") if line.split()[:1] == ["truncate"]]
+    assert line.split()[:6] == ["truncate", "=", "absent", "a", "whole", "number"]
+    assert "Differentiate through so many of the last inner steps only" in line
+
+
+def test_what_a_name_sets_is_told(capsys):
+    assert "With learn_hyperparameters = false" in next(line for line in listed(capsys) if line.startswith("  fomaml "))
+
+
+def test_a_preset_is_printed_as_it_is(capsys):
+    assert listed(capsys, "quick") == presets()["quick"].splitlines()
+
+
+def test_somebodys_own(tmp_path, capsys, monkeypatch):
+    (tmp_path / "listed_net.py").write_text('def net(image, ways, *, depth: int = 3):\n    """Deep. And wide."""\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    lines = listed(capsys, "backbone", "listed_net:net")
+    assert lines[0] == "listed_net:net: Deep."
+    assert lines[-1] == "    depth = 3  a whole number"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["resnet12"], "there is nothing called 'resnet12' (did you mean 'resnet-12'?). Kinds: learners, "),
+        (["backbones", "resnet12"], "unknown backbone 'resnet12' (did you mean 'resnet-12'?)"),
+        (["presets", "quik"], "unknown preset 'quik' (did you mean 'quick'?)"),
+        (["dataset", "omniglott"], "unknown dataset 'omniglott' (did you mean 'omniglot'?)"),
+    ],
+)
+def test_a_mistake_is_a_sentence(words, says, capsys):
+    assert main(["list", *words]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_first_sentence_is_not_cut_at_an_abbreviation():
+    text = "As in Finn et al. 2017, eq. 1, and\nmore. Then another.\n\nBody."
+    assert first_sentence(text) == "As in Finn et al. 2017, eq. 1, and more."
+
+
+def test_a_factory_without_words_has_no_sentence():
+    def bare(image, ways, *, depth=3):
+        return image, ways, depth
+
+    assert sentence(bare) == ""
+    assert option_lines(bare) == ["depth = 3  true or false, a number, a text or a list of these"]
