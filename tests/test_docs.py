@@ -1,0 +1,70 @@
+"""What the pages for newcomers say can be pasted, and what they show is what comes."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fewshot_bench.cli.main import main
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+PAGES = [
+    pytest.param("adding-a-backbone", "my_net:my_net", id="backbone"),
+    pytest.param("adding-an-inner-optimizer", "my_rule:my_rule", id="inner optimizer"),
+    pytest.param("adding-a-learner", "my_learner:MyLearner", id="learner"),
+]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (CHECKOUT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def without_decimals(text: str) -> str:
+    """Numbers with a fraction or an exponent may end differently on another machine."""
+    return re.sub(r"-?\d+(\.\d+)?e-\d+|-?\d+\.\d+", "#", text)
+
+
+@pytest.mark.parametrize(("page", "newcomer"), PAGES)
+def test_from_nothing_to_a_row_in_the_table(page, newcomer, tmp_path, glyphs_data):
+    """The block as pasted, but for the folder of the data and the program, which is not installed anew for a test."""
+    (script,) = blocks(page, "bash")
+    program = shlex.join([sys.executable, str(CHECKOUT / "run_bench.py")])
+    environment = {"FEWSHOT_DATA": str(glyphs_data), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    words = ["bash", "-euc", script.replace("uv run run_bench.py", program)]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tests, nothing failed" in done.stdout
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("|") and newcomer in line]
+    assert re.search(r"\| \d+\.\d\d \|", row)
+    name = newcomer.partition(":")[0]
+    assert (tmp_path / f"{name}.py").read_bytes() != (tmp_path / f"{name}.py.bak").read_bytes()
+    assert (tmp_path / f"{name}.py.bak").read_text() == blocks(page, "python")[0]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to import from, which is forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(("page", "newcomer"), PAGES)
+def test_what_check_says_of_a_fault(page, newcomer, here, capsys):
+    text = (CHECKOUT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    file, words = re.search(r"In `(\w+\.py)`.*? `uv run run_bench.py (check .*?)` prints", text).groups()
+    good, broken = blocks(page, "python")
+    (here / file).write_text(broken)
+    (here / f"{newcomer.partition(':')[0]}.py").write_text(good)
+    assert main(words.split()) == 1
+    (shown,) = blocks(page, "text")
+    assert without_decimals(capsys.readouterr().out) == without_decimals(shown)
