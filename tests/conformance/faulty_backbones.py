@@ -94,6 +94,11 @@ class FixedWays(Net):
         super().__init__(image, 5)
 
 
+class HeadInside(Net):
+    def forward(self, x):
+        return super().forward(x).tanh()
+
+
 def positional(image, ways, hidden=8):
     return Net(image, ways)
 
@@ -132,7 +137,8 @@ CASES = [
     (positional, "options", None, "no grid can set `hidden`"),
     (wrong_default, "options", False, "`hidden` starts as 8.0, but has to be a whole number."),
     (no_module, "module", False, "this one made a function"),
-    (headless, "module", None, "no nn.Linear with 3 outputs"),
+    (headless, "module", None, "no nn.Linear with 3 outputs at its end"),
+    (HeadInside, "module", None, "no nn.Linear with 3 outputs at its end"),
     (idle_layer, "finite meta gradient", None, "exactly zero for idle.bias, idle.weight"),
 ]
 """Factory, the test that has to see it, as a fault or as a note, and a part of what it says."""

@@ -9,7 +9,8 @@ from fewshot_bench.conformance.findings import Outcome, listed, within
 from fewshot_bench.conformance.measures import apart, finite, impurity, same
 from fewshot_bench.conformance.options import settable
 from fewshot_bench.inner_optimizers.base import Params
-from fewshot_bench.learners.model import build
+from fewshot_bench.learners.model import Model, build
+from fewshot_bench.learners.trial import tried
 
 PRECISION = 1e-3  # allowed between float32 and float64 logits
 
@@ -19,9 +20,21 @@ def module(net: Backbone) -> Outcome:
     model = build(lambda: net.make(net.image, net.ways), net.ways, seed=0)
     count = sum(tensor.numel() for tensor in model.weights.values())
     weights = f"{count:,} weights in {len(model.weights)} tensors"
-    if not model.head:
-        return None, f"{weights}; no nn.Linear with {net.ways} outputs, which learners that look for features need"
-    return True, f"{weights}; the head is {listed(model.head)}"
+    head = _head(net, model)
+    if not head:
+        return (
+            None,
+            f"{weights}; no nn.Linear with {net.ways} outputs at its end, which learners that want features need",
+        )
+    return True, f"{weights}; the head is {listed(head)}"
+
+
+def _head(net: Backbone, model: Model) -> tuple[str, ...]:
+    """The parameters of the head, none where the layer found is not where logits come from."""
+    try:
+        return tried(model, net.image, net.ways).head
+    except Exception:  # what is wrong is for the other tests to say
+        return model.head
 
 
 def options(net: Backbone) -> Outcome:
