@@ -90,7 +90,7 @@ def command(arguments: list[str]) -> int:
     drawn = [file for figure in plot(directory) for file in figure.files]
     summary(directory, sys.stdout)
     if drawn:
-        print(f"Learned learning rates: {len(drawn)} files in {drawn[0].parent}.")
+        print(f"Figures of what was learned, and how: {len(drawn)} files in {drawn[0].parent}.")
     return 1 if undone else 0
 
 
