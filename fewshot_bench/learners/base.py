@@ -1,6 +1,6 @@
 """The contract of a learner: meta-parameters, how it adapts, its meta-gradient for one task, and how that is used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Literal, NamedTuple, Protocol
 
 import torch
@@ -120,6 +120,14 @@ class Learner(Protocol):
 
     def meta_gradient(self, parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
         """This task's gradient."""
+        ...
+
+    def phase(self, epoch: int) -> Hashable:
+        """Two epochs of one phase are the same computation: what is done with `Stage.epoch` depends on this alone.
+
+        A program made in one epoch is used again in all others of its phase. `return epoch` is always right: a program
+        for each epoch.
+        """
         ...
 
     def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:

@@ -3,7 +3,7 @@
 Facts of the code are from wyharveychen/CloserLookFewShot (methods/baselinetrain.py, baselinefinetune.py, backbone.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -111,6 +111,9 @@ class Finetune:
 
         gradient, (value, logits) = grad_and_value(loss, has_aux=True)(meta)
         return Gradient(gradient, {"loss": value, "accuracy": accuracy(logits, classes)}, {})
+
+    def phase(self, epoch: int) -> Hashable:
+        return 0
 
     def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
         model, body, head = parts.model, select(meta, WEIGHTS), _head(parts.model)

@@ -1,5 +1,6 @@
 """iMAML: the meta-gradient from where adaptation ends (Rajeswaran et al. 2019, arXiv:1909.04630)."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf, log
 from typing import Literal
@@ -112,6 +113,9 @@ class Imaml:
         found = self._estimator()(self._problem(parts, stage, noisy=True), meta, task)
         metrics = {"loss": found.value, "accuracy": accuracy(found.aux, task.query.y)}
         return Gradient(found.dphi, metrics | found.metrics, {})
+
+    def phase(self, epoch: int) -> Hashable:
+        return 0
 
     def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
         w, _ = solve(self._problem(parts, stage, noisy=False), meta, task)

@@ -6,6 +6,7 @@ command's cg_damping lands in `regu_coef` and `lam_damping` stays at its default
 the paper: x + H x / lam = b). At test: gradient descent with neither (measure_accuracy.py, --lam 0).
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
 
@@ -111,6 +112,9 @@ class ImamlReleased:
             "solver_residual": norm(plus(plus(x, hessian_times(x), 1 / self.lam), b, -1)) / norm(b),
         }
         return Gradient(grouped(WEIGHTS, x), metrics, {})
+
+    def phase(self, epoch: int) -> Hashable:
+        return 0
 
     def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
         w, _ = solve(self._descent(parts, stage, pull_back=False, noisy=False), meta, task)

@@ -4,6 +4,7 @@ The defaults are MAML++ as Grefenstette et al. 2019 (arXiv:1910.01727) ran it. F
 bamos/HowToTrainYourMAMLPytorch at 436da889; lines are those of its few_shot_learning_system.py.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -136,6 +137,9 @@ class Maml:
         metrics = {"loss": found.value, "accuracy": accuracy(found.aux, task.query.y)}
         return Gradient(found.dphi, metrics | found.metrics, {})
 
+    def phase(self, epoch: int) -> Hashable:
+        return min(epoch, self.msl_epochs), self._first_order(epoch)
+
     def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
         problem = self._problem(parts, stage, last_step_only(stage.steps), noisy=False)
         w = self._whole(parts.model, solve(problem, meta, task)[0], meta, max(stage.steps - 1, 0))
@@ -159,7 +163,10 @@ class Maml:
     def _estimator(self, epoch: int) -> Estimator:
         if self.recompute:
             return recomputed()
-        return unrolled(first_order=not self.second_order or epoch < self.second_order_from, last=self.truncate)
+        return unrolled(first_order=self._first_order(epoch), last=self.truncate)
+
+    def _first_order(self, epoch: int) -> bool:
+        return not self.second_order or epoch < self.second_order_from
 
     def _adapted(self, model: Model) -> tuple[str, ...]:
         """Names of the parameters that the inner loop moves."""

@@ -3,6 +3,7 @@
 Facts of the code are from jakesnell/prototypical-networks (protonets/models/few_shot.py, scripts/train/few_shot).
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -78,6 +79,9 @@ class Protonet:
 
         gradient, (value, logits) = grad_and_value(loss, has_aux=True)(meta)
         return Gradient(gradient, {"loss": value, "accuracy": accuracy(logits, task.query.y)}, {})
+
+    def phase(self, epoch: int) -> Hashable:
+        return 0
 
     def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
         return self._logits(parts.model, select(meta, WEIGHTS), task, batch_norm, None)

@@ -3,6 +3,7 @@
 Facts of the code are from openai/supervised-reptile (supervised_reptile/reptile.py, args.py).
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
 
@@ -84,6 +85,9 @@ class Reptile:
             {"loss": loss, "accuracy": accuracy(logits, task.query.y)},
             _flat(state) if self.carry_state else {},
         )
+
+    def phase(self, epoch: int) -> Hashable:
+        return 0
 
     def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
         w, _ = solve(self._problem(parts, stage, self.eval_batch, noisy=False), meta, task)

@@ -100,6 +100,20 @@ class Counts(Spoiled):
         return found._replace(meta={name: g / len(self.tasks) for name, g in found.meta.items()})
 
 
+class Anneals(Spoiled):
+    """Another gradient from epoch 20 on, in the phase that it had before."""
+
+    def meta_gradient(self, parts, meta, stage, task):
+        found = MAML.meta_gradient(parts, meta, stage, task)
+        size = 1 if stage.epoch < 20 else 0.5
+        return found._replace(meta={name: size * g for name, g in found.meta.items()})
+
+
+class PhaseInAList(Spoiled):
+    def phase(self, epoch):
+        return [epoch]
+
+
 def needs_a_rate(rate):
     return MAML
 
@@ -116,6 +130,8 @@ CASES = [
     (DrawsStart, "meta parameters", False, "something else each time"),
     (Forgets, "memory", False, "memory() has mean/loss, a task's Gradient none"),
     (Branches, "vmap equals loop", False, "it looks at a tensor's value in Python"),
+    (Anneals, "phases", False, "epochs 0 and 30 are of one phase, (0, False), and compute something else"),
+    (PhaseInAList, "phases", False, "unhashable type: 'list'"),
     (Stands, "meta steps", False, "a meta-step changes nothing"),
     (Stands, "gradient of the loss", None, "not exact"),
     (Ascends, "descent", None, ""),

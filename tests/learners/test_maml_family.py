@@ -126,6 +126,20 @@ def test_the_order_of_the_derivative_is_annealed():
     assert all(bool(truncated[f"lr/{name}"] != 0) for name in made.model.head)
 
 
+def test_a_phase_ends_where_the_computation_changes():
+    """Multi-step weights move in epochs 0 to 3, which is the first of the last step's loss alone; first order to 5."""
+    made, task, learner = parts(), one(tasks()), Maml(msl_epochs=3, second_order_from=5)
+    meta = learner.start(made, STEPS)
+    found = [learner.meta_gradient(made, meta, at(no_statistics(made), STEPS, epoch), task) for epoch in range(8)]
+    changes = [
+        epoch
+        for epoch in range(1, 8)
+        if any(not torch.equal(found[epoch].meta[key], found[epoch - 1].meta[key]) for key in meta)
+    ]
+    assert changes == [1, 2, 3, 5]
+    assert [epoch for epoch in range(1, 8) if learner.phase(epoch) != learner.phase(epoch - 1)] == changes
+
+
 @pytest.mark.parametrize("constraint", ["softplus", "exp"])
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 def test_bijectors_start_where_the_clamp_does_and_cannot_leave_the_range(rule, constraint):

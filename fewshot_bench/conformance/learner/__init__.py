@@ -10,7 +10,7 @@ from fewshot_bench.conformance.learner.contract import (
     pure_functions,
     shown,
 )
-from fewshot_bench.conformance.learner.gradients import gradient_of_the_loss, vmap_equals_loop
+from fewshot_bench.conformance.learner.gradients import gradient_of_the_loss, phases, vmap_equals_loop
 from fewshot_bench.conformance.learner.prediction import inductive, labels_are_unseen, logits
 from fewshot_bench.conformance.learner.subject import Candidate
 from fewshot_bench.conformance.learner.training import descent, meta_steps, other_ways
@@ -34,6 +34,7 @@ STAGES: Stages[Candidate] = (
         labels_are_unseen,
         inductive,
         vmap_equals_loop,
+        phases,
         gradient_of_the_loss,
         other_ways,
         meta_steps,
