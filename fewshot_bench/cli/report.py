@@ -9,9 +9,6 @@ import tyro
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.names import unknown
-from fewshot_bench.report.document import FORMATS, Report, read_report
-from fewshot_bench.report.summary import screen, show
-from fewshot_bench.report.terminal import terminal
 
 
 @dataclass(frozen=True)
@@ -35,18 +32,21 @@ def command(args: list[str]) -> int:
     Raises BenchError for a folder without cells, an unknown format, or an output that cannot be written.
     """
     options = tyro.cli(Options, args=args, prog="fewshot-bench report")
+    from fewshot_bench.report.document import (
+        FORMATS,
+        read_report,
+    )  # pandas takes half a second to load; --help need not
+    from fewshot_bench.report.summary import screen, show
+    from fewshot_bench.report.terminal import terminal
+
     if options.format not in FORMATS:
         raise BenchError(unknown("format", options.format, FORMATS))
     report = read_report(options.directory)
-    if options.output is None:
-        show(_printed(report, options.format), sys.stdout)
-    else:
+    if options.output is not None:
         write_text(options.output, FORMATS[options.format](report))
         print(f"Wrote {options.output}.")
+    elif options.format == "terminal":
+        show(terminal(report.tables, report.remarks, *screen(sys.stdout)), sys.stdout)
+    else:
+        show(FORMATS[options.format](report), sys.stdout)
     return 0
-
-
-def _printed(report: Report, name: str) -> str:
-    if name == "terminal":
-        return terminal(report.tables, report.remarks, *screen(sys.stdout))
-    return FORMATS[name](report)
