@@ -17,8 +17,11 @@ from fewshot_bench.learners.imaml import LOG_LAM
 from fewshot_bench.learners.model import as_function
 
 
-def on_images(learner: Learner) -> Implementation:
-    """One of the MAML family, with rates that are learned, on the small network with batch norm."""
+def on_images(learner: Learner, *, recompute: bool = False) -> Implementation:
+    """One of the MAML family, with rates that are learned, on the small network with batch norm.
+
+    recompute: as in `Stage`.
+    """
 
     def run(problem: Problem) -> Params:
         parts = Parts(
@@ -27,7 +30,7 @@ def on_images(learner: Learner) -> Implementation:
             dataset="noise",
             train_classes=images.WAYS,
         )
-        meta = _gradient(learner, parts, images.STEPS, each(problem.tasks))
+        meta = _gradient(learner, parts, images.STEPS, each(problem.tasks), recompute)
         shared = torch.stack(list(select(meta, "lr").values())).sum()  # each tensor's own, all equal to the problem's
         return grouped("start", select(meta, WEIGHTS)) | {"lr": shared}
 
@@ -48,9 +51,9 @@ def on_points(learner: Learner) -> Implementation:
     return run
 
 
-def _gradient(learner: Learner, parts: Parts, steps: int, tasks: list[Task]) -> Meta:
+def _gradient(learner: Learner, parts: Parts, steps: int, tasks: list[Task], recompute: bool = False) -> Meta:
     nothing = zeros(parts.model.weights)
-    stage = Stage(OuterState(nothing, nothing, torch.zeros(())), {}, steps, epoch=0)
+    stage = Stage(OuterState(nothing, nothing, torch.zeros(())), {}, steps, epoch=0, recompute=recompute)
     start = learner.start(parts, steps)
     return mean([learner.meta_gradient(parts, start, stage, task).meta for task in tasks])
 

@@ -50,20 +50,13 @@ def _on(problem: str, wrt: tuple[str, ...]) -> list[Row]:
     ]
 
 
-IN_ALL = ("start", "log_curvature", "lr")
+IN_ALL, IN_IMAGES = ("start", "log_curvature", "lr"), ("start", "lr")
 
 MAML_ROWS = [
     *_on(QUADRATIC, IN_ALL),
     Row(SECTION, QUADRATIC, OURS, "unrolled(last=4)", IN_ALL, one_by_one(unrolled(last=4)), TRUNCATED),
     Row(SECTION, QUADRATIC, OURS, "displacement()", ("start",), one_by_one(displacement()), REPTILE),
-    *_on(NETWORK, ("start", "lr")),
-    Row(SECTION, NETWORK, OURS, "learner Maml", ("start", "lr"), on_images(Maml(msl_epochs=0))),
-    Row(
-        SECTION,
-        NETWORK,
-        OURS,
-        "learner Maml(recompute=True)",
-        ("start", "lr"),
-        on_images(Maml(msl_epochs=0, recompute=True)),
-    ),
+    *_on(NETWORK, IN_IMAGES),
+    Row(SECTION, NETWORK, OURS, "learner Maml", IN_IMAGES, on_images(Maml(msl_epochs=0))),
+    Row(SECTION, NETWORK, OURS, "learner Maml, recomputed", IN_IMAGES, on_images(Maml(msl_epochs=0), recompute=True)),
 ]

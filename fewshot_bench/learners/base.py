@@ -50,12 +50,15 @@ class Stage(NamedTuple):
     """What training has come to, the same for all tasks of a meta-step or an evaluation.
 
     outer: the meta-optimizer's statistics; memory: of the learner; steps: of the inner loop; epoch: from 0.
+    recompute: inner steps are computed once more on the way back instead of kept (hypergradients/recomputed.py); a
+    learner that cannot ignores it.
     """
 
     outer: OuterState
     memory: Memory
     steps: int
     epoch: int
+    recompute: bool = False
 
 
 class Gradient(NamedTuple):

@@ -64,9 +64,6 @@ class Maml:
     truncate: int | None = None
     """Differentiate through so many of the last inner steps only; absent: through all."""
 
-    recompute: bool = False
-    """The same gradient in the memory of one inner step (Algorithm 1 of the paper), each step computed once more."""
-
     learn_hyperparameters: bool = True
     """Learn the inner optimizer's rates and betas (lines 94-107)."""
 
@@ -109,8 +106,6 @@ class Maml:
             check_range("truncate", self.truncate, 1, inf)
         if self.norms == "per-step" and self.adapt_norms:
             raise ValueError('`norms` = "per-step" is for norms that do not adapt: set `adapt_norms` = false.')
-        if self.recompute and (not self.second_order or self.second_order_from or self.truncate is not None):
-            raise ValueError("`recompute` is for the exact gradient: it excludes first order and `truncate`.")
 
     @property
     def traits(self) -> Traits:
@@ -133,7 +128,7 @@ class Maml:
 
     def meta_gradient(self, parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
         weights = multi_step(stage.steps, stage.epoch, self.msl_epochs, self.msl_floor)
-        found = self._estimator(stage.epoch)(self._problem(parts, stage, weights, noisy=True), meta, task)
+        found = self._estimator(stage)(self._problem(parts, stage, weights, noisy=True), meta, task)
         metrics = {"loss": found.value, "accuracy": accuracy(found.aux, task.query.y)}
         return Gradient(found.dphi, metrics | found.metrics, {})
 
@@ -160,10 +155,11 @@ class Maml:
     def learned(self, parts: Parts, meta: Meta) -> Meta:
         return shown(meta, parts.opt.bounds, self.grain, self.constraint)
 
-    def _estimator(self, epoch: int) -> Estimator:
-        if self.recompute:
-            return recomputed()
-        return unrolled(first_order=self._first_order(epoch), last=self.truncate)
+    def _estimator(self, stage: Stage) -> Estimator:
+        first_order = self._first_order(stage.epoch)
+        if stage.recompute and not first_order and self.truncate is None:
+            return recomputed()  # Algorithm 1 of the paper
+        return unrolled(first_order=first_order, last=self.truncate)
 
     def _first_order(self, epoch: int) -> bool:
         return not self.second_order or epoch < self.second_order_from

@@ -67,5 +67,5 @@ def mid_training(parts: Parts, steps: float = 100.0) -> OuterState:
     return OuterState(mean, {n: m * m + 1e-4 for n, m in mean.items()}, torch.tensor(steps, dtype=torch.float64))
 
 
-def at(outer: OuterState, steps: int = 3, epoch: int = 0, memory=None) -> Stage:
-    return Stage(outer, memory or {}, steps, epoch)
+def at(outer: OuterState, steps: int = 3, epoch: int = 0, memory=None, recompute: bool = False) -> Stage:
+    return Stage(outer, memory or {}, steps, epoch, recompute)

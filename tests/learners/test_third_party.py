@@ -20,12 +20,12 @@ WAYS, STEPS = 2, 2
 NETWORKS = SMOOTH | KINKED
 
 
-def of_maml(name, steps=STEPS, **options):
+def of_maml(name, steps=STEPS, recompute=False):
     """meta-parameters, and (meta, task) -> the gradient of a learner that goes through the inner gradients."""
     make, _ = NETWORKS[name]
     made = parts(lambda: make(WAYS), ways=WAYS)
-    learner = LEARNERS["maml++"](**options)
-    stage = at(no_statistics(made), steps)
+    learner = LEARNERS["maml++"]()
+    stage = at(no_statistics(made), steps, recompute=recompute)
     return learner.start(made, steps), lambda meta, task: learner.meta_gradient(made, meta, stage, task)
 
 
