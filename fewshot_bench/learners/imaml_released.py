@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.func import grad, grad_and_value, vjp
 
 from fewshot_bench.backbones.noise import Noise
-from fewshot_bench.hypergradients.problem import Bilevel, Task, last_step_only, solve
+from fewshot_bench.hypergradients.problem import Bilevel, Task, solve
 from fewshot_bench.hypergradients.solvers import conjugate_gradients
 from fewshot_bench.hypergradients.vectors import norm, plus
 from fewshot_bench.inner_optimizers.base import Params, check_range
+from fewshot_bench.learners.adaptation import adaptation
 from fewshot_bench.learners.base import (
     WEIGHTS,
     BatchNorm,
@@ -131,20 +132,13 @@ class ImamlReleased:
 
     def _descent(self, parts: Parts, stage: Stage, *, pull_back: bool, noisy: bool) -> Bilevel:
         """Steps on the support loss; with pull_back one more, on the penalty alone."""
-        fixed, steps = parts.opt.hyperparameters(parts.model.weights), stage.steps + pull_back
 
         def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
             if t == stage.steps:
                 return self.lam * penalty(w, select(meta, WEIGHTS))
             return support_loss(parts.model, w, task, Noise(task.key, 0) if noisy else None)
 
-        return Bilevel(
-            inner=inner,
-            outer=lambda w, meta, task, t: query_loss(parts.model, self.batch_norm, w, task),
-            init=lambda meta, task: select(meta, WEIGHTS),
-            opt=parts.opt,
-            hyper=lambda meta, t: fixed,
-            steps=steps,
-            step_weights=last_step_only(steps),
-            state=lambda w: parts.opt.init(w, stage.outer),
-        )
+        def outer(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
+            return query_loss(parts.model, self.batch_norm, w, task)
+
+        return adaptation(parts, stage._replace(steps=stage.steps + pull_back), inner, outer)

@@ -18,6 +18,7 @@ from fewshot_bench.hypergradients.problem import Bilevel, Estimator, Task, last_
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled
 from fewshot_bench.inner_optimizers.base import Hyper, Params, check_range
+from fewshot_bench.learners.adaptation import adaptation
 from fewshot_bench.learners.base import (
     WEIGHTS,
     BatchNorm,
@@ -201,13 +202,4 @@ class Maml:
             weights = select(meta, WEIGHTS)
             return {name: weights[name] for name in adapted}
 
-        return Bilevel(
-            inner=inner,
-            outer=outer,
-            init=init,
-            opt=parts.opt,
-            hyper=hyper,
-            steps=stage.steps,
-            step_weights=step_weights,
-            state=lambda w: parts.opt.init(w, stage.outer),
-        )
+        return adaptation(parts, stage, inner, outer)._replace(init=init, hyper=hyper, step_weights=step_weights)

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.backbones.noise import Noise
-from fewshot_bench.hypergradients.problem import Bilevel, Task, last_step_only
+from fewshot_bench.hypergradients.problem import Bilevel, Task
 from fewshot_bench.inner_optimizers.base import Params
+from fewshot_bench.learners.adaptation import Outer, adaptation
 from fewshot_bench.learners.base import WEIGHTS, Meta, Parts, Stage, select
 from fewshot_bench.learners.losses import support_loss
-
-Outer = Callable[[Params, Meta, Task, int], tuple[Tensor, Tensor]]
 
 
 def penalty(w: Params, centre: Params) -> Tensor:
@@ -27,19 +26,9 @@ def regularised(
     strength(meta): lambda, which the gradient reaches where it depends on `meta`. noisy: with dropout; its masks are
     the same at all inner steps, or there would be no minimum to come near to.
     """
-    fixed = parts.opt.hyperparameters(parts.model.weights)
 
     def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
         loss = support_loss(parts.model, w, task, Noise(task.key, 0) if noisy else None)
         return loss + strength(meta) * penalty(w, select(meta, WEIGHTS))
 
-    return Bilevel(
-        inner=inner,
-        outer=outer,
-        init=lambda meta, task: select(meta, WEIGHTS),
-        opt=parts.opt,
-        hyper=lambda meta, t: fixed,
-        steps=stage.steps,
-        step_weights=last_step_only(stage.steps),
-        state=lambda w: parts.opt.init(w, stage.outer),
-    )
+    return adaptation(parts, stage, inner, outer)

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fewshot_bench.backbones.noise import Noise
-from fewshot_bench.hypergradients.problem import Bilevel, Task, last_step_only, solve
+from fewshot_bench.hypergradients.problem import Bilevel, Task, solve
 from fewshot_bench.inner_optimizers.base import Params, State, check_range
+from fewshot_bench.learners.adaptation import adaptation
 from fewshot_bench.learners.base import (
     WEIGHTS,
     BatchNorm,
@@ -103,22 +104,15 @@ class Reptile:
         return {}
 
     def _problem(self, parts: Parts, stage: Stage, batch: int, *, noisy: bool) -> Bilevel:
-        fixed = parts.opt.hyperparameters(parts.model.weights)
-
         def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
             x, y = minibatch(task.support, task.key, batch, t)
             return F.cross_entropy(parts.model.apply(w, x, Noise(task.key, t) if noisy else None), y)
 
-        return Bilevel(
-            inner=inner,
-            outer=lambda w, meta, task, t: query_loss(parts.model, self.batch_norm, w, task),
-            init=lambda meta, task: select(meta, WEIGHTS),
-            opt=parts.opt,
-            hyper=lambda meta, t: fixed,
-            steps=stage.steps,
-            step_weights=last_step_only(stage.steps),
-            state=lambda w: _nested(stage.memory) if stage.memory else parts.opt.init(w, stage.outer),
-        )
+        def outer(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
+            return query_loss(parts.model, self.batch_norm, w, task)
+
+        problem = adaptation(parts, stage, inner, outer)
+        return problem._replace(state=lambda w: _nested(stage.memory)) if stage.memory else problem
 
 
 def _flat(state: State) -> Memory:
