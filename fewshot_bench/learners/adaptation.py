@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from fewshot_bench.hypergradients.problem import Bilevel, Task, last_step_only
+from fewshot_bench.hypergradients.problem import Bilevel, Estimate, Task, last_step_only
 from fewshot_bench.inner_optimizers.base import Params
-from fewshot_bench.learners.base import WEIGHTS, Meta, Parts, Stage, select
+from fewshot_bench.learners.base import WEIGHTS, Gradient, Meta, Parts, Stage, accuracy, select
 
 Inner = Callable[[Params, Meta, Task, int], Tensor]
 """(w, meta, task, t) -> what inner step t lowers."""
@@ -32,3 +32,9 @@ def adaptation(parts: Parts, stage: Stage, inner: Inner, outer: Outer) -> Bileve
         step_weights=last_step_only(stage.steps),
         state=lambda w: parts.opt.init(w, stage.outer),
     )
+
+
+def as_gradient(found: Estimate, task: Task) -> Gradient:
+    """An estimate, whose aux are the queries' logits, as one task's meta-gradient; no memory."""
+    metrics = {"loss": found.value, "accuracy": accuracy(found.aux, task.query.y)}
+    return Gradient(found.dphi, metrics | found.metrics, {})

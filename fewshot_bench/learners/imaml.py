@@ -14,6 +14,7 @@ from fewshot_bench.hypergradients.implicit import implicit
 from fewshot_bench.hypergradients.problem import Bilevel, Estimator, Task, solve
 from fewshot_bench.hypergradients.solvers import Solver, conjugate_gradients, neumann
 from fewshot_bench.inner_optimizers.base import Params, check_range
+from fewshot_bench.learners.adaptation import as_gradient
 from fewshot_bench.learners.base import (
     WEIGHTS,
     BatchNorm,
@@ -24,7 +25,6 @@ from fewshot_bench.learners.base import (
     Parts,
     Stage,
     Traits,
-    accuracy,
     grouped,
     select,
 )
@@ -111,8 +111,7 @@ class Imaml:
 
     def meta_gradient(self, parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
         found = self._estimator()(self._problem(parts, stage, noisy=True), meta, task)
-        metrics = {"loss": found.value, "accuracy": accuracy(found.aux, task.query.y)}
-        return Gradient(found.dphi, metrics | found.metrics, {})
+        return as_gradient(found, task)
 
     def phase(self, epoch: int) -> Hashable:
         return 0

@@ -18,7 +18,7 @@ from fewshot_bench.hypergradients.problem import Bilevel, Estimator, Task, last_
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled
 from fewshot_bench.inner_optimizers.base import Hyper, Params, check_range
-from fewshot_bench.learners.adaptation import adaptation
+from fewshot_bench.learners.adaptation import adaptation, as_gradient
 from fewshot_bench.learners.base import (
     WEIGHTS,
     BatchNorm,
@@ -29,7 +29,6 @@ from fewshot_bench.learners.base import (
     Parts,
     Stage,
     Traits,
-    accuracy,
     grouped,
     select,
 )
@@ -130,8 +129,7 @@ class Maml:
     def meta_gradient(self, parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
         weights = multi_step(stage.steps, stage.epoch, self.msl_epochs, self.msl_floor)
         found = self._estimator(stage)(self._problem(parts, stage, weights, noisy=True), meta, task)
-        metrics = {"loss": found.value, "accuracy": accuracy(found.aux, task.query.y)}
-        return Gradient(found.dphi, metrics | found.metrics, {})
+        return as_gradient(found, task)
 
     def phase(self, epoch: int) -> Hashable:
         return min(epoch, self.msl_epochs), self._first_order(epoch)
