@@ -19,16 +19,21 @@ class Option(NamedTuple):
     default: Any
 
 
+def bare(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """The function or class that a functools.partial was made from, or the factory itself."""
+    while hasattr(factory, "func"):
+        factory = factory.func
+    return factory
+
+
 def schema(factory: Callable[..., Any]) -> dict[str, Option]:
     """The keyword arguments with a default of `factory` (a function, a dataclass or a functools.partial of one).
 
     Arguments without a default are what the caller supplies, and no options.
     """
-    bare = factory
-    while hasattr(bare, "func"):
-        bare = bare.func
+    made_by = bare(factory)
     try:
-        hints = typing.get_type_hints(bare.__init__ if inspect.isclass(bare) else bare)
+        hints = typing.get_type_hints(made_by.__init__ if inspect.isclass(made_by) else made_by)
     except Exception:  # annotations of somebody's function may name what is not there; its options are then unchecked
         hints = {}
     return {

@@ -8,14 +8,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from fewshot_bench.basics.options import schema, type_name
-
-
-def bare(factory: Callable[..., Any]) -> Callable[..., Any]:
-    """The function or class that a functools.partial was made from, or the factory itself."""
-    while hasattr(factory, "func"):
-        factory = factory.func
-    return factory
+from fewshot_bench.basics.options import bare, schema, type_name
 
 
 def docs(factory: Callable[..., Any]) -> str:
