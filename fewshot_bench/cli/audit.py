@@ -33,15 +33,8 @@ def command(args: list[str]) -> int:
     Raises BenchError for a word that names neither a table nor a maker, or where files cannot be written.
     """
     options = tyro.cli(Options, args=args, prog="fewshot-bench audit")
-    from fewshot_bench.audit import (
-        files,
-        remarks,
-        row,
-        rows,
-        running,
-        tables,
-        versions,
-    )  # torch takes seconds to load; --help need not
+    # torch takes seconds to load; --help need not.
+    from fewshot_bench.audit import files, remarks, row, rows, running, tables, versions
     from fewshot_bench.report.summary import screen, show
     from fewshot_bench.report.terminal import terminal
 

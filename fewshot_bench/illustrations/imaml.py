@@ -36,9 +36,8 @@ def draw(folder: Path, samples: int) -> Drawn:
     if samples < 2 * _OF_THE_CURVES:
         raise BenchError(f"{samples} samples are too few for a standard error; give {2 * _OF_THE_CURVES} or more.")
     try:
-        folder.mkdir(
-            parents=True, exist_ok=True
-        )  # what cannot be written to is better known before the work than after
+        # Before the work: what cannot be written to is better known then than after it.
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
     values = curves()

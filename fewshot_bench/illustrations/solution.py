@@ -47,9 +47,8 @@ def by_conjugate_gradient(theta: Tensor, lam: float = LAM) -> Tensor:
     One weight is one step of it: x = r (r r) / (r H r) with r = lam. theta: [n], a problem of its own each.
     """
     residual = torch.full_like(theta, lam)
-    slopes = grad(
-        lambda at: inner_objective(at, theta, lam).sum()
-    )  # where the pull is to does not matter to the Hessian
+    # Where the pull is to does not matter to the Hessian.
+    slopes = grad(lambda at: inner_objective(at, theta, lam).sum())
     product = grad(lambda at: (slopes(at) * residual).sum())(theta)
     return residual * (residual * residual) / (residual * product)
 

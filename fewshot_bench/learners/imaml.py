@@ -134,9 +134,8 @@ class Imaml:
 
     def _estimator(self) -> Estimator:
         if self.objective == "variational" and self.beta == 0:
-            return displacement(
-                self.lam
-            )  # the linear system's right-hand side is the inner gradient: zero at its minimum
+            # The linear system's right-hand side would be the inner gradient: zero at its minimum.
+            return displacement(self.lam)
         return implicit(self._solver())
 
     def _solver(self) -> Solver:

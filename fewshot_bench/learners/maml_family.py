@@ -6,9 +6,8 @@ from functools import partial
 from fewshot_bench.learners.base import Learner
 from fewshot_bench.learners.maml import Maml
 
-_maml = partial(
-    Maml, learn_hyperparameters=False, msl_epochs=0, meta_lr_min=0.001
-)  # Adam at 1e-3 throughout: cbfinn/maml
+# Adam at 1e-3 throughout: cbfinn/maml
+_maml = partial(Maml, learn_hyperparameters=False, msl_epochs=0, meta_lr_min=0.001)
 
 MAML_FAMILY: dict[str, Callable[..., Learner]] = {
     "maml++": Maml,  # Grefenstette et al. 2019, as the fork ran it
