@@ -5,16 +5,14 @@ from math import inf
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
-from fewshot_bench.inner_optimizers.moments import adam_move, moments_from, next_moments
-from fewshot_bench.inner_optimizers.one_tensor import (
-    Slots,
-    fraction,
-    not_negative,
-    rate,
-    rule,
-    unless_off,
-    with_weight_decay,
+from fewshot_bench.inner_optimizers.moments import (
+    adam_move,
+    moments_from,
+    next_moments,
+    rate_and_betas,
+    with_betas_within,
 )
+from fewshot_bench.inner_optimizers.one_tensor import Slots, not_negative, rule, unless_off, with_weight_decay
 
 
 def adam(
@@ -40,15 +38,12 @@ def adam(
     Not copied from `higher`, which the paper used: its bias correction is outside the graph, so its gradient with
     respect to beta2 is wrong, in sign too, until the count is well above 1 / (1 - beta2). `adam-higher2019` has that.
     """
-    check_range("beta_max", beta_max, 0, 1 - 1e-6)
-    check_range("beta_min", beta_min, 0, beta_max)
     check_range("eps", eps, 0, inf)
 
     def one(p: Tensor, g: Tensor, slots: Slots, hyper: Slots) -> tuple[Tensor, Slots]:
         slots = next_moments(with_weight_decay(p, g, hyper), slots, hyper)
         return p - adam_move(slots["exp_avg"], slots["exp_avg_sq"], slots["steps"], hyper, eps), slots
 
-    learned = {"lr": rate(lr, lr_min), "beta1": fraction(beta1), "beta2": fraction(beta2)}
+    learned = rate_and_betas(lr, lr_min, beta1, beta2)
     made = rule(one, moments_from(from_outer), learned | unless_off(weight_decay=not_negative(weight_decay)))
-    clamps = (beta_min, beta_max)  # of learned betas alone; they may start outside
-    return made._replace(bounds={**made.bounds, "beta1": clamps, "beta2": clamps})
+    return with_betas_within(made, beta_min, beta_max)

@@ -5,9 +5,9 @@ from math import inf
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
-from fewshot_bench.inner_optimizers.moments import moments_from, next_moments
+from fewshot_bench.inner_optimizers.moments import moments_from, next_moments, rate_and_betas, with_betas_within
 from fewshot_bench.inner_optimizers.numerics import sqrt_or_zero
-from fewshot_bench.inner_optimizers.one_tensor import Slots, fraction, rate, rule
+from fewshot_bench.inner_optimizers.one_tensor import Slots, rule
 
 
 def adam_higher2019(
@@ -30,8 +30,6 @@ def adam_higher2019(
 
     Options, their defaults and their sources are those of `adam`.
     """
-    check_range("beta_max", beta_max, 0, 1 - 1e-6)
-    check_range("beta_min", beta_min, 0, beta_max)
     check_range("eps", eps, 0, inf)
 
     def one(p: Tensor, g: Tensor, slots: Slots, hyper: Slots) -> tuple[Tensor, Slots]:
@@ -40,7 +38,6 @@ def adam_higher2019(
         size = hyper["lr"] * outside_the_graph / (1 - hyper["beta1"] ** slots["steps"])
         return p - size * slots["exp_avg"] / (sqrt_or_zero(slots["exp_avg_sq"]) + eps), slots
 
-    learned = {"lr": rate(lr, lr_min), "beta1": fraction(beta1), "beta2": fraction(beta2)}
+    learned = rate_and_betas(lr, lr_min, beta1, beta2)
     made = rule(one, moments_from(from_outer), learned)
-    clamps = (beta_min, beta_max)  # of learned betas alone; they may start outside
-    return made._replace(bounds={**made.bounds, "beta1": clamps, "beta2": clamps})
+    return with_betas_within(made, beta_min, beta_max)

@@ -6,16 +6,8 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
-from fewshot_bench.inner_optimizers.one_tensor import (
-    Slots,
-    fraction,
-    not_negative,
-    rate,
-    rule,
-    start_at,
-    unless_off,
-    with_weight_decay,
-)
+from fewshot_bench.inner_optimizers.moments import rate_and_betas
+from fewshot_bench.inner_optimizers.one_tensor import Slots, not_negative, rule, start_at, unless_off, with_weight_decay
 
 
 def adamax(
@@ -45,5 +37,5 @@ def adamax(
     init = start_at(
         lambda p: {"exp_avg": torch.zeros_like(p), "exp_inf": torch.zeros_like(p), "steps": p.new_zeros(())}
     )
-    learned = {"lr": rate(lr, lr_min), "beta1": fraction(beta1), "beta2": fraction(beta2)}
+    learned = rate_and_betas(lr, lr_min, beta1, beta2)
     return rule(one, init, learned | unless_off(weight_decay=not_negative(weight_decay)))

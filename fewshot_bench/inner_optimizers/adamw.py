@@ -5,8 +5,8 @@ from math import inf
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
-from fewshot_bench.inner_optimizers.moments import adam_move, moments_from, next_moments
-from fewshot_bench.inner_optimizers.one_tensor import Slots, fraction, not_negative, rate, rule, unless_off
+from fewshot_bench.inner_optimizers.moments import adam_move, moments_from, next_moments, rate_and_betas
+from fewshot_bench.inner_optimizers.one_tensor import Slots, not_negative, rule, unless_off
 
 
 def adamw(
@@ -34,5 +34,5 @@ def adamw(
         kept = p * (1 - hyper["lr"] * hyper["weight_decay"]) if "weight_decay" in hyper else p
         return kept - adam_move(slots["exp_avg"], slots["exp_avg_sq"], slots["steps"], hyper, eps), slots
 
-    learned = {"lr": rate(lr, lr_min), "beta1": fraction(beta1), "beta2": fraction(beta2)}
+    learned = rate_and_betas(lr, lr_min, beta1, beta2)
     return rule(one, moments_from(from_outer), learned | unless_off(weight_decay=not_negative(weight_decay)))

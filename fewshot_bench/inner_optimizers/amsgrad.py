@@ -6,16 +6,8 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Params, State, check_range
-from fewshot_bench.inner_optimizers.moments import adam_move, moments_from, next_moments
-from fewshot_bench.inner_optimizers.one_tensor import (
-    Slots,
-    fraction,
-    not_negative,
-    rate,
-    rule,
-    unless_off,
-    with_weight_decay,
-)
+from fewshot_bench.inner_optimizers.moments import adam_move, moments_from, next_moments, rate_and_betas
+from fewshot_bench.inner_optimizers.one_tensor import Slots, not_negative, rule, unless_off, with_weight_decay
 
 
 def amsgrad(
@@ -50,5 +42,5 @@ def amsgrad(
         move = adam_move(new["exp_avg"], largest, new["steps"], hyper, eps)
         return p - move, new | {"max_exp_avg_sq": largest}
 
-    learned = {"lr": rate(lr, lr_min), "beta1": fraction(beta1), "beta2": fraction(beta2)}
+    learned = rate_and_betas(lr, lr_min, beta1, beta2)
     return rule(one, init, learned | unless_off(weight_decay=not_negative(weight_decay)))

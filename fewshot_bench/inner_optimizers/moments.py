@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from fewshot_bench.inner_optimizers.base import OuterState, Params, State, per_tensor
+from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Params, State, check_range, per_tensor
 from fewshot_bench.inner_optimizers.numerics import sqrt_or_zero
-from fewshot_bench.inner_optimizers.one_tensor import Slots
+from fewshot_bench.inner_optimizers.one_tensor import BELOW_ONE, Learned, Slots, fraction, rate
 
 
 def moments_from(from_outer: bool) -> Callable[[Params, OuterState | None], State]:
@@ -27,6 +27,21 @@ def moments_from(from_outer: bool) -> Callable[[Params, OuterState | None], Stat
         }
 
     return init
+
+
+def rate_and_betas(lr: float, lr_min: float, beta1: float, beta2: float) -> dict[str, Learned]:
+    """What is learned of them all."""
+    return {"lr": rate(lr, lr_min), "beta1": fraction(beta1), "beta2": fraction(beta2)}
+
+
+def with_betas_within(made: InnerOptimizer, beta_min: float, beta_max: float) -> InnerOptimizer:
+    """The same rule, whose learned betas are kept in [beta_min, beta_max]; they may start outside.
+
+    Raises ValueError for a range that is none, or reaches 1.
+    """
+    check_range("beta_max", beta_max, 0, BELOW_ONE)
+    check_range("beta_min", beta_min, 0, beta_max)
+    return made._replace(bounds={**made.bounds, "beta1": (beta_min, beta_max), "beta2": (beta_min, beta_max)})
 
 
 def next_moments(g: Tensor, slots: Slots, hyper: Slots) -> Slots:

@@ -6,17 +6,9 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
-from fewshot_bench.inner_optimizers.moments import moments_from, next_moments
+from fewshot_bench.inner_optimizers.moments import moments_from, next_moments, rate_and_betas
 from fewshot_bench.inner_optimizers.numerics import sqrt_or_zero
-from fewshot_bench.inner_optimizers.one_tensor import (
-    Slots,
-    fraction,
-    not_negative,
-    rate,
-    rule,
-    unless_off,
-    with_weight_decay,
-)
+from fewshot_bench.inner_optimizers.one_tensor import Slots, not_negative, rule, unless_off, with_weight_decay
 
 
 def radam(
@@ -48,7 +40,7 @@ def radam(
         move = hyper["lr"] * slots["exp_avg"] / (1 - hyper["beta1"] ** slots["steps"])
         return p - move * rectified(slots["exp_avg_sq"], hyper["beta2"], slots["steps"], eps), slots
 
-    learned = {"lr": rate(lr, lr_min), "beta1": fraction(beta1), "beta2": fraction(beta2)}
+    learned = rate_and_betas(lr, lr_min, beta1, beta2)
     return rule(one, moments_from(from_outer), learned | unless_off(weight_decay=not_negative(weight_decay)))
 
 
