@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from torch.func import grad_and_value, vjp
 
+from fewshot_bench.audit.as_printed import as_printed
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.forward_mode import forward_mode
 from fewshot_bench.hypergradients.known_problems.base import errors
 from fewshot_bench.hypergradients.known_problems.few_steps import few_steps, walk_of
 from fewshot_bench.hypergradients.known_problems.network import start
-from fewshot_bench.hypergradients.problem import Bilevel, Estimate, one_step
+from fewshot_bench.hypergradients.problem import Bilevel
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled
 from fewshot_bench.hypergradients.vectors import norm, plus
@@ -77,24 +77,6 @@ def test_unrolled_recomputed_and_forward_mode_agree(rule, outer):
 def test_adam_can_start_warm():
     """So that the test above has both kinds of walks."""
     assert [name for name, outer in WALKS if outer] != []
-
-
-def as_printed(problem, phi, task):
-    """Algorithm 1 of Grefenstette et al. 2019 to the letter: backwards over weights, the state a constant."""
-    w = problem.init(phi, task)
-    state, walk = problem.state(w), []
-    for t in range(problem.steps):
-        walk.append((w, state))
-        w, state = one_step(problem, phi, task, w, state, t)
-    outer = grad_and_value(problem.outer, argnums=(0, 1), has_aux=True)
-    (into_w, dphi), (value, aux) = outer(w, phi, task, problem.steps - 1)
-    for t in reversed(range(problem.steps)):
-        w, state = walk[t]
-        _, pull = vjp(lambda w, phi: one_step(problem, phi, task, w, state, t)[0], w, phi)  # noqa: B023
-        into_w, along_phi = pull(into_w)
-        dphi = plus(dphi, along_phi)
-    _, pull = vjp(lambda phi: problem.init(phi, task), phi)
-    return Estimate(value, plus(dphi, pull(into_w)[0]), aux, {})
 
 
 @pytest.mark.parametrize(
