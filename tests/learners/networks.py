@@ -2,10 +2,11 @@
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.conformance import tiny
+from fewshot_bench.conformance.tiny import one as one
+from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.inner_optimizers.base import OuterState
 from fewshot_bench.learners.base import Parts, Stage
@@ -39,32 +40,21 @@ def parts(
 ) -> Parts:
     model = build(make, ways, seed=0)
     weights = {name: tensor.to(dtype) for name, tensor in model.weights.items()}
-    return Parts(model._replace(weights=weights), INNER_OPTIMIZERS[rule](**options), dataset, train_classes=10)
+    return Parts(model._replace(weights=weights), INNER_OPTIMIZERS[rule](**options), dataset, tiny.TRAIN_CLASSES)
 
 
-def tasks(count: int = 2, ways: int = 3, image: ImageShape = IMAGE, dtype=torch.float64, shots: int = 1) -> Task:
-    generator = torch.Generator().manual_seed(1)
-    x = [torch.rand(count, ways * shots, *image, dtype=dtype, generator=generator) for _ in range(2)]
-    y = torch.arange(ways).repeat_interleave(shots).expand(count, -1)
-    classes = torch.stack([torch.randperm(10, generator=generator)[:ways] for _ in range(count)])
-    return Task(Batch(x[0], y), Batch(x[1], y), classes, torch.arange(count) * 7919)
-
-
-def one(batch: Task, index: int = 0) -> Task:
-    return tree_map(lambda leaf: leaf[index], batch)
+def tasks(count: int = 2, ways: int = 3, image: ImageShape = IMAGE, shots: int = 1) -> Task:
+    """With as many queries as support images."""
+    return tiny.tasks(image, ways, torch.float64, count, shots, queries=shots)
 
 
 def no_statistics(parts: Parts) -> OuterState:
-    zeros = {name: torch.zeros_like(p) for name, p in parts.model.weights.items()}
-    return OuterState(zeros, zeros, torch.zeros(()))
+    return tiny.at_the_start(parts.model.weights, steps=0).outer
 
 
-def mid_training(parts: Parts, steps: float = 100.0) -> OuterState:
+def mid_training(parts: Parts) -> OuterState:
     """Statistics a meta-optimizer might have after some meta-steps."""
-    generator = torch.Generator().manual_seed(3)
-    weights = parts.model.weights
-    mean = {n: 0.01 * torch.randn(p.shape, dtype=p.dtype, generator=generator) for n, p in weights.items()}
-    return OuterState(mean, {n: m * m + 1e-4 for n, m in mean.items()}, torch.tensor(steps, dtype=torch.float64))
+    return tiny.in_training(parts.model.weights, steps=0).outer
 
 
 def at(outer: OuterState, steps: int = 3, epoch: int = 0, memory=None, recompute: bool = False) -> Stage:
