@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from fewshot_bench.hypergradients.batching import over_tasks
@@ -15,22 +13,7 @@ from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled
 from fewshot_bench.inner_optimizers.adam import adam
 from fewshot_bench.inner_optimizers.base import InnerOptimizer
-
-
-class Peak(TorchDispatchMode):
-    """The most bytes that tensors made inside it held at one time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes, self._alive = 0, {}
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        made = function(*args, **(kwargs or {}))
-        storages = [leaf.untyped_storage() for leaf in tree_leaves(made) if isinstance(leaf, torch.Tensor)]
-        self._alive |= {s._cdata: (StorageWeakRef(s), s.nbytes()) for s in storages}
-        self._alive = {key: held for key, held in self._alive.items() if not held[0].expired()}
-        self.bytes = max(self.bytes, sum(size for _, size in self._alive.values()))
-        return made
+from tests.memory import peak
 
 
 def growth(estimator) -> int:
@@ -40,9 +23,7 @@ def growth(estimator) -> int:
     peaks = []
     for steps in (2, 4):
         problem, phi, _ = walk_of(adam(), steps=steps)
-        with Peak() as peak:
-            estimator(problem, phi, task)
-        peaks.append(peak.bytes)
+        peaks.append(peak(lambda problem=problem, phi=phi: estimator(problem, phi, task)))
     return (peaks[1] - peaks[0]) // 2
 
 
