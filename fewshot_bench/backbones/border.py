@@ -5,6 +5,7 @@ Layers call torch's functions in the end, whatever class they are of, so it is t
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch.nn.functional as F
@@ -15,6 +16,8 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from fewshot_bench.backbones import dropout, norms
+from fewshot_bench.backbones.fused import average_pool, batch_norm, convolution, max_pool
+from fewshot_bench.backbones.fused.geometry import Convolutions
 from fewshot_bench.backbones.noise import Noise, split, uniform
 from fewshot_bench.basics.errors import BenchError
 
@@ -23,6 +26,9 @@ Function = Callable[[dict[str, Tensor], Tensor, Noise | None], Tensor]
 
 noise: what dropout draws its masks from; None: the module is as in evaluation, and dropout is off.
 """
+
+Operations = dict[Any, Callable[..., Any]]
+"""torch's functions -> those that take their place, with the same arguments."""
 
 
 def _by_elementary_operations(attention: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,7 +41,7 @@ def _by_elementary_operations(attention: Callable[..., Any]) -> Callable[..., An
     return exact
 
 
-_REPLACED: dict[Any, Callable[..., Any]] = {
+ELEMENTARY: Operations = {
     F.batch_norm: norms.batch_norm,
     F.instance_norm: norms.instance_norm,
     F.layer_norm: norms.layer_norm,
@@ -43,6 +49,23 @@ _REPLACED: dict[Any, Callable[..., Any]] = {
     attention: _by_elementary_operations(attention)
     for attention in (F.scaled_dot_product_attention, F.multi_head_attention_forward)
 }
+"""For programs that torch runs as they come: the fused functions cost more there than they gain."""
+
+
+def fused_operations(convolutions: Convolutions | None = None) -> Operations:
+    """For programs that are traced once and then replayed.
+
+    convolutions: how convolutions with weights for each task are computed under `vmap`; None: by device.
+    """
+    return ELEMENTARY | {
+        F.conv2d: partial(convolution.conv2d, convolutions=convolutions),
+        F.batch_norm: batch_norm.batch_norm,
+        F.max_pool2d: max_pool.max_pool2d,
+        F.adaptive_avg_pool2d: average_pool.adaptive_avg_pool2d,
+    }
+
+
+FUSED = fused_operations()
 
 _RANDOM: dict[Any, Callable[..., Tensor]] = {
     F.dropout: dropout.dropout,
@@ -62,15 +85,16 @@ class Border(TorchFunctionMode):
     Streams are counted in the order in which the pass asks for them, so a pass done again draws the same numbers.
     """
 
-    def __init__(self, noise: Noise | None) -> None:
+    def __init__(self, noise: Noise | None, operations: Operations = ELEMENTARY) -> None:
         super().__init__()
         self.noise = noise
+        self.operations = operations
         self.draws = 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in _RANDOM:
             return _RANDOM[func](self.uniform if self.noise else None, *args, **(kwargs or {}))
-        return _REPLACED.get(func, func)(*args, **(kwargs or {}))
+        return self.operations.get(func, func)(*args, **(kwargs or {}))
 
     def uniform(self, shape: tuple[int, ...]) -> Tensor:
         """The next draw, [0, 1) in float64."""
@@ -100,8 +124,8 @@ def constants(module: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def as_function(module: nn.Module) -> Function:
-    """A pass through an adopted module.
+def as_function(module: nn.Module, operations: Operations = ELEMENTARY) -> Function:
+    """A pass through an adopted module, with `operations` in place of some of torch's.
 
     Constants with a fraction get the images' type, so the same network runs in float32 and float64. Raises BenchError
     where a pass changes a constant, or gives something else than one tensor.
@@ -114,7 +138,7 @@ def as_function(module: nn.Module) -> Function:
         given = {name: t.to(images.dtype) if t.is_floating_point() else t for name, t in fixed.items()}
         versions = {name: tensor._version for name, tensor in given.items()}
         values = {**weights, **given}
-        with Border(noise):
+        with Border(noise, operations):
             out = functional_call(modes[noise is not None], values, (images,))
         for name, tensor in given.items():  # functional_call writes what was put in place of a tensor into `values`
             if values[name] is not tensor or tensor._version != versions[name]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from fewshot_bench.backbones import border
+from fewshot_bench.backbones.border import Operations
 from fewshot_bench.backbones.heads import find_head, head_parameters, norm_parameters, without
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.backbones.norms import NORMS
@@ -36,8 +37,10 @@ class Model(NamedTuple):
     norms: tuple[str, ...]
 
 
-def as_function(module: nn.Module, ways: int, device: str = "cpu") -> Model:
+def as_function(module: nn.Module, ways: int, device: str = "cpu", operations: Operations = border.ELEMENTARY) -> Model:
     """Any classifier of so many classes as a Model on a device. The module itself is left as it was.
+
+    operations: what takes the place of torch's functions: border.ELEMENTARY, or border.FUSED for traced programs.
 
     Batch norm with running statistics becomes batch statistics. Parameters that require no gradient are constants, as
     buffers are. A tensor that several layers hold is one weight. Raises BenchError for what is no module, has lazy
@@ -52,21 +55,27 @@ def as_function(module: nn.Module, ways: int, device: str = "cpu") -> Model:
     found = find_head(network, ways)
     head = () if found is None else tuple(name for name in head_parameters(network, found) if name in weights)
     if found is not None and head:
-        embed = border.as_function(without(network, found))
+        embed = border.as_function(without(network, found), operations)
     else:
         embed = no_features(f"{kind} has no linear layer with {ways} outputs and weights of its own", ways)
     norms = tuple(name for name in norm_parameters(network, NORMS) if name in weights)
-    return Model(border.as_function(network), embed, weights, head, norms)
+    return Model(border.as_function(network, operations), embed, weights, head, norms)
 
 
-def build(make: Callable[[], nn.Module], ways: int, seed: int, device: str = "cpu") -> Model:
+def build(
+    make: Callable[[], nn.Module],
+    ways: int,
+    seed: int,
+    device: str = "cpu",
+    operations: Operations = border.ELEMENTARY,
+) -> Model:
     """The Model of `make()` with initial weights that depend on `seed` alone, on any device.
 
     torch's global generator is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return as_function(make(), ways, device)
+        return as_function(make(), ways, device, operations)
 
 
 def no_features(why: str, ways: int) -> Apply:
