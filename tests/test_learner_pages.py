@@ -15,6 +15,7 @@ from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import Cell, Training
 from fewshot_bench.training.state import begin
+from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.step import meta_step
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "learners"
@@ -61,7 +62,7 @@ def test_every_metric_stands_on_the_page(name, pattern_pool):
         backbone_options=(("filters", 2),),
     )
     assembly = assemble(cell, pattern_pool, Plan("cpu", 1, 1))
-    metrics = meta_step(assembly, begin(assembly.learner, assembly.parts, 1, "cpu"))
+    metrics = meta_step(assembly, gradients(assembly), begin(assembly.learner, assembly.parts, 1, "cpu"))
     section = PAGES[name].partition("## What is logged")[2].partition("\n## ")[0]
     assert {"loss", "accuracy", "meta_rate"} <= set(metrics)
     assert [metric for metric in metrics if f"`{metric}`" not in section] == []

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fewshot_bench.grid.inline import Listener
+from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.training.cell import Moment
 from fewshot_bench.training.settings import Cell
 

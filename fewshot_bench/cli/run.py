@@ -36,6 +36,9 @@ class Run:
     device: str = "auto"
     """"auto", "cpu", "cuda", "cuda:1", ... New cells are computed there; resumed ones where they began."""
 
+    plan: str = ""
+    """How new cells are computed, as program=traced,workers=2; what is left open is measured (docs/performance.md)."""
+
     set: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="SECTION.KEY=VALUE")]] = ()
     """Changes to the grid, as in training.iterations=50; as many as you like, after one --set or several."""
 
@@ -47,6 +50,7 @@ def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status."""
     options = tyro.cli(Run, args=_a_flag_each(arguments), prog="fewshot-bench run")
     # torch takes seconds to load: only now that the options are known to be good.
+    from fewshot_bench.basics.memory import keep_freed_memory
     from fewshot_bench.cli.live import following
     from fewshot_bench.cli.progress_bar import shown_progress
     from fewshot_bench.data.datasets import open_pool
@@ -61,7 +65,7 @@ def command(arguments: list[str]) -> int:
     from fewshot_bench.report.plots import plot
     from fewshot_bench.report.summary import summary
     from fewshot_bench.training.cell import Interrupted
-    from fewshot_bench.training.plan import find_device
+    from fewshot_bench.training.plan import find_device, given
 
     grid = with_changes(read(options.grid), options.set, options.seed)
     cells = expand(grid)
@@ -73,7 +77,7 @@ def command(arguments: list[str]) -> int:
         count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
         print(f"{count}; nothing was written", file=sys.stderr)
         return 0
-    device = find_device(options.device)
+    device, planned = find_device(options.device), given(options.plan)
     data_dir = options.data_dir or default_data_dir()
     with shown_progress() as progress:
         pools = {name: open_pool(name, data_dir, progress) for name in dict.fromkeys(cell.dataset for cell in cells)}
@@ -81,9 +85,10 @@ def command(arguments: list[str]) -> int:
         check_images(dataset, read_split(dataset, split), pools[dataset])
     _check_writable(directory)
     ledger.enroll(directory, cells)
+    keep_freed_memory()
     with _stop_on_interrupt() as stop, following(cells, stop) as listener:
         try:
-            undone = run_cells(cells, directory, pools, device, listener)
+            undone = run_cells(cells, directory, pools, device, listener, planned)
         except Interrupted:
             print(f"interrupted; the same command goes on. So far: {write_results_csv(directory)}", file=sys.stderr)
             return 130

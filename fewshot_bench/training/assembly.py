@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.backbones.bfloat16 import in_bfloat16
+from fewshot_bench.backbones.border import ELEMENTARY, FUSED, Operations
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.data.datasets import DATASETS
@@ -42,12 +44,12 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
     learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)()
     seed = seed_for("init", cell.backbone, cell.init_seed)
     image = DATASETS[cell.dataset].shape
-    model = tried(build(lambda: make_network(image, cell.ways), cell.ways, seed, plan.device), image, cell.ways)
+    model = build(lambda: make_network(image, cell.ways), cell.ways, seed, plan.device, operations(plan))
     return Assembly(
         cell=cell,
         plan=plan,
         learner=learner,
-        parts=Parts(model, make_optimizer(), cell.dataset, len(split.part("train"))),
+        parts=Parts(tried(model, image, cell.ways), make_optimizer(), cell.dataset, len(split.part("train"))),
         streams=streams(cell, pool, split, plan.device),
         fingerprint={
             "split_hash": split.hash,
@@ -62,6 +64,12 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
             "ensemble": cell.evaluation.ensemble,
         },
     )
+
+
+def operations(plan: Plan) -> Operations:
+    """What stands for torch's functions in a network: fused ones where autograd's bookkeeping is left out."""
+    table = ELEMENTARY if plan.program == "eager" else FUSED
+    return in_bfloat16(table) if plan.precision == "bfloat16" else table
 
 
 def count_weights(cell: Cell) -> int:

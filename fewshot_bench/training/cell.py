@@ -1,26 +1,26 @@
 """The outer loop of one cell: train, validate after each epoch, test once, write result.json."""
 
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
+from torch import Tensor
 
 from fewshot_bench.basics.files import write_text
-from fewshot_bench.learners.base import BatchNorm, Meta
+from fewshot_bench.hypergradients.problem import Task
+from fewshot_bench.learners.base import BatchNorm, Gradient, Meta
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import Assembly
-from fewshot_bench.training.evaluation import Scores, evaluate
+from fewshot_bench.training.evaluation import Predict, Scores, evaluate, predictions
 from fewshot_bench.training.records import Records
 from fewshot_bench.training.result import best_epochs, result
 from fewshot_bench.training.state import TrainingState, begin, restore, stage, tensors_of
-from fewshot_bench.training.step import meta_step
+from fewshot_bench.training.step import batch, settled, take
 from fewshot_bench.training.tasks import Stream
 
 CHECKPOINTS, RESULT = "checkpoints", "result.json"
-SECONDS_BETWEEN_CHECKPOINTS = 30.0
+STEPS_UNSEEN = 25  # meta-steps begun on a device before their metrics are looked at, which waits for it
 POINTS_PER_EPOCH = 10  # how often learned hyperparameters are written down
 
 
@@ -44,55 +44,89 @@ Watch = Callable[[Moment], bool]
 """Called before each meta-step and evaluation; True asks the cell to stop there."""
 
 
-def run(assembly: Assembly, folder: Path, watch: Watch) -> dict[str, Any]:
-    """Trains and evaluates a cell in its folder, from its last checkpoint where there is one; returns result.json's.
+class Wanted(NamedTuple):
+    """What a cell waits for: the gradients of its next batch of tasks."""
 
-    Raises CellError where it cannot go on, BenchError where the disk takes no file, Interrupted where `watch` said so.
+    assembly: Assembly
+    state: TrainingState
+    tasks: Task
+
+
+class Answer(NamedTuple):
+    """The gradients of a batch, stacked, and whether the cell is to write a checkpoint after using them."""
+
+    found: Gradient
+    save: bool
+
+
+def run(
+    assembly: Assembly, folder: Path, watch: Watch, start: int | None = None
+) -> Generator[Wanted, Answer, dict[str, Any]]:
+    """Trains and evaluates a cell in its folder; returns result.json's content. To be driven: see driving.py.
+
+    start: meta-steps done at the checkpoint to go on from, 0 being the beginning; None: the last checkpoint that there
+    is. Raises CellError where it cannot go on, BenchError where the disk takes no file, Interrupted where `watch` said
+    so.
     """
-    torch.set_num_threads(assembly.plan.threads)
-    steps = assembly.cell.training.inner_steps
-    state = begin(assembly.learner, assembly.parts, steps, assembly.plan.device)
-    found = checkpoint.newest(folder / CHECKPOINTS, "step")
+    state = begin(assembly.learner, assembly.parts, assembly.cell.training.inner_steps, assembly.plan.device)
+    found = checkpoint.newest(folder / CHECKPOINTS, "step", start)
     if found is not None:
         restore(state, found.tensors, found.facts["iteration"], found.facts["epochs"])
     records = Records(folder, None if found is None else state.iteration)
     if found is None:
         records.hyperparameters(learned(assembly, state, 0))
-    _train(assembly, folder, watch, state, records)
-    content = _test(assembly, folder, watch, state, records)
+    predict = predictions(assembly)
+    yield from _train(assembly, predict, folder, watch, state, records)
+    content = _test(assembly, predict, folder, watch, state, records)
     write_text(folder / RESULT, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return content
 
 
-def _train(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState, records: Records) -> None:
+def _train(
+    assembly: Assembly, predict: Predict, folder: Path, watch: Watch, state: TrainingState, records: Records
+) -> Generator[Wanted, Answer, None]:
     settings = assembly.cell.training
-    loss, saved = None, time.monotonic()
+    at_most = 1 if assembly.plan.device == "cpu" else STEPS_UNSEEN
+    unseen: list[dict[str, Tensor]] = []  # metrics of meta-steps that the device may not be done with
+    loss, save = None, False
     while state.iteration < settings.iterations:
-        if watch(_moment("training", state, loss)):
-            _save(folder, state, records)
-            raise Interrupted
+        stop = watch(_moment("training", state, loss))
         epoch = state.iteration // settings.iterations_per_epoch
-        metrics = meta_step(assembly, state)
-        loss = metrics["loss"]
-        records.metrics(iteration=state.iteration, epoch=epoch, **metrics)
-        ended = state.iteration % settings.iterations_per_epoch == 0 or state.iteration == settings.iterations
-        if ended or state.iteration % max(1, settings.iterations_per_epoch // POINTS_PER_EPOCH) == 0:
+        if not stop:
+            found, save = yield Wanted(assembly, state, batch(assembly, state.iteration))
+            unseen.append(take(assembly, state, found))
+        ended = not stop and (
+            state.iteration % settings.iterations_per_epoch == 0 or state.iteration == settings.iterations
+        )
+        if unseen and (stop or ended or save or len(unseen) >= at_most):
+            loss = _write_metrics(records, state, epoch, unseen)
+        if not stop and (ended or state.iteration % max(1, settings.iterations_per_epoch // POINTS_PER_EPOCH) == 0):
             records.hyperparameters(learned(assembly, state, epoch))
         if ended:
             watch(_moment("validation", state, loss))  # not cut short: its step would have to be taken again
-            _validate(assembly, folder, state, records)
+            _validate(assembly, predict, folder, state, records)
+        if stop or ended or save:
             _save(folder, state, records)
+        if ended:
             checkpoint.keep_epochs(folder / CHECKPOINTS, [best["file"] for best in _best(assembly, state)])
-            saved = time.monotonic()
-        elif time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-            _save(folder, state, records)
-            saved = time.monotonic()
+        if stop:
+            raise Interrupted
 
 
-def _validate(assembly: Assembly, folder: Path, state: TrainingState, records: Records) -> None:
+def _write_metrics(records: Records, state: TrainingState, epoch: int, unseen: list[dict[str, Tensor]]) -> float:
+    """Waits for the last meta-steps, writes their metrics down and forgets them; returns the last loss."""
+    first = state.iteration - len(unseen)
+    metrics = settled(unseen, first)
+    unseen.clear()
+    for done, values in enumerate(metrics, start=first + 1):
+        records.metrics(iteration=done, epoch=epoch, **values)
+    return metrics[-1]["loss"]
+
+
+def _validate(assembly: Assembly, predict: Predict, folder: Path, state: TrainingState, records: Records) -> None:
     """Scores the meta-parameters on the validation tasks and writes them down."""
     batch_norm = assembly.learner.traits.batch_norm
-    scores = _scores(assembly, state, assembly.streams.val, [state.meta], batch_norm)
+    scores = _scores(assembly, predict, state, assembly.streams.val, [state.meta], batch_norm)
     epoch = len(state.epochs) + 1
     file = checkpoint.write(folder / CHECKPOINTS, "epoch", epoch, state.meta, {"iteration": state.iteration})
     record = {"epoch": epoch, "iteration": state.iteration, "val_accuracy": float(scores.accuracy.mean())}
@@ -101,31 +135,38 @@ def _validate(assembly: Assembly, folder: Path, state: TrainingState, records: R
     records.episodes(by_task("val", state.iteration, scores))
 
 
-def _test(assembly: Assembly, folder: Path, watch: Watch, state: TrainingState, records: Records) -> dict[str, Any]:
+def _test(
+    assembly: Assembly, predict: Predict, folder: Path, watch: Watch, state: TrainingState, records: Records
+) -> dict[str, Any]:
     """The one test: the mean logits of the best epochs, all from the last statistics of the meta-optimizer."""
     if watch(_moment("test", state, None)):
         raise Interrupted
     batch_norm = assembly.learner.traits.batch_norm
     if not state.epochs:  # an untrained network: validated too, for the table
-        _validate(assembly, folder, state, records)
+        _validate(assembly, predict, folder, state, records)
     best = _best(assembly, state)
     members = [_member(assembly, folder, record["file"]) for record in best]
-    scores = _scores(assembly, state, assembly.streams.test, members, batch_norm)
+    scores = _scores(assembly, predict, state, assembly.streams.test, members, batch_norm)
     records.episodes(by_task("test", state.iteration, scores))
     also: dict[str, Scores] = {}
     if assembly.cell.evaluation.both_batch_norms:
         other: BatchNorm = "inductive" if batch_norm == "transductive" else "transductive"
-        also[other] = _scores(assembly, state, assembly.streams.test, members, other)
+        also[other] = _scores(assembly, predict, state, assembly.streams.test, members, other)
         records.episodes(by_task(f"test {other}", state.iteration, also[other]))
     records.flush()
     return result(assembly, state, best, scores, also)
 
 
 def _scores(
-    assembly: Assembly, state: TrainingState, tasks: Stream, members: list[Meta], batch_norm: BatchNorm
+    assembly: Assembly,
+    predict: Predict,
+    state: TrainingState,
+    tasks: Stream,
+    members: list[Meta],
+    batch_norm: BatchNorm,
 ) -> Scores:
     now = stage(state, assembly.cell.test_steps, assembly.cell.training.iterations_per_epoch)
-    return evaluate(assembly, members, now, tasks, batch_norm)
+    return evaluate(predict, members, now, tasks, assembly.cell.evaluation.tasks, batch_norm)
 
 
 def _best(assembly: Assembly, state: TrainingState) -> list[dict[str, Any]]:

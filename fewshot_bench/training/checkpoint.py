@@ -48,13 +48,20 @@ def read(path: Path) -> Checkpoint | None:
     return Checkpoint(load(content), _facts(content))
 
 
-def newest(folder: Path, kind: str) -> Checkpoint | None:
-    """The furthest checkpoint of a kind that is sound, None where there is none."""
-    for path in sorted(folder.glob(f"{kind}-*.safetensors"), reverse=True):
+def newest(folder: Path, kind: str, number: int | None = None) -> Checkpoint | None:
+    """The furthest checkpoint of a kind that is sound, or that of a number; None where there is none."""
+    which = "*" if number is None else f"{number:08d}-*"
+    for path in sorted(folder.glob(f"{kind}-{which}.safetensors"), reverse=True):
         checkpoint = read(path)
         if checkpoint is not None:
             return checkpoint
     return None
+
+
+def numbers(folder: Path, kind: str) -> set[int]:
+    """The numbers of the sound checkpoints of a kind."""
+    names = (_NAME.fullmatch(path.name) for path in folder.glob(f"{kind}-*.safetensors") if read(path) is not None)
+    return {int(match["number"]) for match in names if match is not None}
 
 
 def read_or_raise(path: Path) -> Checkpoint:

@@ -1,18 +1,18 @@
 """Accuracy on a fixed set of tasks, by one set of meta-parameters or by the mean logits of several."""
 
-from collections.abc import Sequence
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fewshot_bench.basics.errors import CellError
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.learners.base import BatchNorm, Meta, Stage
 from fewshot_bench.training.assembly import Assembly
+from fewshot_bench.training.programs.base import Program
+from fewshot_bench.training.programs.making import program
 from fewshot_bench.training.tasks import Stream
 
 CHUNK = 50  # tasks whose images are made ready at a time
@@ -25,23 +25,46 @@ class Scores(NamedTuple):
     loss: Tensor
 
 
-def evaluate(assembly: Assembly, members: Sequence[Meta], now: Stage, tasks: Stream, batch_norm: BatchNorm) -> Scores:
-    """Scores on the first evaluation.tasks of a stream. members: meta-parameters whose logits are averaged.
+Predict = Callable[[Meta, Stage, Task, BatchNorm], Tensor]
+"""(meta-parameters, stage of training, tasks, how queries are normalised) -> logits [tasks, queries, ways]."""
+
+
+def predictions(assembly: Assembly) -> Predict:
+    """The learner's predictions for many tasks, as the plan computes them; programs are made as they are needed."""
+    programs: dict[tuple[Hashable, int, BatchNorm], Program] = {}
+
+    def predict(meta: Meta, now: Stage, tasks: Task, batch_norm: BatchNorm) -> Tensor:
+        key = assembly.learner.phase(now.epoch), now.steps, batch_norm
+        if key not in programs:
+
+            def of_one(shared: Any, task: Task) -> Tensor:
+                meta, outer, memory = shared
+                at = now._replace(outer=outer, memory=memory)
+                return assembly.learner.predict(assembly.parts, meta, at, task, batch_norm)
+
+            programs[key] = program(of_one, assembly.plan)
+        logits: Tensor = programs[key]((meta, now.outer, now.memory), tasks)
+        return logits
+
+    return predict
+
+
+def evaluate(
+    predict: Predict, members: Sequence[Meta], now: Stage, tasks: Stream, count: int, batch_norm: BatchNorm
+) -> Scores:
+    """Scores on the first `count` tasks of a stream. members: meta-parameters whose logits are averaged.
 
     All members adapt from the same stage of training (the last statistics of the meta-optimizer, as in the paper's
     fork). batch_norm: how queries are normalised. Raises CellError where a logit is not finite: the class of the
     largest would mean nothing.
     """
-    cell, learner, parts = assembly.cell, assembly.learner, assembly.parts
-
-    def predict(meta: Meta, task: Task) -> Tensor:
-        return learner.predict(parts, meta, now, task, batch_norm)
-
     accuracies, losses = [], []
-    for first in range(0, cell.evaluation.tasks, CHUNK):
-        batch = tasks(first, min(first + CHUNK, cell.evaluation.tasks))
-        logits = [over_tasks(partial(predict, meta), assembly.plan.tasks_at_once)(batch) for meta in members]
-        mean = torch.stack(logits).mean(0)
+    for first in range(0, count, CHUNK):
+        batch = tasks(first, min(first + CHUNK, count))
+        total = torch.zeros(())
+        for meta in members:  # one at a time: where a program lays its results, its next ones come
+            total = predict(meta, now, batch, batch_norm) + total.to(batch.query.x.device)
+        mean = total / len(members)
         if not bool(mean.isfinite().all()):
             raise CellError(f"logits are not finite in the evaluation of tasks {first} to {first + len(mean) - 1}.")
         accuracies.append((mean.argmax(-1) == batch.query.y).cpu().double().mean(-1))

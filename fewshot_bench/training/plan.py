@@ -1,19 +1,37 @@
 """What may change bits but not results: where and how a cell is computed. Fixed before its first step, then reused."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.images import ImageShape
+
+Ways = Literal["eager", "traced", "graph"]
+Precision = Literal["float32", "tf32", "bfloat16"]
 
 
 class Plan(NamedTuple):
-    """device: a torch device; threads: of torch's CPU kernels; tasks_at_once: in one program (batching.over_tasks)."""
+    """How a cell is computed.
+
+    device: a torch device.
+    threads: of each of torch's CPU kernels.
+    tasks_at_once: in one program, by `vmap`.
+    program: "eager", as written; "traced", replayed without autograd (programs/traced.py); "graph", that as one CUDA
+    graph (programs/captured.py).
+    workers: CPU threads that replay a traced program side by side.
+    recompute: inner steps are computed once more on the way back instead of kept (hypergradients/recomputed.py).
+    replicas: cells equal but for their seed that are trained side by side.
+    precision: of products: "float32", "tf32" or "bfloat16"; sums and all else are float32.
+    """
 
     device: str
     threads: int
     tasks_at_once: int
+    program: Ways = "eager"
+    workers: int = 1
+    recompute: bool = False
+    replicas: int = 1
+    precision: Precision = "float32"
 
 
 def find_device(device: str) -> str:
@@ -29,22 +47,56 @@ def find_device(device: str) -> str:
     return device
 
 
-def choose(device: str, threads: int, image: ImageShape, weights: int) -> Plan:
-    """The plan for a new cell whose network has so many weights.
-
-    More tasks in one program are faster and take more memory, by task; the numbers keep every network of the package
-    within about 7 GB on a CPU (docs/performance.md). Large images gain nothing there.
-    """
-    if device != "cpu":
-        return Plan(device, threads, 64)
-    if image.height * image.width > 32 * 32:
-        return Plan(device, threads, 1)
-    return Plan(device, threads, 8 if weights < 500_000 else 4 if weights < 2_000_000 else 2)
-
-
 def recorded(content: dict[str, Any]) -> Plan | None:
     """The plan in a cell's status, None where there is none that this version understands."""
     plan = content.get("plan")
     if not isinstance(plan, dict) or set(plan) != set(Plan._fields):
         return None
     return Plan(**plan)
+
+
+def given(text: str) -> dict[str, Any]:
+    """What `--plan` says, "program=traced,workers=2", by field. Raises BenchError for what is no plan."""
+    found: dict[str, Any] = {}
+    for word in filter(None, text.replace(" ", ",").split(",")):
+        name, _, value = word.partition("=")
+        if name not in _KINDS:
+            raise BenchError(f"--plan: {name!r} is none of {', '.join(_KINDS)}.")
+        try:
+            found[name] = _KINDS[name](value)
+        except ValueError as error:
+            raise BenchError(f"--plan: `{name}` cannot be {value!r}: {error}.") from error
+    return found
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("a whole number from 1 on is needed")
+    return int(text)
+
+
+def _one_of(kinds: Any) -> Any:
+    def chosen(text: str) -> str:
+        if text not in get_args(kinds):
+            raise ValueError(f"one of {', '.join(get_args(kinds))} is needed")
+        return text
+
+    return chosen
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("true or false is needed")
+    return text == "true"
+
+
+_KINDS: dict[str, Any] = {
+    "threads": _count,
+    "tasks_at_once": _count,
+    "program": _one_of(Ways),
+    "workers": _count,
+    "recompute": _yes_or_no,
+    "replicas": _count,
+    "precision": _one_of(Precision),
+}
+"""Fields that `--plan` may give, and what reads them; the device is --device's."""

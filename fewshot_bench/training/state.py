@@ -31,9 +31,9 @@ def begin(learner: Learner, parts: Parts, steps: int, device: str) -> TrainingSt
     return TrainingState(meta, learner.update(parts).optimizer(list(meta.values())), memory)
 
 
-def stage(state: TrainingState, steps: int, iterations_per_epoch: int) -> Stage:
-    """What a learner is told of training so far. steps: of the inner loop."""
-    return Stage(outer_state(state), state.memory, steps, state.iteration // iterations_per_epoch)
+def stage(state: TrainingState, steps: int, iterations_per_epoch: int, recompute: bool = False) -> Stage:
+    """What a learner is told of training so far. steps: of the inner loop; recompute: see Stage."""
+    return Stage(outer_state(state), state.memory, steps, state.iteration // iterations_per_epoch, recompute)
 
 
 def update(state: TrainingState, gradient: Meta, rate: float, bounded: Callable[[Meta], Meta]) -> None:

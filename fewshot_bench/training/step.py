@@ -3,63 +3,69 @@
 import math
 
 import torch
-from torch.utils._pytree import tree_map
+from torch import Tensor
 
 from fewshot_bench.basics.errors import CellError
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Task
-from fewshot_bench.learners.base import Gradient, Progress
+from fewshot_bench.learners.base import Gradient, Meta, Progress
 from fewshot_bench.training.assembly import Assembly
-from fewshot_bench.training.state import TrainingState, stage, update
+from fewshot_bench.training.gradients import Gradients
+from fewshot_bench.training.state import TrainingState, update
 
 HINT = "A lower learning rate may help, or a network without infinite derivatives."
 
 
-def meta_step(assembly: Assembly, state: TrainingState) -> dict[str, float]:
-    """Takes the next batch of tasks and updates `state`; returns the metrics, means over the batch.
+def meta_step(assembly: Assembly, find: Gradients, state: TrainingState) -> dict[str, float]:
+    """A cell's next batch of tasks, by itself: updates `state` and returns the metrics, means over the batch.
 
-    Raises CellError where a metric or a gradient is not finite: nothing was updated then.
+    Raises CellError where a metric or a gradient is not finite; `state` is of no use then.
     """
-    settings, parts = assembly.cell.training, assembly.parts
+    done = state.iteration
+    found = find([state], [batch(assembly, done)])[0]
+    return settled([take(assembly, state, found)], done)[0]
+
+
+def batch(assembly: Assembly, iteration: int) -> Task:
+    """The tasks of the meta-step after `iteration` others."""
+    count = assembly.cell.training.tasks_per_batch
+    return assembly.streams.train(iteration * count, (iteration + 1) * count)
+
+
+def take(assembly: Assembly, state: TrainingState, found: Gradient) -> dict[str, Tensor]:
+    """Moves `state` along the mean of a batch's gradients; returns metrics, means over the batch, still on the device.
+
+    "gradient of <name>" among them is the largest element of its meta-gradient; see `settled`.
+    """
+    settings = assembly.cell.training
     progress = Progress(state.iteration, settings.iterations, settings.iterations_per_epoch)
-    first = state.iteration * settings.tasks_per_batch
-    tasks = assembly.streams.train(first, first + settings.tasks_per_batch)
-    found = _one_after_another(assembly, state, tasks) if state.memory else _at_once(assembly, state, tasks)
-    values = {name: float(value.mean()) for name, value in found.metrics.items()}
-    mean = {name: g.mean(0) for name, g in found.meta.items()}
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise CellError(f"the {name} is {value} at meta-step {state.iteration + 1}. {HINT}")
-    for name, g in mean.items():
-        if not bool(g.isfinite().all()):
-            raise CellError(f"the meta-gradient of {name} is not finite at meta-step {state.iteration + 1}. {HINT}")
-    rule = assembly.learner.update(parts)
+    metrics = {name: value.mean() for name, value in found.metrics.items()}
+    mean: Meta = {name: g.mean(0) for name, g in found.meta.items()}
+    largest = {_GRADIENT + name: torch.linalg.vector_norm(g, math.inf) for name, g in mean.items()}
+    rule = assembly.learner.update(assembly.parts)
     rate = rule.rate(progress)
     update(state, rule.clip(mean), rate, rule.bound)
     state.memory = found.memory
-    return {**values, "meta_rate": rate}
+    return {**metrics, "meta_rate": torch.tensor(rate, dtype=torch.float64), **largest}
 
 
-def _at_once(assembly: Assembly, state: TrainingState, tasks: Task) -> Gradient:
-    """The gradients of tasks that know nothing of each other, stacked."""
-    now = stage(state, assembly.cell.training.inner_steps, assembly.cell.training.iterations_per_epoch)
-    learner, parts = assembly.learner, assembly.parts
-    found: Gradient = over_tasks(
-        lambda task: learner.meta_gradient(parts, state.meta, now, task), assembly.plan.tasks_at_once
-    )(tasks)
-    return found
+def settled(steps: list[dict[str, Tensor]], first: int) -> list[dict[str, float]]:
+    """The metrics of meta-steps as numbers, those that are for looking at; waits for the device.
+
+    first: meta-steps done before them. Raises CellError at the first metric or gradient that is not finite.
+    """
+    names = list(steps[0])
+    table = torch.stack([torch.stack([step[name].double().cpu() for name in names]) for step in steps])
+    settled = []
+    for done, row in enumerate(table.tolist(), start=first + 1):
+        values = dict(zip(names, row, strict=True))
+        for name, value in values.items():
+            if not math.isfinite(value):
+                what = f"the {name} is {value}"
+                if name.startswith(_GRADIENT):
+                    what = f"the meta-gradient of {name.removeprefix(_GRADIENT)} is not finite"
+                raise CellError(f"{what} at meta-step {done}. {HINT}")
+        settled.append({name: value for name, value in values.items() if not name.startswith(_GRADIENT)})
+    return settled
 
 
-def _one_after_another(assembly: Assembly, state: TrainingState, tasks: Task) -> Gradient:
-    """The gradients of tasks each of which begins with what the one before remembers, stacked; memory: of the last."""
-    now = stage(state, assembly.cell.training.inner_steps, assembly.cell.training.iterations_per_epoch)
-    found = []
-    for index in range(len(tasks.key)):
-        task = tree_map(lambda leaf, index=index: leaf[index], tasks)
-        found.append(assembly.learner.meta_gradient(assembly.parts, state.meta, now, task))
-        now = now._replace(memory=found[-1].memory)
-    meta, metrics = (
-        {name: torch.stack([part[name] for part in parts]) for name in parts[0]}
-        for parts in ([one.meta for one in found], [one.metrics for one in found])
-    )
-    return Gradient(meta, metrics, now.memory)
+_GRADIENT = "gradient of "

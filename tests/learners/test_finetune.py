@@ -15,7 +15,8 @@ from fewshot_bench.learners.base import WEIGHTS, Progress, select
 from fewshot_bench.learners.finetune import CLASSIFIER, Finetune
 from fewshot_bench.learners.minibatches import minibatch
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.evaluation import evaluate
+from fewshot_bench.training.evaluation import evaluate, predictions
+from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin, stage
@@ -206,12 +207,13 @@ def test_pre_training_makes_features_that_new_heads_can_use(pattern_pool: Pool):
     )
     assembly = assemble(cell, pattern_pool, Plan("cpu", 1, 8))
     state = begin(assembly.learner, assembly.parts, 5, "cpu")
+    find, predict = gradients(assembly), predictions(assembly)
 
     def accuracy() -> float:
-        scores = evaluate(assembly, [state.meta], stage(state, 20, 500), assembly.streams.test, "transductive")
+        scores = evaluate(predict, [state.meta], stage(state, 20, 500), assembly.streams.test, 40, "transductive")
         return float(scores.accuracy.mean())
 
     untrained = accuracy()
     for _ in range(60):
-        meta_step(assembly, state)
+        meta_step(assembly, find, state)
     assert accuracy() > untrained + 0.05

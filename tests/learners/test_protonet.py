@@ -11,7 +11,8 @@ from fewshot_bench.learners.base import WEIGHTS, Progress, grouped, select
 from fewshot_bench.learners.protonet import Protonet
 from fewshot_bench.learners.rates import halving
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.evaluation import evaluate
+from fewshot_bench.training.evaluation import evaluate, predictions
+from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin, stage
@@ -165,12 +166,13 @@ def test_it_learns_from_tasks_of_more_classes_than_it_is_tested_on(pattern_pool:
     )
     assembly = assemble(cell, pattern_pool, Plan("cpu", 1, 4))
     state = begin(assembly.learner, assembly.parts, 5, "cpu")
+    find, predict = gradients(assembly), predictions(assembly)
 
     def accuracy() -> float:
-        scores = evaluate(assembly, [state.meta], stage(state, 5, 500), assembly.streams.test, "inductive")
+        scores = evaluate(predict, [state.meta], stage(state, 5, 500), assembly.streams.test, 40, "inductive")
         return float(scores.accuracy.mean())
 
     untrained = accuracy()
     for _ in range(80):
-        meta_step(assembly, state)
+        meta_step(assembly, find, state)
     assert accuracy() > untrained + 0.1

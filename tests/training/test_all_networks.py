@@ -8,7 +8,8 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.evaluation import evaluate
+from fewshot_bench.training.evaluation import evaluate, predictions
+from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin, stage
@@ -38,10 +39,18 @@ def test_meta_steps_are_finite(dataset, backbone, rule, request):
     cell = replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=backbone, inner_optimizer=rule)
     assembly = assemble(cell, pool, Plan("cpu", 1, 1))
     state = begin(assembly.learner, assembly.parts, 2, "cpu")
+    find = gradients(assembly)
     before = {name: value.clone() for name, value in state.meta.items()}
     for _ in range(2):  # the second starts from the meta-optimizer's statistics
-        meta_step(assembly, state)  # raises where a loss is not finite
+        meta_step(assembly, find, state)  # raises where a loss is not finite
     assert all(bool(value.isfinite().all()) for value in state.meta.values())
     assert any(not value.equal(before[name]) for name, value in state.meta.items() if name.startswith("lr/"))
-    scores = evaluate(assembly, [state.meta], stage(state, 2, 500), assembly.streams.test, "transductive")
+    scores = evaluate(
+        predictions(assembly),
+        [state.meta],
+        stage(state, 2, 500),
+        assembly.streams.test,
+        cell.evaluation.tasks,
+        "transductive",
+    )
     assert scores.loss.isfinite().all()

@@ -12,14 +12,16 @@ import torch
 from fewshot_bench.basics import files
 from fewshot_bench.basics.errors import BenchError, CellError
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.training import checkpoint
-from fewshot_bench.training.assembly import Assembly, assemble
-from fewshot_bench.training.cell import CHECKPOINTS, RESULT, Interrupted, Moment, run
+from fewshot_bench.training.assembly import assemble
+from fewshot_bench.training.cell import CHECKPOINTS, RESULT, Interrupted, Moment
+from fewshot_bench.training.driving import alone
+from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin
 from fewshot_bench.training.step import meta_step
+from tests.training.in_float64 import in_float64
 
 PLAN = Plan("cpu", 1, 8)
 CELL = Cell(
@@ -49,7 +51,7 @@ def stop_at(iteration: int):
 def undisturbed(pattern_pool: Pool, tmp_path: Path) -> Path:
     folder = tmp_path / "undisturbed"
     folder.mkdir()
-    run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     return folder
 
 
@@ -98,9 +100,9 @@ def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(undisturbed, pattern
     folder = tmp_path / "interrupted"
     folder.mkdir()
     with pytest.raises(Interrupted):
-        run(assemble(CELL, pattern_pool, PLAN), folder, stop_at(at))
+        alone(assemble(CELL, pattern_pool, PLAN), folder, stop_at(at))
     assert not (folder / RESULT).exists()
-    run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     for name in (RESULT, "metrics.jsonl"):
         assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
     for name in ("hyperparameters.parquet", "episodes.parquet"):
@@ -111,14 +113,14 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(undisturbed,
     folder = tmp_path / "damaged"
     folder.mkdir()
     with pytest.raises(Interrupted):
-        run(assemble(CELL, pattern_pool, PLAN), folder, stop_at(5))
+        alone(assemble(CELL, pattern_pool, PLAN), folder, stop_at(5))
     older, newest = sorted((folder / CHECKPOINTS).glob("step-*"))
     content = newest.read_bytes()
     newest.write_bytes(content[: len(content) // 2])
     found = checkpoint.newest(folder / CHECKPOINTS, "step")
     assert found is not None
     assert found.facts["iteration"] == 4 == int(older.name.split("-")[1])
-    run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     assert (folder / RESULT).read_bytes() == (undisturbed / RESULT).read_bytes()
 
 
@@ -135,10 +137,10 @@ def test_a_disk_that_fills_keeps_the_old_checkpoint(undisturbed, pattern_pool, t
 
     monkeypatch.setattr(files.Path, "write_bytes", full)
     with pytest.raises(BenchError, match=r"cannot write .*step-00000004.*No space left on device"):
-        run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+        alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     monkeypatch.undo()
     assert [path.name.split("-")[1] for path in (folder / CHECKPOINTS).glob("*step-*")] == ["00000002"]
-    run(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     assert (folder / RESULT).read_bytes() == (undisturbed / RESULT).read_bytes()
 
 
@@ -154,12 +156,12 @@ def test_a_loss_that_is_not_finite_names_step_and_quantity(pattern_pool, tmp_pat
     weights = {name: value * float("nan") for name, value in assembly.parts.model.weights.items()}
     broken = assembly._replace(parts=assembly.parts._replace(model=assembly.parts.model._replace(weights=weights)))
     with pytest.raises(CellError, match="loss is nan at meta-step 1"):
-        run(broken, tmp_path, go_on)
+        alone(broken, tmp_path, go_on)
 
 
 def test_untrained_is_evaluated_and_needs_no_training(pattern_pool, tmp_path):
     cell = replace(CELL, training=replace(CELL.training, iterations=0))
-    result = run(assemble(cell, pattern_pool, PLAN), tmp_path, go_on)
+    result = alone(assemble(cell, pattern_pool, PLAN), tmp_path, go_on)
     assert (result["iterations"], result["ensemble"]) == (0, 1)
     assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 1
 
@@ -178,7 +180,7 @@ def test_training_learns(pattern_pool, tmp_path):
         )
         folder = tmp_path / str(iterations)
         folder.mkdir()
-        run(assemble(cell, pattern_pool, PLAN), folder, go_on)
+        alone(assemble(cell, pattern_pool, PLAN), folder, go_on)
         episodes = pd.read_parquet(folder / "episodes.parquet")
         scores[iterations] = episodes[episodes.split == "test"].set_index("task")["accuracy"]
     gain = scores[40] - scores[0]
@@ -206,21 +208,7 @@ def test_layouts_train_alike(pattern_pool, rule):
     for at_once in (1, 2, 8):
         assembly = in_float64(assemble(cell, pattern_pool, PLAN._replace(tasks_at_once=at_once)))
         state = begin(assembly.learner, assembly.parts, 2, "cpu")
-        losses[at_once] = [meta_step(assembly, state)["loss"] for _ in range(6)]
+        find = gradients(assembly)
+        losses[at_once] = [meta_step(assembly, find, state)["loss"] for _ in range(6)]
     assert losses[2] == pytest.approx(losses[1], abs=1e-9)
     assert losses[8] == pytest.approx(losses[1], abs=1e-9)
-
-
-def in_float64(assembly: Assembly) -> Assembly:
-    model = assembly.parts.model
-    weights = {name: value.double() for name, value in model.weights.items()}
-
-    def train(first: int, end: int) -> Task:
-        tasks = assembly.streams.train(first, end)
-        support, query = (Batch(part.x.double(), part.y) for part in tasks[:2])
-        return tasks._replace(support=support, query=query)
-
-    return assembly._replace(
-        parts=assembly.parts._replace(model=model._replace(weights=weights)),
-        streams=assembly.streams._replace(train=train),
-    )

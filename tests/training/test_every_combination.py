@@ -8,7 +8,8 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.evaluation import evaluate
+from fewshot_bench.training.evaluation import evaluate, predictions
+from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import NO_INNER_OPTIMIZER, Cell, Evaluation, Training
 from fewshot_bench.training.state import begin, stage
@@ -32,11 +33,12 @@ def check(cell, pool):
     assembly = assemble(cell, pool, Plan("cpu", 1, 1))
     state = begin(assembly.learner, assembly.parts, 1, "cpu")
     before = {name: value.clone() for name, value in state.meta.items()}
-    meta_step(assembly, state)  # raises where a metric or a gradient is not finite
+    meta_step(assembly, gradients(assembly), state)  # raises where a metric or a gradient is not finite
     assert all(bool(value.isfinite().all()) for value in state.meta.values())
     assert any(not value.equal(before[name]) for name, value in state.meta.items())
+    predict = predictions(assembly)
     for batch_norm in ("transductive", "inductive"):  # raises where a logit is not finite
-        evaluate(assembly, [state.meta], stage(state, 1, 500), assembly.streams.test, batch_norm)
+        evaluate(predict, [state.meta], stage(state, 1, 500), assembly.streams.test, 1, batch_norm)
 
 
 def rule_of(learner):

@@ -1,0 +1,119 @@
+"""One cell, from its lock to its result: what becomes of it is recorded in its folder."""
+
+import time
+import traceback
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.files import sweep
+from fewshot_bench.data.pool import Pool
+from fewshot_bench.grid import ledger
+from fewshot_bench.training.assembly import assemble
+from fewshot_bench.training.cell import CHECKPOINTS, Answer, Interrupted, Moment, Wanted, run
+from fewshot_bench.training.environment import environment
+from fewshot_bench.training.plan import Plan, find_device
+from fewshot_bench.training.settings import Cell
+
+SECONDS_BETWEEN_STATUS = 10.0
+
+
+class Listener(NamedTuple):
+    """Who follows a grid: moment(cell, moment) at every meta-step; ended(cell, status, reason) when a cell ends."""
+
+    moment: Callable[[Cell, Moment], None]
+    ended: Callable[[Cell, str, str], None]
+    stop: Callable[[], bool]
+
+
+def attempt(
+    cell: Cell, folder: Path, pool: Pool, plan: Plan, start: int | None, listener: Listener
+) -> Generator[Wanted, Answer, bool]:
+    """Runs one cell by its plan and records what becomes of it; returns whether it is done.
+
+    start: see training.cell.run. Raises Interrupted where `listener` says stop.
+    """
+    before = began(folder)
+    begun, marked = time.monotonic(), 0.0
+    iterations, spent = ledger.spent(folder)
+
+    def watch(moment: Moment) -> bool:
+        nonlocal iterations, marked
+        iterations = moment.iteration
+        listener.moment(cell, moment)
+        if time.monotonic() - marked > SECONDS_BETWEEN_STATUS:
+            ledger.mark(folder, ledger.RUNNING, **so_far())
+            marked = time.monotonic()
+        return listener.stop()
+
+    def so_far() -> dict[str, float]:
+        return {"iterations": iterations, "seconds": round(spent + time.monotonic() - begun, 3)}
+
+    try:
+        find_device(plan.device)  # a cell goes on where it began, and says so where that is no more
+        sweep(folder)
+        sweep(folder / CHECKPOINTS)
+        _check_same_images(before, pool)
+        facts = {
+            "plan": plan._asdict(),
+            "environment": environment(plan.device),
+            "pool_hash": pool.manifest["pool_hash"],
+        }
+        ledger.mark(folder, ledger.RUNNING, **facts, started=now())
+        ledger.log(folder, f"{now()} begun or resumed: {plan}")
+        result = yield from run(assemble(cell, pool, plan), folder, watch, start)
+        iterations = result["iterations"]
+        ledger.mark(folder, ledger.DONE, **so_far())
+        ledger.log(folder, f"{now()} done: test accuracy {result['test_accuracy']:.4f}")
+        listener.ended(cell, ledger.DONE, "")
+        return True
+    except Interrupted:
+        ledger.mark(folder, ledger.QUEUED, **so_far(), reason="interrupted; the same command goes on")
+        ledger.log(folder, f"{now()} interrupted at meta-step {iterations}")
+        raise
+    except Exception as error:  # a cell's fault is a row in the table; the other cells go on
+        fail(cell, folder, error, listener, **so_far())
+        return False
+
+
+def fail(cell: Cell, folder: Path, error: Exception, listener: Listener, **facts: float) -> None:
+    """Records that a cell failed, and why."""
+    reason = _reason(error)
+    try:
+        ledger.log(folder, f"{now()} failed\n{''.join(traceback.format_exception(error))}")
+        ledger.mark(folder, ledger.FAILED, reason=reason, **facts)
+    except (BenchError, OSError):  # the disk may be what failed
+        pass
+    listener.ended(cell, ledger.FAILED, reason)
+
+
+def began(folder: Path) -> dict[str, Any]:
+    """The status of a cell that has a checkpoint to go on from; {} for one that begins."""
+    return ledger.status(folder) if any((folder / CHECKPOINTS).glob("step-*")) else {}
+
+
+def _check_same_images(before: dict[str, Any], pool: Pool) -> None:
+    """Raises BenchError where a cell was begun with another preparation of its dataset."""
+    began_with, now = before.get("pool_hash"), pool.manifest["pool_hash"]
+    if began_with not in (None, now):
+        raise BenchError(
+            f"begun with the images {str(began_with)[:8]}, but the pool now holds {now[:8]}. Bring those back, or move "
+            "the cell's folder away to train it anew."
+        )
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BenchError):
+        return str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        first = str(error).splitlines()[0] if str(error) else ""
+        return f"out of memory: {first} Lower tasks_per_batch or inner_steps, or run it with --plan recompute=true."
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,70 @@
+"""The meta-gradients of a batch of tasks, for one cell or for several that are trained side by side."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import torch
+from torch.func import vmap
+from torch.utils._pytree import tree_map
+
+from fewshot_bench.hypergradients.problem import Task
+from fewshot_bench.learners.base import Gradient, Stage
+from fewshot_bench.training.assembly import Assembly
+from fewshot_bench.training.programs.base import OfOne, Program
+from fewshot_bench.training.programs.making import program
+from fewshot_bench.training.state import TrainingState, stage
+
+Gradients = Callable[[Sequence[TrainingState], Sequence[Task]], list[Gradient]]
+"""(states, a batch of tasks for each) -> for each the gradients of its tasks, stacked."""
+
+
+def gradients(assembly: Assembly) -> Gradients:
+    """For cells like `assembly`'s, seeds apart. Programs are made when needed, one for each phase of the learner.
+
+    Several states are replicas: their tensors are stacked and one program computes them all (`vmap` over replicas
+    inside that over tasks). They have to have done the same number of meta-steps.
+    """
+    programs: dict[tuple[Hashable, int], Program] = {}
+    steps, plan = assembly.cell.training.inner_steps, assembly.plan
+
+    def find(states: Sequence[TrainingState], tasks: Sequence[Task]) -> list[Gradient]:
+        now = [stage(state, steps, assembly.cell.training.iterations_per_epoch, plan.recompute) for state in states]
+        key = assembly.learner.phase(now[0].epoch), len(states)
+        if key not in programs:
+            programs.clear()  # a phase that is over does not come back
+            of_one = _of_one(assembly, now[0])
+            way = plan._replace(tasks_at_once=1) if states[0].memory else plan
+            programs[key] = program(of_one if len(states) == 1 else vmap(of_one), way)
+        if states[0].memory:
+            return [_one_after_another(programs[key], *one) for one in zip(states, now, tasks, strict=True)]
+        shared = [(state.meta, at.outer, at.memory) for state, at in zip(states, now, strict=True)]
+        if len(states) == 1:
+            return [programs[key](shared[0], tasks[0])]
+        together = tree_map(lambda *leaves: torch.stack(leaves), *shared)
+        side_by_side = tree_map(lambda *leaves: torch.stack(leaves, 1), *tasks)
+        found = programs[key](together, side_by_side)
+        return [tree_map(lambda leaf, index=index: leaf[:, index], found) for index in range(len(states))]
+
+    return find
+
+
+def _of_one(assembly: Assembly, now: Stage) -> OfOne:
+    """The gradient of one task as a function of tensors; what is no tensor is as it is `now`."""
+
+    def of_one(shared: Any, task: Task) -> Gradient:
+        meta, outer, memory = shared
+        at = now._replace(outer=outer, memory=memory)
+        return assembly.learner.meta_gradient(assembly.parts, meta, at, task)
+
+    return of_one
+
+
+def _one_after_another(one_task: Program, state: TrainingState, now: Stage, tasks: Task) -> Gradient:
+    """Each task begins with what the one before remembers; memory: that of the last."""
+    memory, found = now.memory, []
+    for index in range(len(tasks.key)):
+        task = tree_map(lambda leaf, index=index: leaf[index : index + 1], tasks)
+        found.append(one_task((state.meta, now.outer, memory), task))
+        memory = {name: tensor[0] for name, tensor in found[-1].memory.items()}
+    meta, metrics = tree_map(lambda *leaves: torch.cat(leaves), *((one.meta, one.metrics) for one in found))
+    return Gradient(meta, metrics, memory)

@@ -1,0 +1,102 @@
+"""The plan of a new cell is found by a short measurement: ways to compute its first tasks, each timed once."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from fewshot_bench.basics.memory import NoRoomError
+from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.pool import Pool
+from fewshot_bench.training.assembly import assemble, count_weights
+from fewshot_bench.training.driving import as_planned
+from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.settings import Cell
+from fewshot_bench.training.state import begin
+
+WORTH_MEASURING = 200  # tasks in a whole cell, below which nothing is gained by choosing
+WORTH_TRACING = 30.0  # seconds that a cell would take eagerly, below which writing it down does not pay
+
+
+class Timing(NamedTuple):
+    """first: seconds until the first tasks were done, what is made once included; each: seconds a task from then on."""
+
+    first: float
+    each: float
+
+
+def find_plan(
+    cell: Cell, seeds: int, pool: Pool, device: str, given: dict[str, Any], log: Callable[[str], None]
+) -> Plan:
+    """The fastest plan for a cell among those that fit into memory.
+
+    seeds: cells to run that differ from it in nothing but the seed, itself among them; given: fields that are not left
+    open; log: told what was measured, a line a plan.
+    """
+    eager, *others = dict.fromkeys(plan._replace(**given) for plan in _candidates(cell, seeds, device))
+    tasks = cell.training.iterations * cell.training.tasks_per_batch
+    if not others or tasks < WORTH_MEASURING:
+        return eager
+    best, least = eager, timed(cell, pool, eager, log).each * tasks
+    if least < WORTH_TRACING:
+        return eager
+    for plan in others:
+        found = _timed_with_room(cell, pool, plan, given, log)
+        if found is not None and found[1].first + found[1].each * tasks < least:
+            best, least = found[0], found[1].first + found[1].each * tasks
+    return best
+
+
+def timed(cell: Cell, pool: Pool, plan: Plan, log: Callable[[str], None]) -> Timing:
+    """How long the gradients of a few tasks take by a plan: of as many as it computes side by side."""
+    with as_planned(plan):
+        assembly = assemble(cell, pool, plan)
+        states = [
+            begin(assembly.learner, assembly.parts, cell.training.inner_steps, plan.device)
+            for _ in range(plan.replicas)
+        ]
+        count = plan.workers * plan.tasks_at_once
+        find, tasks = gradients(assembly), assembly.streams.train(0, count)
+        seconds = []
+        for _ in range(2):
+            start = time.monotonic()
+            found = find(states, [tasks] * plan.replicas)
+            float(found[0].metrics["loss"].sum())  # waits for the device
+            seconds.append(time.monotonic() - start)
+    each = seconds[1] / count / plan.replicas
+    log(f"plan: {each:.4f} s a task, {seconds[0]:.2f} s at first: {plan}")
+    return Timing(seconds[0], each)
+
+
+def _timed_with_room(
+    cell: Cell, pool: Pool, plan: Plan, given: dict[str, Any], log: Callable[[str], None]
+) -> tuple[Plan, Timing] | None:
+    """A plan and its time, or those of what it becomes where memory is short; None where nothing comes of it."""
+    leaner = plan._replace(replicas=1), plan._replace(replicas=1, recompute=True)
+    for way in dict.fromkeys((plan, *(one._replace(**given) for one in leaner))):
+        try:
+            return way, timed(cell, pool, way, log)
+        except (NoRoomError, torch.OutOfMemoryError, MemoryError) as error:
+            log(f"plan: no room: {error}: {way}")
+        except Exception as error:  # somebody's network may do what cannot be written down
+            log(f"plan: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}: {way}")
+            return None
+    return None
+
+
+def _candidates(cell: Cell, seeds: int, device: str) -> list[Plan]:
+    """What may be best; first what runs as it is written, within about 7 GB for every network of the package."""
+    weights, tasks = count_weights(cell), cell.training.tasks_per_batch
+    cores, image = torch.get_num_threads(), DATASETS[cell.dataset].shape
+    if device != "cpu":
+        return [Plan(device, cores, min(tasks, 64)), Plan(device, cores, tasks, "graph", replicas=seeds)]
+    at_once = 8 if weights < 500_000 else 4 if weights < 2_000_000 else 2
+    at_once = min(tasks, 1 if image.height * image.width > 32 * 32 else at_once)
+    workers = min(cores, tasks)
+    some = max(1, min(at_once, tasks // workers))
+    return [
+        Plan(device, cores, at_once),
+        *(Plan(device, 1, many, "traced", workers) for many in dict.fromkeys((1, some))),
+    ]

@@ -1,0 +1,162 @@
+"""A program gives the same numbers whichever way it runs: as written, traced, on threads, for several seeds at once."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils._pytree import tree_leaves, tree_map
+
+from fewshot_bench.basics import memory
+from fewshot_bench.training.assembly import assemble
+from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.programs import traced as traced_module
+from fewshot_bench.training.programs.eager import eager
+from fewshot_bench.training.programs.footprint import peak_bytes
+from fewshot_bench.training.programs.traced import traced, written_down
+from fewshot_bench.training.settings import Cell, Evaluation, Training
+from fewshot_bench.training.state import begin
+from fewshot_bench.training.step import batch, meta_step, take
+from tests.training.in_float64 import in_float64
+
+EAGER = Plan("cpu", 1, 1)
+CELL = Cell(
+    dataset="omniglot",
+    split="gimli",
+    ways=3,
+    shots=1,
+    learner="maml++",
+    backbone="tests.training.networks:small",
+    inner_optimizer="adam",
+    seed=0,
+    training=Training(iterations=30, iterations_per_epoch=3, tasks_per_batch=3, inner_steps=2),
+    evaluation=Evaluation(tasks=10, ensemble=2),
+)
+
+
+def cubes(shared, task):
+    return {"sum": (shared * task["x"] ** 3).sum(), "x": task["x"].sin()}
+
+
+def inputs(count: int):
+    return torch.tensor(2.0), {"x": torch.randn(count, 4, generator=torch.Generator().manual_seed(0))}
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 8])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_traced_program_is_the_eager_one_bit_for_bit(at_once, workers):
+    shared, tasks = inputs(7)
+    expected = eager(cubes, at_once)(shared, tasks)
+    program = traced(cubes, at_once, workers)
+    for _ in range(2):  # written down, then replayed
+        found = program(shared, tasks)
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+    again = program(shared + 1, inputs(3)[1])  # other numbers, and other shapes
+    assert torch.equal(again["sum"], eager(cubes, at_once)(shared + 1, inputs(3)[1])["sum"])
+
+
+def test_no_more_is_taken_than_there_is(monkeypatch):
+    monkeypatch.setattr(traced_module, "available_bytes", lambda: 8)
+    with pytest.raises(memory.NoRoomError, match=r"needs 0\.0 GiB .* are free.*recompute=true"):
+        traced(cubes, 1, 1)(*inputs(100))
+
+
+def test_the_footprint_of_operations_is_what_is_alive_at_one_time():
+    def two_of_a_thousand(x):
+        y = x + 1  # 4,000 bytes
+        z = y * 2  # beside y
+        del y
+        return [z.view(10, 100).sum()]  # y is gone; a view takes nothing
+
+    def three_of_a_thousand(x):
+        y = x + 1
+        z = y * 2
+        return [(y + z).sum()]
+
+    x = torch.ones(1000)
+    assert peak_bytes(written_down(two_of_a_thousand, [x])) == 8000
+    assert peak_bytes(written_down(three_of_a_thousand, [x])) == 12000
+
+
+def after(assembly, steps):
+    """The meta-parameters after meta-steps, and the losses."""
+    state = begin(assembly.learner, assembly.parts, assembly.cell.training.inner_steps, "cpu")
+    find = gradients(assembly)
+    return [meta_step(assembly, find, state)["loss"] for _ in range(steps)], state.meta
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan("cpu", 1, 1, "traced", 1),
+        Plan("cpu", 1, 1, "traced", 2),
+        Plan("cpu", 1, 2, "traced", 2),
+        Plan("cpu", 1, 1, "traced", 1, recompute=True),
+        Plan("cpu", 1, 1, recompute=True),
+    ],
+)
+@pytest.mark.parametrize("learner", ["maml++", "reptile"])
+def test_every_plan_trains_alike(pattern_pool, plan, learner):
+    """Over an epoch's end, where the weights of the multi-step loss change and so the program does."""
+    options = (("msl_epochs", 1),) if learner == "maml++" else (("carry_state", True),)
+    cell = replace(CELL, learner=learner, learner_options=options)
+    losses, meta = after(in_float64(assemble(cell, pattern_pool, EAGER)), 5)
+    found, also = after(in_float64(assemble(cell, pattern_pool, plan)), 5)
+    assert found == pytest.approx(losses, rel=1e-9)
+    for name, value in meta.items():
+        torch.testing.assert_close(also[name], value, rtol=1e-7, atol=1e-9)
+
+
+def test_workers_change_no_bit(pattern_pool):
+    one, three = (after(assemble(CELL, pattern_pool, Plan("cpu", 1, 1, "traced", n)), 4) for n in (1, 3))
+    assert one[0] == three[0]
+    assert all(torch.equal(value, three[1][name]) for name, value in one[1].items())
+
+
+@pytest.mark.parametrize("program", ["eager", "traced"])
+@pytest.mark.parametrize(
+    ("learner", "rule"), [("maml++", "sgd"), ("maml++", "adam"), ("imaml", "sgd"), ("reptile", "adam")]
+)
+def test_replicas_train_as_each_would_alone(pattern_pool, program, learner, rule):
+    """Three seeds side by side, 20 meta-steps: each equal to its own run to 1e-10 in float64."""
+    training = replace(CELL.training, iterations_per_epoch=30)
+    cells = [replace(CELL, seed=seed, learner=learner, inner_optimizer=rule, training=training) for seed in range(3)]
+    plan = Plan("cpu", 1, 3, program, replicas=3)
+    packed = [in_float64(assemble(cell, pattern_pool, plan)) for cell in cells]
+    states = [begin(one.learner, one.parts, 2, "cpu") for one in packed]
+    find = gradients(packed[0])
+    for _ in range(20):
+        found = find(states, [batch(one, state.iteration) for one, state in zip(packed, states, strict=True)])
+        for one, state, gradient in zip(packed, states, found, strict=True):
+            take(one, state, gradient)
+    for cell, state in zip(cells, states, strict=True):
+        _, meta = after(in_float64(assemble(cell, pattern_pool, plan)), 20)
+        for name, value in meta.items():
+            torch.testing.assert_close(state.meta[name], value, rtol=1e-10, atol=1e-10)
+    assert not torch.equal(*(tree_leaves(state.meta)[0] for state in states[:2]))
+
+
+def test_a_chunk_too_small_is_a_program_of_its_own():
+    shared, tasks = inputs(5)
+    found = traced(cubes, 4, 1)(shared, tasks)
+    assert torch.equal(found["x"], tree_map(torch.sin, tasks["x"]))
+
+
+def test_names_may_come_in_another_order():
+    def difference(shared, task):
+        return shared["a"] - shared["b"] + task["x"].sum()
+
+    a, b, tasks = torch.tensor(1.0), torch.tensor(3.0), inputs(2)[1]
+    program = traced(difference, 1, 1)
+    assert torch.equal(program({"a": a, "b": b}, tasks), program({"b": b, "a": a}, tasks))
+
+
+def test_one_tensor_in_two_places_is_two_inputs():
+    def difference(shared, task):
+        return shared["a"] - 2 * shared["b"] + task["x"].sum()
+
+    zero, tasks = torch.tensor(0.0), inputs(2)[1]
+    program = traced(difference, 1, 1)
+    program({"a": zero, "b": zero}, tasks)
+    other = {"a": torch.tensor(1.0), "b": torch.tensor(3.0)}
+    assert torch.equal(program(other, tasks), eager(difference, 1)(other, tasks))
