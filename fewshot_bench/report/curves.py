@@ -8,7 +8,7 @@ import pandas as pd
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report.groups import grouped
-from fewshot_bench.report.paired import twin_of
+from fewshot_bench.report.paired import twin_of, untrained_of
 from fewshot_bench.report.reading import Cell
 
 POINTS = 100  # of a training curve; each is the mean over a block of meta-steps
@@ -31,10 +31,10 @@ def curves(cells: Iterable[Cell]) -> list[Curve]:
     """A curve for each done cell that was trained and whose metrics are there."""
     done = [cell for cell in cells if cell.status == "done" and cell.test == "test"]
     groups = grouped(done)
-    idle = [group for group in groups if group.iterations == 0]
+    untrained_groups = untrained_of(groups)
     found = []
     for group in groups:
-        twin, _ = twin_of(group, idle) if group.iterations else (None, [])
+        twin, _ = twin_of(group, untrained_groups) if group.iterations else (None, [])
         for cell in group.cells if group.iterations else ():
             rows = _rows(cell)
             own = [one for one in twin.cells if one.seed == cell.seed] if twin else []

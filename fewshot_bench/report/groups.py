@@ -39,7 +39,7 @@ def grouped(cells: Iterable[Cell]) -> list[Group]:
     plans: dict[str, list[Cell]] = {}
     for cell in cells:
         if cell.config:
-            plans.setdefault(_key({k: v for k, v in cell.identity.items() if k != "seed"}), []).append(cell)
+            plans.setdefault(key_of({k: v for k, v in cell.identity.items() if k != "seed"}), []).append(cell)
     return [group for plan in plans.values() for group in _by_protocol(plan)]
 
 
@@ -47,7 +47,7 @@ def _by_protocol(plan: Sequence[Cell]) -> list[Group]:
     seeds: dict[str, dict[int, Cell]] = {}
     for cell in plan:
         if cell.status == "done":
-            seeds.setdefault(_key(cell.fingerprint), {}).setdefault(cell.seed, cell)
+            seeds.setdefault(key_of(cell.fingerprint), {}).setdefault(cell.seed, cell)
     axes = {axis: plan[0].config[axis] for axis in AXES}
     config = flat({key: value for key, value in plan[0].config.items() if key not in (*AXES, "seed")})
     planned = len({cell.seed for cell in plan})
@@ -68,7 +68,7 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def differing(tables: Sequence[Config]) -> list[str]:
     """The keys that do not have the same value in all of `tables`, in order of first appearance."""
     keys = dict.fromkeys(key for table in tables for key in table)
-    return [key for key in keys if len({_key(table.get(key)) for table in tables}) > 1]
+    return [key for key in keys if any(not _same(table.get(key), tables[0].get(key)) for table in tables)]
 
 
 def settings(groups: Sequence[Group]) -> list[str]:
@@ -79,18 +79,26 @@ def settings(groups: Sequence[Group]) -> list[str]:
     """
     peers: dict[str, list[int]] = {}
     for index, group in enumerate(groups):
-        peers.setdefault(_key(group.axes), []).append(index)
+        peers.setdefault(key_of(group.axes), []).append(index)
     out = [""] * len(groups)
     for members in peers.values():
         keys = _telling([groups[index] for index in members])
         short = _short(keys)
+        protocols = _protocols_that_differ([groups[index] for index in members])
         for index in members:
             config, protocol = groups[index].config, groups[index].fingerprint
             words = [f"{short[key]}={show(config.get(key))}" for key in keys if _notices(groups[index], key)]
-            prints = [groups[other].fingerprint for other in members if groups[other].config == config]
-            words += [f"{key}={show(protocol.get(key))}" for key in differing(prints) if key != "batch_norm"]
+            words += [f"{key}={show(protocol.get(key))}" for key in protocols[key_of(config)] if key != "batch_norm"]
             out[index] = ", ".join(words)
     return out
+
+
+def _protocols_that_differ(groups: Sequence[Group]) -> dict[str, list[str]]:
+    """For each configuration, the keys of the protocol that its groups do not agree in."""
+    found: dict[str, list[Config]] = {}
+    for group in groups:
+        found.setdefault(key_of(group.config), []).append(group.fingerprint)
+    return {config: differing(protocols) for config, protocols in found.items()}
 
 
 def _telling(groups: Sequence[Group]) -> list[str]:
@@ -98,7 +106,7 @@ def _telling(groups: Sequence[Group]) -> list[str]:
     return [
         key
         for key in differing([group.config for group in groups])
-        if len({_key(group.config.get(key)) for group in groups if _notices(group, key)}) > 1
+        if len({key_of(group.config.get(key)) for group in groups if _notices(group, key)}) > 1
     ]
 
 
@@ -123,5 +131,13 @@ def _short(keys: Sequence[str]) -> dict[str, str]:
     return {key: word if last.count(word) == 1 else key for key, word in zip(keys, last, strict=True)}
 
 
-def _key(value: object) -> str:
+def _same(one: object, other: object) -> bool:
+    """Whether key_of is the same; asked of two texts or numbers, as nearly always, without it."""
+    if type(one) is type(other) and isinstance(one, str | bool | int | float | None):
+        return one == other
+    return key_of(one) == key_of(other)
+
+
+def key_of(value: object) -> str:
+    """The same text for equal values, whatever the order of their keys."""
     return json.dumps(value, sort_keys=True, default=str)

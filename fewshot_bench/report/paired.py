@@ -1,25 +1,24 @@
 """A trained network against itself untrained, task by task: what training gained, and how sure that is."""
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.report.by_task import by_task
 from fewshot_bench.report.contents import NO_DIFFERENCE
-from fewshot_bench.report.groups import Group, differing
-from fewshot_bench.report.parquet import read_parquet
+from fewshot_bench.report.groups import Group, differing, key_of
 from fewshot_bench.report.reading import Cell
 
 MEASURED_BY = (
     "split_hash", "pool_hash", "queries", "batch_norm", "inner_steps_test", "evaluation_tasks", "evaluation_seed",
 )  # fmt: skip
 """What has to agree for two networks to have met the same test tasks in the same way."""
-
-AGREES = 1e-4  # of an accuracy in result.json and the mean of its tasks: they were summed in different orders
 
 
 class Gain(NamedTuple):
@@ -33,16 +32,35 @@ class Gain(NamedTuple):
     seeds: int
 
 
-def twin_of(group: Group, untrained: Sequence[Group]) -> tuple[Group | None, list[str]]:
+Untrained = Mapping[str, Sequence[Group]]
+"""The groups of 0 meta-steps, together where they may be twins of the same group."""
+
+
+def untrained_of(groups: Iterable[Group]) -> Untrained:
+    """Where `twin_of` looks for the twin of a group."""
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        if group.iterations == 0:
+            found.setdefault(_measured(group), []).append(group)
+    return found
+
+
+def twin_of(group: Group, untrained: Untrained) -> tuple[Group | None, list[str]]:
     """The group of 0 meta-steps with the same axes and evaluation, and the other settings that differ.
 
     Of several, the one with the fewest differences; (None, []) where there is none.
     """
-    alike = [twin for twin in untrained if twin.axes == group.axes and _measured(twin) == _measured(group)]
+    alike = untrained.get(_measured(group), ())
     if not alike or not group.cells:
         return None, []
     twin = min(alike, key=lambda one: len(_settings_that_differ(group, one)))
     return twin, _settings_that_differ(group, twin)
+
+
+def paired_gains(groups: Sequence[Group], twins: Sequence[Group | None]) -> list[tuple[Gain | None, list[str]]]:
+    """`paired_gain` of each group and its twin; (None, []) where it has none. Groups are read side by side."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # Parquet is decoded outside of Python's lock
+        return list(threads.map(lambda group, twin: paired_gain(group, twin) if twin else (None, []), groups, twins))
 
 
 def paired_gain(group: Group, twin: Group) -> tuple[Gain | None, list[str]]:
@@ -65,8 +83,9 @@ def paired_gain(group: Group, twin: Group) -> tuple[Gain | None, list[str]]:
     return Gain(float(tasks.mean()), error, len(differences)), faults
 
 
-def _measured(group: Group) -> list[Any]:
-    return [group.fingerprint.get(key) for key in MEASURED_BY]
+def _measured(group: Group) -> str:
+    """What twins have in common."""
+    return key_of([group.axes, [group.fingerprint.get(key) for key in MEASURED_BY]])
 
 
 def _settings_that_differ(group: Group, twin: Group) -> list[str]:
@@ -75,20 +94,7 @@ def _settings_that_differ(group: Group, twin: Group) -> list[str]:
 
 def _difference(trained: Cell, untrained: Cell) -> NDArray[np.float64]:
     """Test accuracy of one minus the other, by task."""
-    ours, theirs = _test_tasks(trained), _test_tasks(untrained)
-    if not np.array_equal(ours.index, theirs.index):
+    ours, theirs = by_task(trained), by_task(untrained)
+    if not np.array_equal(ours.tasks, theirs.tasks):
         raise BenchError(f"{trained.name} and {untrained.name} were tested on different tasks.")
-    return ours.to_numpy() - theirs.to_numpy()
-
-
-def _test_tasks(cell: Cell) -> "pd.Series[float]":
-    """Test accuracy by task. Raises BenchError where the file is missing, unreadable or of another run."""
-    path = cell.folder / "episodes.parquet"
-    if not path.is_file():
-        raise BenchError(f"{cell.name}: episodes.parquet is missing.")
-    rows = read_parquet(path, ("split", "task", "accuracy"))
-    rows = rows[rows["split"] == cell.test].sort_values("task")
-    accuracy = pd.Series(pd.to_numeric(rows["accuracy"], errors="coerce").to_numpy("float64"), index=rows["task"])
-    if not accuracy.index.is_unique or not abs(accuracy.mean() - cell.result["test_accuracy"]) <= AGREES:
-        raise BenchError(f"{cell.name}: episodes.parquet does not agree with result.json.")
-    return accuracy
+    return ours.accuracy - theirs.accuracy

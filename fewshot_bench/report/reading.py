@@ -1,7 +1,6 @@
 """One cell's folder, read without trust: what is torn, missing or foreign becomes a sentence, never a traceback."""
 
 import json
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.names import did_you_mean
+from fewshot_bench.report import toml
 from fewshot_bench.report.contents import number, whole, wrong_config, wrong_result
 
 STATUSES = ("done", "failed", "skipped", "running", "queued")
@@ -74,7 +74,7 @@ def read_cells(directory: Path) -> list[Cell]:
 
 def read_cell(folder: Path) -> Cell | None:
     """The cell in `folder`; None where none of a cell's files is there, so it is somebody else's folder."""
-    config, config_fault = _parsed(folder / "config.toml", tomllib.loads)
+    config, config_fault = _parsed(folder / "config.toml", toml.loads)
     status, status_fault = _parsed(folder / "status.json", json.loads)
     result, result_fault = _parsed(folder / "result.json", json.loads)
     result.pop("epochs", None)

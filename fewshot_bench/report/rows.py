@@ -11,7 +11,7 @@ from fewshot_bench.report.comparisons import Comparison, beside
 from fewshot_bench.report.contents import AXES
 from fewshot_bench.report.groups import Group, grouped, settings
 from fewshot_bench.report.measured import measured
-from fewshot_bench.report.paired import Gain, paired_gain, twin_of
+from fewshot_bench.report.paired import Gain, paired_gains, twin_of, untrained_of
 from fewshot_bench.report.published import Published
 from fewshot_bench.report.reading import Cell
 
@@ -69,15 +69,17 @@ def rows_of(cells: Sequence[Cell]) -> tuple[list[Row], list[str]]:
     Untrained twins stand in their trained counterpart's row; one without counterpart has a row of its own.
     """
     groups = grouped(measured(cells))
-    idle = [group for group in groups if group.iterations == 0]
-    twins = {id(group): twin_of(group, idle) for group in groups if group.iterations != 0}
+    untrained = untrained_of(groups)
+    twins = {id(group): twin_of(group, untrained) for group in groups if group.iterations != 0}
     used = {id(twin) for twin, _ in twins.values()}
     shown = sorted((group for group in groups if id(group) not in used), key=_place)
+    beside_them = [twins.get(id(group), (None, [])) for group in shown]
+    gains = paired_gains(shown, [twin for twin, _ in beside_them])
     faults: list[str] = []
     rows = []
-    for group, setting in zip(shown, settings(shown), strict=True):
-        twin, differences = twins.get(id(group), (None, []))
-        gain, wrong = paired_gain(group, twin) if twin else (None, [])
+    for group, setting, (twin, differences), (gain, wrong) in zip(
+        shown, settings(shown), beside_them, gains, strict=True
+    ):
         faults += wrong
         if group.iterations == 0 and "iterations=0" not in setting:
             setting = ", ".join(filter(None, (setting, "untrained")))

@@ -1,19 +1,19 @@
 """Tables for a terminal: as wide as asked for, in colour only where asked for."""
 
 import io
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from itertools import groupby, zip_longest
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table as Grid
 from rich.text import Text
 
 from fewshot_bench.report.table import Column, Marked, Table, blanked, footnotes, marked, opens_section
 
 WIDTH = 100
 _WIDEST_WORD = 24  # a longer one, such as a folder's name, is broken where room is short
+_SHORTEST_NAME = 8  # so much of a name stays on a line
 _LETTERS = dict(zip("abcdefghijklmnoprstuvwxyz,", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ,", strict=True))
 
 
@@ -43,31 +43,53 @@ def terminal(tables: Sequence[Table], remarks: Sequence[str], width: int = WIDTH
 
 def _print_rows(console: Console, table: Table) -> None:
     """The table; where it is too wide, its leading keys become headings of sections, as few as will do."""
-    room = console.width - 2
-    folded = next((k for k in range(table.section) if sum(_least(table)[k:]) <= room), table.section)
-    widths = _shared_out(_least(table)[folded:], _natural(table)[folded:], room)
+    room, values = console.width - 2, marked(table)
+    texts = _texts(table, values)
+    natural = _natural(table, texts)
+    least = _least(table, texts, natural)
+    folded = next((k for k in range(table.section) if sum(least[k:]) <= room), table.section)
+    if sum(least[folded:]) > room:
+        least = _tight(table, least)
+    widths = _shared_out(least[folded:], natural[folded:], room)
     columns = table.columns[folded:]
+
+    def show(line: str, style: str = "") -> None:
+        console.print(Text(line, style=style), soft_wrap=True)  # too wide for the terminal, it is not cut
+
     if any(column.group for column in columns):
-        console.print(Text("  " + _spanning(columns, widths), style="bold"))
-    _print_line(console, columns, widths, [Text(column.title, style="bold") for column in columns])
-    console.print(Text("  " + "─" * (sum(widths) - 1)))
-    values, heading = marked(table), ""
-    for index, row in enumerate(_printable(table, blanked(table))):
+        show("  " + _spanning(columns, widths), "bold")
+    for line in _lines(console, columns, widths, [column.title for column in columns]):
+        show(line, "bold")
+    show("  " + "─" * (sum(widths) - 1))
+    heading = ""
+    for index, row in enumerate(_printable(table, blanked(table), values)):
         if opens_section(table, index):
             console.print()
         keys = zip(table.columns[:folded], values[index][:folded], strict=True)
         above, heading = heading, ", ".join(f"{column.title} {field.text}" for column, field in keys)
         if heading != above:
             console.print(Text(heading, style="italic"))
-        _print_line(console, columns, widths, [Text(text) for text in row[folded:]])
+        for line in _lines(console, columns, widths, row[folded:]):
+            show(line)
 
 
-def _print_line(console: Console, columns: Sequence[Column], widths: Sequence[int], fields: Iterable[Text]) -> None:
-    grid = Grid.grid(padding=(0, 1, 0, 0), pad_edge=True)
-    for column, width in zip(columns, widths, strict=True):
-        grid.add_column(justify=column.align, width=width - 1, no_wrap=not column.wrap, overflow="fold", vertical="top")
-    grid.add_row(*fields)
-    console.print(Padding(grid, (0, 0, 0, 2)))
+def _lines(console: Console, columns: Sequence[Column], widths: Sequence[int], fields: Sequence[str]) -> Iterator[str]:
+    """A row: fields beside each other, each broken to its column's width."""
+    blocks = [_broken(console, *one) for one in zip(fields, columns, widths, strict=True)]
+    for parts in zip_longest(*blocks):
+        filled = (" " * (width - 1) if part is None else part for part, width in zip(parts, widths, strict=True))
+        yield "  " + " ".join(filled)
+
+
+def _broken(console: Console, field: str, column: Column, width: int) -> list[str]:
+    """The field in lines, each as wide as its column. Most need no breaking; rich would take ten times as long."""
+    right = column.align == "right"
+    text = field.rstrip() if right else field
+    if field.isprintable() and cell_len(field) < width:
+        gap = " " * (width - 1 - cell_len(text))
+        return [gap + text if right else text + gap]
+    lines = Text(field).wrap(console, width - 1, justify=column.align, overflow="fold")
+    return [line.plain for line in lines]
 
 
 def _spanning(columns: Sequence[Column], widths: Sequence[int]) -> str:
@@ -77,22 +99,30 @@ def _spanning(columns: Sequence[Column], widths: Sequence[int]) -> str:
     return "".join((f" {group} ".center(width - 1, "─") if group else "").ljust(width) for group, width in spans)
 
 
-def _natural(table: Table) -> list[int]:
+def _natural(table: Table, texts: Sequence[Sequence[str]]) -> list[int]:
     """The width of each column with nothing wrapped, and the gap after it; a group is as wide as its heading."""
-    widths = [max(map(cell_len, texts)) + 1 for texts in _texts(table)]
+    widths = [max(map(cell_len, column)) + 1 for column in texts]
     for group in {column.group for column in table.columns} - {""}:
         members = [index for index, column in enumerate(table.columns) if column.group == group]
         widths[members[-1]] += max(0, cell_len(group) + 5 - sum(widths[index] for index in members))
     return widths
 
 
-def _least(table: Table) -> list[int]:
+def _least(table: Table, texts: Sequence[Sequence[str]], natural: Sequence[int]) -> list[int]:
     """The width of each column with its sentences broken at every space, and the gap after it."""
     return [
-        min(natural, _WIDEST_WORD + 1, max(cell_len(word) for text in texts for word in text.split() or [""]) + 1)
-        if column.wrap
-        else natural
-        for column, texts, natural in zip(table.columns, _texts(table), _natural(table), strict=True)
+        min(width, _WIDEST_WORD + 1, max(cell_len(word) for text in column for word in text.split() or [""]) + 1)
+        if heading.wrap
+        else width
+        for heading, column, width in zip(table.columns, texts, natural, strict=True)
+    ]
+
+
+def _tight(table: Table, least: Sequence[int]) -> list[int]:
+    """The same with names broken as well, wherever that is. Numbers never are: lines too long are left as they are."""
+    return [
+        min(width, _SHORTEST_NAME + 1) if heading.align == "left" and not heading.group else width
+        for heading, width in zip(table.columns, least, strict=True)
     ]
 
 
@@ -105,16 +135,19 @@ def _shared_out(least: Sequence[int], natural: Sequence[int], room: int) -> list
     return widths
 
 
-def _texts(table: Table) -> list[list[str]]:
+def _texts(table: Table, values: Sequence[Sequence[Marked]]) -> list[list[str]]:
     """Titles and fields, column by column, as they are printed."""
-    rows = _printable(table, marked(table))
+    rows = _printable(table, values, values)
     return [[column.title, *(row[index] for row in rows)] for index, column in enumerate(table.columns)]
 
 
-def _printable(table: Table, rows: Sequence[Sequence[Marked]]) -> list[list[str]]:
-    """Fields with their letters, which have room of their own in a column of numbers: the decimals stay in line."""
+def _printable(table: Table, rows: Sequence[Sequence[Marked]], values: Sequence[Sequence[Marked]]) -> list[list[str]]:
+    """Fields with their letters, which have room of their own in a column of numbers: the decimals stay in line.
+
+    values: all fields of the table, of which `rows` may leave some blank.
+    """
     room = [
-        max((len(",".join(row[index].letters)) for row in marked(table)), default=0) if column.align == "right" else 0
+        max((len(",".join(row[index].letters)) for row in values), default=0) if column.align == "right" else 0
         for index, column in enumerate(table.columns)
     ]
     return [[_field(field, space) for field, space in zip(row, room, strict=True)] for row in rows]

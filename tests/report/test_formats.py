@@ -40,6 +40,14 @@ def test_terminal_lines_fit_and_have_no_colours(report: Report, width: int) -> N
     assert text.count("97.50") >= 3
 
 
+def test_a_narrow_terminal_breaks_names_and_cuts_nothing(report: Report) -> None:
+    wide, narrow = (terminal(report.tables, report.remarks, width) for width in (140, 60))
+    assert sorted(re.findall(r"\d+\.\d+|\d/\d", narrow)) == sorted(re.findall(r"\d+\.\d+|\d/\d", wide))
+    assert "my_pkg.opt:rule" in wide
+    assert "my_pkg.o" in narrow
+    assert "pt:rule" in narrow
+
+
 def test_colours_come_on_request(report: Report) -> None:
     assert "\x1b[1m" in terminal(report.tables, report.remarks, colour=True)
 
