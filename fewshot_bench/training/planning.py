@@ -17,6 +17,7 @@ from fewshot_bench.training.settings import Cell
 from fewshot_bench.training.state import begin
 
 WORTH_MEASURING = 200  # tasks in a whole cell, below which nothing is gained by choosing
+TRIALS_SHARE = 0.05  # of a cell's time, more than which is not spent on trying a plan
 WORTH_TRACING = 30.0  # seconds that a cell would take eagerly, below which writing it down does not pay
 
 
@@ -40,12 +41,14 @@ def find_plan(
     if not others or tasks < WORTH_MEASURING:
         return eager
     best, least = eager, timed(cell, pool, eager, log).each * tasks
-    if least < WORTH_TRACING:
-        return eager
+    trial = 0.0  # seconds that it took to write down one task
     for plan in others:
+        if least < WORTH_TRACING or plan.tasks_at_once * trial > TRIALS_SHARE * least:
+            break
         found = _timed_with_room(cell, pool, plan, given, log)
-        if found is not None and found[1].first + found[1].each * tasks < least:
-            best, least = found[0], found[1].first + found[1].each * tasks
+        if found is not None:
+            trial, whole = found[1].first / plan.tasks_at_once, found[1].first + found[1].each * tasks
+            best, least = (found[0], whole) if whole < least else (best, least)
     return best
 
 
