@@ -7,7 +7,7 @@ y = gain xh + shift, and with P v = v - mean(v) - xh mean(v xh), which is its ow
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, addcmul
 from torch.autograd import Function
 from torch.func import vjp
 
@@ -93,9 +93,9 @@ class SecondGradient(Function):
     """(u, a, b; g, x, gain, m, s, dgain, dshift) -> what `Gradient` is pulled back to along g, x and gain.
 
     u, a, b: along its three results; dgain, dshift: its second and third result. With S = sum(u P g) and
-    c = a - gain s mean(u xh) and d = -gain s mean(g xh):
-    along g: gain s P u + a xh + b; along gain: s S; along x: s P(c g + d u) - gain s^2 S / N xh.
-    Below, m in xh is part of what is constant over a channel, so that xh itself is never made.
+    c = s (a - gain s mean(u xh)) and d = -gain s^2 mean(g xh):
+    along g: gain s P u + a xh + b; along gain: s S; along x: P(c g + d u) - gain s^2 S / N xh.
+    In `forward` P is multiplied out, and m in xh is part of what is constant over a channel: xh is never made.
     """
 
     @staticmethod
@@ -118,21 +118,19 @@ class SecondGradient(Function):
             u, x, gain, None, None, mean, scale, True, eps, (False, True, True)
         )
         both = (u * g).sum((0, *range(2, x.dim())))
-        s = torch.add(both, torch.addcmul(total * dshift, along, dgain), alpha=minus)
-        rate, slope = gain * scale, scale * minus
-        c, d = torch.addcmul(a, gain * slope, along), gain * slope * dgain
-        c_scale = c * scale
-
-        def channel(vector: Tensor) -> Tensor:
-            return vector.view(1, -1, *(1 for _ in range(2, x.dim())))
-
-        rest = torch.addcmul(torch.addcmul(b, gain * slope, total), c_scale, mean, value=-1)
-        along_g = torch.addcmul(torch.addcmul(channel(rest), u, channel(rate)), x, channel(c_scale))
-
-        into_x = torch.addcmul(torch.addcmul(rate * s, c, dgain), d, along) * scale * slope
-        rest = torch.addcmul(torch.addcmul(c * dshift, d, total) * slope, into_x, mean, value=-1)
-        along_x = torch.addcmul(torch.addcmul(channel(rest), x, channel(into_x)), g, channel(c_scale))
-        return along_g, torch.addcmul(along_x, u, channel(d * scale)), scale * s
+        into_gain = scale * torch.add(both, addcmul(total * dshift, along, dgain), alpha=minus)
+        rate = gain * scale
+        slope = rate * minus
+        c = addcmul(a, slope, along) * scale
+        d = slope * scale * dgain
+        into_x = addcmul(addcmul(rate * into_gain, c, dgain), d, along) * scale
+        rest_g = addcmul(addcmul(b, slope, total), c, mean, value=-1)
+        rest_x = addcmul(addcmul(c * dshift, d, total), into_x, mean, value=-1) * minus
+        own = (1, -1, *(1 for _ in range(2, x.dim())))
+        c, d = c.view(own), d.view(own)
+        along_g = addcmul(addcmul(rest_g.view(own), u, rate.view(own)), x, c)
+        along_x = addcmul(addcmul(rest_x.view(own), g, c), u, d)
+        return along_g, addcmul(along_x, x, into_x.view(own), value=minus), into_gain
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:

@@ -1,8 +1,8 @@
 """Convolution in two dimensions whose derivatives of every order are convolutions of the same size.
 
-A convolution, its gradient to the input and its gradient to the weights are three maps, each linear in both of its
-tensors, and the derivatives of each are the other two. torch's own second derivative is a convolution with a kernel as
-large as the image instead, up to 15 times slower on a CPU.
+A convolution and what it is pulled back to along its images and weights are linear in each of the tensors they are
+given, so the derivatives of both are made of the same two. torch's own second derivative is a convolution with a kernel
+as large as the image instead, up to 15 times slower on a CPU.
 """
 
 from typing import Any
@@ -12,10 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
-from fewshot_bench.backbones.fused import patches
+from fewshot_bench.backbones.fused import few_pixels, patches
 from fewshot_bench.backbones.fused.batching import into_channels, into_first, leading, looped, out_of
 from fewshot_bench.backbones.fused.geometry import Convolutions, Geometry, Pair, pair
 from fewshot_bench.backbones.fused.layout import arranged
+
+Wanted = tuple[bool, bool, bool]
+"""Along which of images, weights and bias: the bias only together with the weights."""
 
 
 def conv2d(
@@ -56,124 +59,102 @@ class Convolve(Function):
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
-        return _convolution(x, weight, bias, geometry)
+        kind = (geometry.stride, geometry.padding, geometry.dilation, False, (0, 0), geometry.groups)
+        return torch.ops.aten.convolution(arranged(x), arranged(weight), bias, *kind)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        x, weight, bias, ctx.geometry = inputs
+        x, weight, _, ctx.geometry = inputs
         ctx.save_for_backward(x, weight)
-        ctx.size, ctx.biased = tuple(x.shape[2:]), bias is not None
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple:
-        (x, weight), geometry = ctx.saved_tensors, ctx.geometry
-        along_x = ToInput.apply(g, weight, ctx.size, geometry) if ctx.needs_input_grad[0] else None
-        along_weight = along_bias = None
-        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
-            found = ToWeight.apply(g, x, weight, ctx.biased, geometry)
-            along_weight, along_bias = found if ctx.biased else (found, None)
-        return along_x, along_weight, along_bias, None
+        for_x, for_weight, for_bias, _ = ctx.needs_input_grad
+        if not for_weight:
+            along_x = PullBack.apply(g, *ctx.saved_tensors, (True, False, False), ctx.geometry)[0] if for_x else None
+            return along_x, None, g.sum((0, 2, 3)) if for_bias else None, None
+        wanted = (for_x, for_weight, for_bias)
+        return *_at(wanted, PullBack.apply(g, *ctx.saved_tensors, wanted, ctx.geometry)), None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[Tensor, int]:
         (x, weight, bias, geometry), tasks = arguments, info.batch_size
         if in_dims[1] is None and in_dims[2] is None:
             return out_of(0, Convolve.apply(into_first(x, in_dims[0], tasks), weight, bias, geometry), tasks), 0
-        if geometry.way(x) == "loop":
+        way = geometry.way(x)
+        if way == "loop":
             return looped(Convolve, tasks, in_dims, arguments)
-        if geometry.way(x) == "matmul":
-            x, weight = leading(x, in_dims[0], tasks), leading(weight, in_dims[1], tasks)
-            y = patches.convolve(x, weight, geometry)
+        if way == "matmul":
+            y = patches.convolve(leading(x, in_dims[0], tasks), leading(weight, in_dims[1], tasks), geometry)
             return y if bias is None else y + leading(bias, in_dims[2], tasks)[:, None, :, None, None], 0
         bias = None if bias is None else into_first(bias, in_dims[2], tasks)
         x, weight = into_channels(x, in_dims[0], tasks), into_first(weight, in_dims[1], tasks)
         return out_of(1, Convolve.apply(x, weight, bias, geometry.for_tasks(tasks)), tasks), 1
 
 
-class ToInput(Function):
-    """(g [n, o, oh, ow], weight) -> [n, c, *size]: what `Convolve` is pulled back to along x."""
+class PullBack(Function):
+    """(g [n, o, oh, ow], x, weight) -> what `Convolve` is pulled back to along what is wanted, one tensor each.
 
-    @staticmethod
-    def forward(g: Tensor, weight: Tensor, size: Pair, geometry: Geometry) -> Tensor:
-        (height, width), (kh, kw) = g.shape[2:], weight.shape[2:]
-        return _convolution(g, weight, None, geometry, geometry.left_over(size, (height, width), (kh, kw)))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        g, weight, _, ctx.geometry = inputs
-        ctx.save_for_backward(g, weight)
-
-    @staticmethod
-    def backward(ctx: Any, u: Tensor) -> tuple:
-        (g, weight), geometry = ctx.saved_tensors, ctx.geometry
-        along_g = Convolve.apply(u, weight, None, geometry) if ctx.needs_input_grad[0] else None
-        along_weight = ToWeight.apply(g, u, weight, False, geometry) if ctx.needs_input_grad[1] else None
-        return along_g, along_weight, None, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[Tensor, int]:
-        (g, weight, size, geometry), tasks = arguments, info.batch_size
-        if in_dims[1] is None:
-            return out_of(0, ToInput.apply(into_first(g, in_dims[0], tasks), weight, size, geometry), tasks), 0
-        if geometry.way(g) == "loop":
-            return looped(ToInput, tasks, in_dims, arguments)
-        if geometry.way(g) == "matmul":
-            g, weight = leading(g, in_dims[0], tasks), leading(weight, in_dims[1], tasks)
-            return patches.to_input(g, weight, size, geometry), 0
-        g, weight = into_channels(g, in_dims[0], tasks), into_first(weight, in_dims[1], tasks)
-        return out_of(1, ToInput.apply(g, weight, size, geometry.for_tasks(tasks)), tasks), 1
-
-
-class ToWeight(Function):
-    """(g, x, like, biased) -> what `Convolve` is pulled back to along the weights; biased: and along the bias.
-
-    like: any tensor of the weights' shape and layout; its values are not looked at.
+    Where only one of x and weight is wanted, its own numbers are not looked at.
     """
 
     @staticmethod
-    def forward(g: Tensor, x: Tensor, like: Tensor, biased: bool, geometry: Geometry) -> Tensor | tuple[Tensor, Tensor]:
-        g, kind = arranged(g), (geometry.stride, geometry.padding, geometry.dilation)
-        found = torch.ops.aten.convolution_backward(
-            g, arranged(x), arranged(like), None, *kind, False, (0, 0), geometry.groups, (False, True, False)
-        )[1]
-        return (found, g.sum((0, 2, 3))) if biased else found
+    def forward(g: Tensor, x: Tensor, weight: Tensor, wanted: Wanted, geometry: Geometry) -> tuple[Tensor, ...]:
+        g, x, weight, (for_x, for_weight, _) = arranged(g), arranged(x), arranged(weight), wanted
+        product = for_weight and few_pixels.hold_for(g, geometry)
+        mask = (for_x, for_weight and not product, False)
+        kind = (geometry.stride, geometry.padding, geometry.dilation, False, (0, 0), geometry.groups)
+        backward = torch.ops.aten.convolution_backward
+        along_x, along_weight, _ = backward(g, x, weight, None, *kind, mask) if any(mask) else (None, None, None)
+        if product:
+            along_weight = few_pixels.to_weight(g, x, weight.shape, geometry)
+        found = (along_x, along_weight, g.sum((0, 2, 3)) if wanted[2] else None)
+        return tuple(tensor for tensor in found if tensor is not None)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Any) -> None:
-        g, x, _, ctx.biased, ctx.geometry = inputs
-        ctx.save_for_backward(g, x)
-        ctx.size = tuple(x.shape[2:])
+    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+        g, x, weight, ctx.wanted, ctx.geometry = inputs
+        ctx.save_for_backward(g, x, weight)
 
     @staticmethod
-    def backward(ctx: Any, v: Tensor, of_bias: Tensor | None = None) -> tuple:
-        (g, x), geometry = ctx.saved_tensors, ctx.geometry
-        along_g = Convolve.apply(x, v, of_bias, geometry) if ctx.needs_input_grad[0] else None
-        along_x = ToInput.apply(g, v, ctx.size, geometry) if ctx.needs_input_grad[1] else None
-        return along_g, along_x, None, None, None
+    def backward(ctx: Any, *cotangents: Tensor) -> tuple:
+        (g, x, weight), geometry, needed = ctx.saved_tensors, ctx.geometry, ctx.needs_input_grad
+        u, v, of_bias = _at(ctx.wanted, cotangents)
+        along_g = None
+        if needed[0]:
+            parts = [] if u is None else [Convolve.apply(u, weight, None, geometry)]
+            parts += [] if v is None else [Convolve.apply(x, v, of_bias, geometry)]
+            along_g = sum(parts[1:], start=parts[0])
+        wanted = (needed[1] and v is not None, needed[2] and u is not None, False)
+        if not any(wanted):
+            return along_g, None, None, None, None
+        found = PullBack.apply(g, x if u is None else u, weight if v is None else v, wanted, geometry)
+        return along_g, *_at(wanted, found)[:2], None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[Any, Any]:
-        (g, x, like, biased, geometry), tasks = arguments, info.batch_size
-        if geometry.way(g) == "loop":
-            return looped(ToWeight, tasks, in_dims, arguments)
-        if geometry.way(g) == "matmul":
-            g, x = leading(g, in_dims[0], tasks), leading(x, in_dims[1], tasks)
-            shape = leading(like, in_dims[2], tasks).shape
-            found = patches.to_weight(g, x, (shape[-2], shape[-1]), geometry)
-            return ((found, g.sum((1, 3, 4))), (0, 0)) if biased else (found, 0)
+    def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[tuple, tuple]:
+        (g, x, weight, wanted, geometry), tasks = arguments, info.batch_size
+        if wanted[0] and in_dims[2] is None:  # weights shared by all tasks, whose images are more images
+            images = into_first(g, in_dims[0], tasks), into_first(x, in_dims[1], tasks)
+            along_x = out_of(0, PullBack.apply(*images, weight, (True, False, False), geometry)[0], tasks)
+            if not wanted[1]:
+                return (along_x,), (0,)
+            rest, axes = PullBack.vmap(info, in_dims, g, x, weight, (False, *wanted[1:]), geometry)
+            return (along_x, *rest), (0, *axes)
+        way = geometry.way(g)
+        if way == "loop":
+            return looped(PullBack, tasks, in_dims, arguments)
+        if way == "matmul":
+            g, x, weight = (leading(t, axis, tasks) for t, axis in zip((g, x, weight), in_dims[:3], strict=True))
+            return patches.pull_back(g, x, weight, wanted, geometry), tuple(0 for asked in wanted if asked)
         g, x = into_channels(g, in_dims[0], tasks), into_channels(x, in_dims[1], tasks)
-        like = into_first(like, in_dims[2], tasks)
-        found = ToWeight.apply(g, x, like, biased, geometry.for_tasks(tasks))
-        if biased:
-            return tuple(out_of(0, part, tasks) for part in found), (0, 0)
-        return out_of(0, found, tasks), 0
+        weight = into_first(weight, in_dims[2], tasks)
+        found = PullBack.apply(g, x, weight, wanted, geometry.for_tasks(tasks))
+        out_dims = tuple(axis for axis, asked in zip((1, 0, 0), wanted, strict=True) if asked)
+        return tuple(out_of(axis, part, tasks) for axis, part in zip(out_dims, found, strict=True)), out_dims
 
 
-def _convolution(
-    x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, transposed: Pair | None = None
-) -> Tensor:
-    """transposed: what is left over at the ends of the images that come out; None: no transposed convolution."""
-    kind = (geometry.stride, geometry.padding, geometry.dilation)
-    return torch.ops.aten.convolution(
-        arranged(x), arranged(weight), bias, *kind, transposed is not None, transposed or (0, 0), geometry.groups
-    )
+def _at(wanted: Wanted, tensors: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
+    """Each tensor at the place of what it is for, None at the others."""
+    left = iter(tensors)
+    return tuple(next(left) if asked else None for asked in wanted)

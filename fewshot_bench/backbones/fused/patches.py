@@ -23,6 +23,15 @@ def convolve(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     return found.unflatten(2, patches.shape[2:5]).permute(0, 2, 1, 5, 3, 4).flatten(2, 3)
 
 
+def pull_back(
+    g: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool, bool], geometry: Geometry
+) -> tuple[Tensor, ...]:
+    """What `convolve` is pulled back to along what is wanted of x, weight and a bias."""
+    found = [to_input(g, weight, (x.shape[-2], x.shape[-1]), geometry)] if wanted[0] else []
+    found += [to_weight(g, x, _kernel(weight), geometry)] if wanted[1] else []
+    return (*found, g.sum((1, 3, 4))) if wanted[2] else tuple(found)
+
+
 def to_input(g: Tensor, weight: Tensor, size: Pair, geometry: Geometry) -> Tensor:
     """-> [t, n, c, *size]: what `convolve` is pulled back to along x; size: x's height and width.
 

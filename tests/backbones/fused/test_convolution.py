@@ -24,6 +24,9 @@ CASES = {
     "one by one, stride 2": ((2, 3, 5, 5), (4, 3, 1, 1), {"stride": 2}),
     "same": ((2, 3, 5, 4), (4, 3, 3, 3), {"padding": "same"}),
     "same, even kernel": ((2, 3, 5, 4), (4, 3, 2, 4), {"padding": "same", "dilation": (3, 1)}),
+    "few pixels": ((2, 3, 2, 3), (14, 3, 3, 3), {"padding": 1}),
+    "few pixels, all else": ((1, 2, 7, 6), (9, 2, 3, 2), {"stride": (2, 3), "padding": (2, 1), "dilation": (1, 2)}),
+    "one by one, few pixels": ((1, 3, 4, 4), (6, 3, 1, 1), {"stride": 2}),
     "valid": ((2, 3, 5, 4), (4, 3, 3, 3), {"padding": "valid"}),
 }
 WAYS = ["loop", "grouped", "matmul"]
@@ -38,6 +41,22 @@ def test_value_and_derivatives_are_torchs(case, bias):
     ours = derivatives(lambda *args: conv2d(*args, **options), inputs)
     theirs = derivatives(lambda *args: F.conv2d(*args, **options), inputs)
     assert all(close(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("case", ["padded", "few pixels"])
+@pytest.mark.parametrize("learned", [(0,), (1,), (2,), (0, 2), (1, 2), (0, 1)], ids=str)
+def test_where_some_are_constant(case, learned):
+    """As the images of a first layer are, or frozen weights."""
+    image, kernel, options = CASES[case]
+    inputs = (draw(*image), draw(*kernel), draw(kernel[0]))
+
+    def of_learned(convolution):
+        def function(*given):
+            return convolution(*(given[learned.index(i)] if i in learned else inputs[i] for i in range(3)), **options)
+
+        return derivatives(lambda *given: function(*given) ** 3, tuple(inputs[i] for i in learned))
+
+    assert all(close(one, other) for one, other in zip(of_learned(conv2d), of_learned(F.conv2d), strict=True))
 
 
 @pytest.mark.parametrize("case", ["padded", "strides", "groups and stride"])
