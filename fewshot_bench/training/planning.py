@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Any, NamedTuple
 
 import torch
@@ -34,21 +35,30 @@ def find_plan(
     """The fastest plan for a cell among those that fit into memory.
 
     seeds: cells to run that differ from it in nothing but the seed, itself among them; given: fields that are not left
-    open; log: told what was measured, a line a plan.
+    open; log: told what was measured, a line a plan. Raises NoRoomError where none fits.
     """
     eager, *others = dict.fromkeys(plan._replace(**given) for plan in _candidates(cell, seeds, device))
     tasks = cell.training.iterations * cell.training.tasks_per_batch
     if not others or tasks < WORTH_MEASURING:
         return eager
-    best, least = eager, timed(cell, pool, eager, log).each * tasks
+    try:
+        best, found = _timed_with_room(cell, pool, eager, given, log)
+        least = found.each * tasks
+    except NoRoomError:
+        best, least = None, inf
     trial = 0.0  # seconds that it took to write down one task
     for plan in others:
         if least < WORTH_TRACING or plan.tasks_at_once * trial > TRIALS_SHARE * least:
             break
-        found = _timed_with_room(cell, pool, plan, given, log)
-        if found is not None:
-            trial, whole = found[1].first / plan.tasks_at_once, found[1].first + found[1].each * tasks
-            best, least = (found[0], whole) if whole < least else (best, least)
+        try:
+            way, found = _timed_with_room(cell, pool, plan, given, log)
+        except Exception as error:  # somebody's network may do what cannot be written down
+            log(f"plan: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}: {plan}")
+            continue
+        trial, whole = found.first / way.tasks_at_once, found.first + found.each * tasks
+        best, least = (way, whole) if whole < least else (best, least)
+    if best is None:
+        raise NoRoomError("no way to compute one meta-step fits into memory. Lower tasks_per_batch or inner_steps.")
     return best
 
 
@@ -75,18 +85,15 @@ def timed(cell: Cell, pool: Pool, plan: Plan, log: Callable[[str], None]) -> Tim
 
 def _timed_with_room(
     cell: Cell, pool: Pool, plan: Plan, given: dict[str, Any], log: Callable[[str], None]
-) -> tuple[Plan, Timing] | None:
-    """A plan and its time, or those of what it becomes where memory is short; None where nothing comes of it."""
+) -> tuple[Plan, Timing]:
+    """A plan and its time, or those of what it becomes where memory is short. Raises NoRoomError where that is no help."""
     leaner = plan._replace(replicas=1), plan._replace(replicas=1, recompute=True)
     for way in dict.fromkeys((plan, *(one._replace(**given) for one in leaner))):
         try:
             return way, timed(cell, pool, way, log)
         except (NoRoomError, torch.OutOfMemoryError, MemoryError) as error:
             log(f"plan: no room: {error}: {way}")
-        except Exception as error:  # somebody's network may do what cannot be written down
-            log(f"plan: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}: {way}")
-            return None
-    return None
+    raise NoRoomError("nor with one seed at a time and inner steps computed again")
 
 
 def _candidates(cell: Cell, seeds: int, device: str) -> list[Plan]:
