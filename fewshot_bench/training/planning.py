@@ -86,7 +86,7 @@ def timed(cell: Cell, pool: Pool, plan: Plan, log: Callable[[str], None]) -> Tim
 def _timed_with_room(
     cell: Cell, pool: Pool, plan: Plan, given: dict[str, Any], log: Callable[[str], None]
 ) -> tuple[Plan, Timing]:
-    """A plan and its time, or those of what it becomes where memory is short. Raises NoRoomError where that is no help."""
+    """A plan and its time, or those of what it becomes where memory is short. Raises NoRoomError where none fits."""
     leaner = plan._replace(replicas=1), plan._replace(replicas=1, recompute=True)
     for way in dict.fromkeys((plan, *(one._replace(**given) for one in leaner))):
         try:
