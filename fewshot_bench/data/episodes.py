@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.seeds import seed_for
+from fewshot_bench.data.banks import Bank, bank_of, gathered
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.random import below, distinct
 
@@ -60,26 +61,26 @@ def draw(
     return Draw(chosen, images, turns)
 
 
+def rows(chosen: Draw, bank: Bank) -> NDArray[np.int64]:
+    """Where in a bank the images of tasks are: [tasks, ways, shots + queries]."""
+    start = bank.first[chosen.classes] + chosen.quarter_turns * bank.turned
+    return start[..., None] + chosen.examples
+
+
 def sampler(
     pool: Pool, members: NDArray[np.int64], shape: EpisodeShape, rotations: bool, key: str
 ) -> Callable[[NDArray[np.int64]], Episodes]:
     """The function from task indices [n] to Episodes of the pool's classes `members` (positions in pool.classes).
 
-    key: names dataset, split, part and seed; see `episode_key`. Quarter turns need square images; turned copies of the
-    members are held in memory (four times their bytes), since turning when asked would take most of the time.
+    key: names dataset, split, part and seed; see `episode_key`.
     """
-    flat = pool.images.reshape(-1, int(np.prod(pool.shape)))
-    per_class = pool.images.shape[1]
-    bank = _turned(pool, members) if rotations else flat
-    first = np.arange(len(members)) * per_class if rotations else members * per_class
-    block = len(members) * per_class if rotations else 0
+    bank = bank_of(pool, members, rotations)
+    images = bank.read()
 
     def sample(indices: NDArray[np.int64]) -> Episodes:
-        chosen = draw(key, indices, shape, len(members), per_class, rotations)
-        start = first[chosen.classes] + chosen.quarter_turns * block
-        rows = start[..., None] + chosen.examples
-        support, query = (_gather(bank, part, pool) for part in np.split(rows, [shape.shots], axis=-1))
-        return Episodes(support, query, chosen.classes)
+        chosen = draw(key, indices, shape, len(members), bank.examples, rotations)
+        support, query = np.split(rows(chosen, bank), [shape.shots], axis=-1)
+        return Episodes(gathered(images, support), gathered(images, query), chosen.classes)
 
     return sample
 
@@ -92,14 +93,3 @@ def episode_key(dataset: str, split: str, part: str, shape: EpisodeShape, seed: 
 def labels(ways: int, per_class: int) -> NDArray[np.int64]:
     """The labels of a task's support or query images, in their order."""
     return np.repeat(np.arange(ways), per_class)
-
-
-def _turned(pool: Pool, members: NDArray[np.int64]) -> NDArray[np.uint8]:
-    images = pool.images[members]
-    turns = [np.rot90(images, k, axes=(-2, -1)) for k in range(4)]
-    return np.ascontiguousarray(np.stack(turns)).reshape(-1, int(np.prod(pool.shape)))
-
-
-def _gather(bank: NDArray[np.uint8], rows: NDArray[np.int64], pool: Pool) -> NDArray[np.uint8]:
-    tasks, ways, per_class = rows.shape
-    return bank[rows.reshape(-1)].reshape(tasks, ways * per_class, *pool.shape)

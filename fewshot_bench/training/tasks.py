@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from fewshot_bench.basics.seeds import seed_for
-from fewshot_bench.data.datasets import DATASETS, Dataset
-from fewshot_bench.data.episodes import EpisodeShape, episode_key, labels, sampler
+from fewshot_bench.data.banks import bank_of, copied
+from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.episodes import EpisodeShape, draw, episode_key, labels, rows
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.random import bits
 from fewshot_bench.data.splits import ClassSplit, Part
 from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.training.gathering import in_memory, moved, on_device
 from fewshot_bench.training.settings import Cell
 
 Stream = Callable[[int, int], Task]
@@ -30,24 +30,34 @@ class Streams(NamedTuple):
 
 
 def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
-    """The three task streams of a cell."""
+    """The three task streams of a cell.
+
+    A device other than the CPU is given the images of a part, as bytes, when the part's first tasks are made; from then
+    on indices are all that a batch of tasks takes there.
+    """
     dataset = DATASETS[cell.dataset]
     train = EpisodeShape(cell.train_ways, cell.train_shots, cell.training.queries)
     test = EpisodeShape(cell.ways, cell.shots, cell.test_queries)
 
     def stream(part: Part, shape: EpisodeShape, seed: int, rotations: bool) -> Stream:
         key = episode_key(cell.dataset, cell.split, part, shape, seed)
-        sample = sampler(pool, split.indices(part, pool), shape, rotations, key)
         keys = seed_for(key, "noise")
+        members = split.indices(part, pool)
+        bank = bank_of(pool, members, rotations) if device == "cpu" else copied(pool, members, rotations)
+        gather = in_memory(bank, dataset) if device == "cpu" else on_device(bank, dataset, device)
+        of_support, of_query = (
+            torch.from_numpy(labels(shape.ways, count)).to(device) for count in (shape.shots, shape.queries)
+        )
 
         def tasks(first: int, end: int) -> Task:
             indices = np.arange(first, end)
-            episodes = sample(indices)
+            chosen = draw(key, indices, shape, len(members), bank.examples, rotations)
+            support, query = np.split(rows(chosen, bank), [shape.shots], axis=-1)
             return Task(
-                Batch(images(episodes.support, dataset, device), targets(end - first, shape.ways, shape.shots, device)),
-                Batch(images(episodes.query, dataset, device), targets(end - first, shape.ways, shape.queries, device)),
-                torch.from_numpy(episodes.classes).to(device),
-                torch.from_numpy(bits(keys, indices.astype(np.uint64)).view(np.int64)).to(device),
+                Batch(gather(support), of_support.expand(end - first, -1)),
+                Batch(gather(query), of_query.expand(end - first, -1)),
+                moved(chosen.classes, device),
+                moved(bits(keys, indices.astype(np.uint64)).view(np.int64), device),
             )
 
         return tasks
@@ -63,17 +73,3 @@ def rotates(cell: Cell) -> bool:
     """Whether training tasks turn their classes (the only ones that ever do, as in the fork)."""
     policy = cell.training.rotations
     return DATASETS[cell.dataset].rotations if policy == "dataset" else policy == "train"
-
-
-def images(pixels: NDArray[np.uint8], dataset: Dataset, device: str) -> Tensor:
-    """float32 on the device: pixels / 255, then (x - mean) / std by channel."""
-    x = torch.from_numpy(pixels).to(device).float() / 255
-    if set(dataset.mean) == {0.0} and set(dataset.std) == {1.0}:
-        return x
-    mean, std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in (dataset.mean, dataset.std))
-    return (x - mean) / std
-
-
-def targets(tasks: int, ways: int, per_class: int, device: str) -> Tensor:
-    """Labels [tasks, ways * per_class], the same for every task."""
-    return torch.from_numpy(labels(ways, per_class)).to(device).expand(tasks, -1)

@@ -53,6 +53,18 @@ def test_more_queries_leave_classes_and_support_as_they_are():
     assert (few.examples == many.examples[..., :3]).all()
 
 
+def test_tasks_stay_what_they_are():
+    """Of what results on disk were measured on: the first and the millionth training task of Omniglot 5-way 1-shot."""
+    key = episode_key("omniglot", "gimli", "train", EpisodeShape(5, 1, 1), 0)
+    chosen = draw(key, np.array([0, 1_000_000]), EpisodeShape(5, 1, 1), 1150, 20, rotations=True)
+    assert chosen.classes.tolist() == [[84, 716, 25, 432, 940], [1001, 375, 317, 1013, 316]]
+    assert chosen.examples.tolist() == [
+        [[18, 3], [13, 4], [3, 9], [7, 11], [4, 16]],
+        [[1, 19], [5, 15], [12, 16], [11, 5], [14, 11]],
+    ]
+    assert chosen.quarter_turns.tolist() == [[3, 1, 3, 3, 2], [0, 1, 1, 0, 0]]
+
+
 def test_keys_tell_apart_what_must_differ():
     shape = EpisodeShape(5, 1, 1)
     keys = {

@@ -1,0 +1,48 @@
+"""Images of tasks as a network is fed them: gathered in memory, or on the device from bytes that were copied there."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fewshot_bench.data.banks import Bank, gathered
+from fewshot_bench.data.datasets import Dataset
+
+Gather = Callable[[NDArray[np.int64]], Tensor]
+"""Rows [tasks, ways, per_class] of a bank -> float32 [tasks, ways * per_class, channels, height, width]."""
+
+
+def in_memory(bank: Bank, dataset: Dataset) -> Gather:
+    """On the CPU, from where the bank's images are."""
+    images, normalised = bank.read(), normaliser(dataset, "cpu")
+    return lambda rows: normalised(torch.from_numpy(gathered(images, rows)))
+
+
+def on_device(bank: Bank, dataset: Dataset, device: str) -> Gather:
+    """On a device, to which the bank's images go at the first call, as bytes; afterwards rows alone do."""
+    normalised = normaliser(dataset, device)
+    held = cache(lambda: torch.from_numpy(bank.read()).to(device))
+
+    def gather(rows: NDArray[np.int64]) -> Tensor:
+        tasks, ways, per_class = rows.shape
+        images = held().index_select(0, moved(rows.reshape(-1), device))
+        return normalised(images.view(tasks, ways * per_class, *images.shape[1:]))
+
+    return gather
+
+
+def normaliser(dataset: Dataset, device: str) -> Callable[[Tensor], Tensor]:
+    """The function from bytes to float32: pixels / 255, then (x - mean) / std by channel."""
+    if set(dataset.mean) == {0.0} and set(dataset.std) == {1.0}:
+        return lambda pixels: pixels.float() / 255
+    mean, std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in (dataset.mean, dataset.std))
+    return lambda pixels: (pixels.float() / 255 - mean) / std
+
+
+def moved(array: NDArray[np.int64], device: str) -> Tensor:
+    """The array on a device; a GPU fetches it when it gets there, and nobody waits."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.startswith("cuda") else tensor.to(device)
