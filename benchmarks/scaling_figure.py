@@ -6,7 +6,7 @@ from typing import NamedTuple
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from benchmarks.libraries import CONTENDERS
 from fewshot_bench.report.style import STYLE
@@ -14,7 +14,7 @@ from fewshot_bench.report.style import STYLE
 TITLES = {
     "steps": "inner steps",
     "tasks": "tasks in a meta-step",
-    "replicas": "replicas (time of each)",
+    "replicas": "replicas (time of each, memory of all)",
     "ways": "ways",
 }
 OURS = ("#b5482f", "#1f6f8b")
@@ -65,7 +65,9 @@ def _panel(axes: Axes, points: Sequence[Point], measure: str, looks: dict[str, d
     axes.set(xscale="log", yscale="log" if some else "linear")
     axes.xaxis.set_major_locator(FixedLocator(values))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _looks(names: Sequence[str]) -> dict[str, dict[str, object]]:
