@@ -11,24 +11,24 @@ from torch import Tensor
 from fewshot_bench.data.banks import Bank, gathered
 from fewshot_bench.data.datasets import Dataset
 
-Gather = Callable[[NDArray[np.int64]], Tensor]
-"""Rows [tasks, ways, per_class] of a bank -> float32 [tasks, ways * per_class, channels, height, width]."""
+Gather = Callable[[Tensor], Tensor]
+"""Rows of a bank [tasks, ways, per_class], on the device -> float32 images [tasks, ways * per_class, c, h, w]."""
 
 
 def in_memory(bank: Bank, dataset: Dataset) -> Gather:
     """On the CPU, from where the bank's images are."""
     images, normalised = bank.read(), normaliser(dataset, "cpu")
-    return lambda rows: normalised(torch.from_numpy(gathered(images, rows)))
+    return lambda rows: normalised(torch.from_numpy(gathered(images, rows.numpy())))
 
 
 def on_device(bank: Bank, dataset: Dataset, device: str) -> Gather:
-    """On a device, to which the bank's images go at the first call, as bytes; afterwards rows alone do."""
+    """On a device, to which the bank's images go at the first call, as bytes."""
     normalised = normaliser(dataset, device)
     held = cache(lambda: torch.from_numpy(bank.read()).to(device))
 
-    def gather(rows: NDArray[np.int64]) -> Tensor:
+    def gather(rows: Tensor) -> Tensor:
         tasks, ways, per_class = rows.shape
-        images = held().index_select(0, moved(rows.reshape(-1), device))
+        images = held().index_select(0, rows.reshape(-1))
         return normalised(images.view(tasks, ways * per_class, *images.shape[1:]))
 
     return gather
@@ -44,5 +44,5 @@ def normaliser(dataset: Dataset, device: str) -> Callable[[Tensor], Tensor]:
 
 def moved(array: NDArray[np.int64], device: str) -> Tensor:
     """The array on a device; a GPU fetches it when it gets there, and nobody waits."""
-    tensor = torch.from_numpy(array)
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
     return tensor.pin_memory().to(device, non_blocking=True) if device.startswith("cuda") else tensor.to(device)

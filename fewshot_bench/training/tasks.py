@@ -1,13 +1,15 @@
 """Streams of tasks on a device: where uint8 episodes become what a network is fed."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from fewshot_bench.basics.seeds import seed_for
-from fewshot_bench.data.banks import bank_of, copied
+from fewshot_bench.data.banks import Bank, bank_of, copied
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.episodes import EpisodeShape, draw, episode_key, labels, rows
 from fewshot_bench.data.pool import Pool
@@ -16,6 +18,8 @@ from fewshot_bench.data.splits import ClassSplit, Part
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.training.gathering import in_memory, moved, on_device
 from fewshot_bench.training.settings import Cell
+
+AHEAD = 512  # tasks drawn together: takes about the time of drawing one, and a GPU waits that much less often
 
 Stream = Callable[[int, int], Task]
 """(first, end) -> tasks first, first + 1, ... end - 1, on a leading axis of every tensor."""
@@ -29,11 +33,20 @@ class Streams(NamedTuple):
     test: Stream
 
 
+class Drawn(NamedTuple):
+    """Tasks as indices, tensors on a device: rows of a bank [tasks, ways, per_class], and a task's other two fields."""
+
+    support: Tensor
+    query: Tensor
+    classes: Tensor
+    key: Tensor
+
+
 def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
     """The three task streams of a cell.
 
     A device other than the CPU is given the images of a part, as bytes, when the part's first tasks are made; from then
-    on indices are all that a batch of tasks takes there.
+    on indices are all that goes there, those of AHEAD tasks at a time.
     """
     dataset = DATASETS[cell.dataset]
     train = EpisodeShape(cell.train_ways, cell.train_shots, cell.training.queries)
@@ -41,23 +54,21 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
 
     def stream(part: Part, shape: EpisodeShape, seed: int, rotations: bool) -> Stream:
         key = episode_key(cell.dataset, cell.split, part, shape, seed)
-        keys = seed_for(key, "noise")
         members = split.indices(part, pool)
         bank = bank_of(pool, members, rotations) if device == "cpu" else copied(pool, members, rotations)
         gather = in_memory(bank, dataset) if device == "cpu" else on_device(bank, dataset, device)
+        drawn = _drawn(key, bank, shape, rotations, device)
         of_support, of_query = (
             torch.from_numpy(labels(shape.ways, count)).to(device) for count in (shape.shots, shape.queries)
         )
 
         def tasks(first: int, end: int) -> Task:
-            indices = np.arange(first, end)
-            chosen = draw(key, indices, shape, len(members), bank.examples, rotations)
-            support, query = np.split(rows(chosen, bank), [shape.shots], axis=-1)
+            support, query, classes, keys = drawn(first, end)
             return Task(
                 Batch(gather(support), of_support.expand(end - first, -1)),
                 Batch(gather(query), of_query.expand(end - first, -1)),
-                moved(chosen.classes, device),
-                moved(bits(keys, indices.astype(np.uint64)).view(np.int64), device),
+                classes,
+                keys,
             )
 
         return tasks
@@ -73,3 +84,28 @@ def rotates(cell: Cell) -> bool:
     """Whether training tasks turn their classes (the only ones that ever do, as in the fork)."""
     policy = cell.training.rotations
     return DATASETS[cell.dataset].rotations if policy == "dataset" else policy == "train"
+
+
+def _drawn(key: str, bank: Bank, shape: EpisodeShape, rotations: bool, device: str) -> Callable[[int, int], Drawn]:
+    """The function (first, end) -> tasks first, first + 1, ... end - 1.
+
+    Drawing one task or AHEAD of them takes about the same time, so the last blocks of so many are kept.
+    """
+    keys = seed_for(key, "noise")
+
+    @lru_cache(maxsize=2)
+    def block(number: int) -> Drawn:
+        indices = np.arange(number * AHEAD, (number + 1) * AHEAD)
+        chosen = draw(key, indices, shape, len(bank.first), bank.examples, rotations)
+        support, query = np.split(rows(chosen, bank), [shape.shots], axis=-1)
+        noise = bits(keys, indices.astype(np.uint64)).view(np.int64)
+        return Drawn(*(moved(array, device) for array in (support, query, chosen.classes, noise)))
+
+    def drawn(first: int, end: int) -> Drawn:
+        parts = []
+        for number in range(first // AHEAD, -(-end // AHEAD)):
+            begun = number * AHEAD
+            parts.append([whole[max(0, first - begun) : end - begun] for whole in block(number)])
+        return Drawn(*(torch.cat(pieces) if len(pieces) > 1 else pieces[0] for pieces in zip(*parts, strict=True)))
+
+    return drawn

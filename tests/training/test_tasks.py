@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._pytree import tree_map
 
 from fewshot_bench.data.banks import copied, in_pool
 from fewshot_bench.data.datasets import DATASETS
@@ -11,7 +12,7 @@ from fewshot_bench.data.splits import read_split
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.training.gathering import in_memory, on_device
 from fewshot_bench.training.settings import Cell, Evaluation, Training
-from fewshot_bench.training.tasks import Streams, streams
+from fewshot_bench.training.tasks import AHEAD, Streams, streams
 
 MEMBERS = np.array([1, 4, 5])
 ROWS = np.arange(24).reshape(2, 3, 4) % 20 + 20 * np.arange(3)[:, None]  # way i is of class i
@@ -64,9 +65,9 @@ def test_images_are_normalised_alike_from_anywhere(photos: Pool, dataset: str) -
     known = DATASETS[dataset]
     bank, place = copied(photos, MEMBERS, False), in_pool(photos, MEMBERS)
     rows = ROWS + place.first[:, None] - bank.first[:, None]
-    found = in_memory(bank, known)(ROWS)
-    assert torch.equal(found, on_device(bank, known, ELSEWHERE)(ROWS))
-    assert torch.equal(found, in_memory(place, known)(rows))
+    found = in_memory(bank, known)(torch.from_numpy(ROWS))
+    assert torch.equal(found, on_device(bank, known, ELSEWHERE)(torch.from_numpy(ROWS)))
+    assert torch.equal(found, in_memory(place, known)(torch.from_numpy(rows)))
     pixels = photos.images[MEMBERS].reshape(-1, 3, 4, 5)[ROWS].reshape(2, 12, 3, 4, 5) / 255
     mean, std = (np.array(values).reshape(-1, 1, 1) for values in (known.mean, known.std))
     assert found.dtype == torch.float32
@@ -77,8 +78,8 @@ def test_images_go_to_a_device_once_and_when_they_are_wanted(photos: Pool) -> No
     bank, read = copied(photos, MEMBERS, False), []
     gather = on_device(bank._replace(read=lambda: (read.append(1), bank.read())[1]), DATASETS["omniglot"], ELSEWHERE)
     assert read == []
-    gather(ROWS)
-    gather(ROWS)
+    gather(torch.from_numpy(ROWS))
+    gather(torch.from_numpy(ROWS))
     assert read == [1]
 
 
@@ -87,10 +88,22 @@ def test_nothing_but_indices_goes_to_a_device_later(pattern_pool: Pool, monkeypa
     train(0, 1)
     from_numpy = torch.from_numpy
     monkeypatch.setattr(torch, "from_numpy", lambda array: (sent.append(array), from_numpy(array))[1])
-    train(0, 8)
-    images, classes, keys = 8 * 4 * (2 + 3), 8 * 4, 8
-    assert sum(array.size for array in sent) == images + classes + keys
+    train(1, 9)
+    assert sent == []
+    train(AHEAD - 3, AHEAD + 5)
+    images, classes, keys = 4 * (2 + 3), 4, 1
+    assert sum(array.size for array in sent) == AHEAD * (images + classes + keys)
     assert {array.dtype for array in sent} == {np.dtype(np.int64)}
+
+
+@pytest.mark.parametrize("device", ["cpu", ELSEWHERE])
+def test_a_task_is_the_same_however_many_are_asked_for(pattern_pool: Pool, device: str) -> None:
+    train = made(pattern_pool, "train", device).train
+    first = AHEAD - 2
+    whole = train(first, first + 2 + AHEAD + 1)
+    for index in (0, 1, 2, AHEAD + 1, AHEAD + 2):
+        alone = train(first + index, first + index + 1)
+        assert equal(alone, tree_map(lambda leaf, index=index: leaf[index : index + 1], whole))
 
 
 @pytest.mark.parametrize("rotations", [True, False])
