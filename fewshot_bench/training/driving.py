@@ -68,16 +68,20 @@ def drive(runs: Sequence[Driven[T]]) -> list[T]:
 
 @contextmanager
 def as_planned(plan: Plan) -> Iterator[None]:
-    """torch's settings of the process are the plan's while the block lasts: threads, and TF32, which only it allows."""
-    threads = torch.get_num_threads()
-    precisions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    """torch's settings of the process are the plan's while the block lasts: threads, and TF32, which only it allows.
+
+    Convolutions on a GPU are those that give the same bits each time.
+    """
+    threads, products, layers = torch.get_num_threads(), torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, layers.allow_tf32, layers.deterministic
     torch.set_num_threads(plan.threads)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = plan.precision == "tf32"
+    products.allow_tf32 = layers.allow_tf32 = plan.precision == "tf32"
+    layers.deterministic = True
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = precisions
+        products.allow_tf32, layers.allow_tf32, layers.deterministic = before
 
 
 def alone(assembly: Assembly, folder: Path, watch: Watch) -> dict[str, Any]:

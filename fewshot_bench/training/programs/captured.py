@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_map
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_map
 
 from fewshot_bench.training.programs.base import Program, once
 
@@ -39,7 +39,9 @@ def captured(program: Program) -> Program:
 
 
 def _record(program: Program, shared: Any, tasks: Any) -> Recording:
-    inputs = tree_map(lambda leaf: leaf.detach().clone(), (shared, tasks))
+    # all on the device: a kernel takes a number from the host as it is while recording, and keeps it
+    device = tree_leaves(tasks)[0].device
+    inputs = tree_map(lambda leaf: leaf.detach().to(device, copy=True), (shared, tasks))
     beside = torch.cuda.Stream()
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
