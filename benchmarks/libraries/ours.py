@@ -35,9 +35,8 @@ def for_speed(setting: Setting, threads: int) -> list[Plan]:
 
 
 def for_memory(setting: Setting, threads: int) -> list[Plan]:
-    """One task at a time, and one inner step of it."""
-    program = "traced" if setting.device == "cpu" else "graph"
-    return [Plan(setting.device, threads, 1, program, replicas=setting.replicas, recompute=True)]
+    """One task at a time, one inner step of it, and nothing traced: tracing keeps all that it computes."""
+    return [Plan(setting.device, threads, 1, replicas=setting.replicas, recompute=True)]
 
 
 def planned(works: Sequence[Work], plan: Plan) -> Step:
