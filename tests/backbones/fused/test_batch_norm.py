@@ -19,6 +19,13 @@ def with_affine(norm, x, weight=None, bias=None, eps=1e-3):
     return norm(x, None, None, weight, bias, True, 0.1, eps)
 
 
+@pytest.fixture(params=["plain", "native"], autouse=True)
+def kernels(request, monkeypatch):
+    """Both ways: what is computed on a CPU, and, on a CPU too, what is on other devices."""
+    if request.param == "native":
+        monkeypatch.setattr("fewshot_bench.backbones.fused.batch_norm.PLAIN", ())
+
+
 @pytest.mark.parametrize("affine", [2, 1, 0], ids=["both", "gain", "none"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_value_and_derivatives_are_the_elementary_ones(shape, affine):
@@ -51,20 +58,12 @@ def test_third_derivative():
     assert all(close(a, b) for a, b in zip(third(batch_norm), third(norms.batch_norm), strict=True))
 
 
-@pytest.fixture(params=["a loop", "channels"])
-def rule(request, monkeypatch):
-    """Both rules of vmap; the one for other devices too."""
-    if request.param == "channels":
-        monkeypatch.setattr("fewshot_bench.backbones.fused.batch_norm.LOOPED", ())
-    return request.param
-
-
 @pytest.mark.parametrize("shape", SHAPES[1:3], ids=str)
-def test_vmap_is_a_loop(rule, shape):
+def test_vmap_is_a_loop(shape):
     vmap_equals_loop(partial(with_affine, batch_norm), (draw(*shape), draw(3), draw(3)))
 
 
-def test_vmap_in_vmap(rule):
+def test_vmap_in_vmap():
     x, weight, bias = draw(2, 3, 4, 5, 3, 2), draw(2, 5), draw(3, 5)
     one = lambda *args: derivatives_inside(partial(with_affine, batch_norm), args)  # noqa: E731
     ours = vmap(vmap(one, (0, None, 0)), (0, 0, None))(x, weight, bias)
@@ -74,7 +73,7 @@ def test_vmap_in_vmap(rule):
             assert all(close(a[replica, task], b) for a, b in zip(ours, known, strict=True))
 
 
-def test_vmap_inside_a_gradient(rule):
+def test_vmap_inside_a_gradient():
     inputs = draw(3, 4, 2, 3), draw(3, 2), draw(3, 2)
     ours, known = (derivatives(vmap(partial(with_affine, n)), inputs) for n in (batch_norm, norms.batch_norm))
     assert all(close(one, other) for one, other in zip(ours, known, strict=True))
