@@ -93,9 +93,8 @@ class Gradient(Function):
                 g, xh, rate.flatten(), None, None, mean, one, True, 0.0, (True, True, True)
             )
             return along_x, dgain.view(gain.shape), dshift.view(gain.shape)
-        slope = rate / -_count(g)
-        dgain, dshift = _sum(g * xh), _sum(g)
-        return addcmul(addcmul(slope * dshift, g, rate), xh, slope * dgain), dgain, dshift
+        dgain, dshift, minus = _sum(g * xh), _sum(g), -1 / _count(g)
+        return addcmul(addcmul(rate * dshift * minus, g, rate), xh, rate * dgain, value=minus), dgain, dshift
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
@@ -134,16 +133,14 @@ class SecondGradient(Function):
         eps: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         u, g, minus = arranged(u), arranged(g), -1 / _count(u)
-        total, along = _sum(u), _sum(u * xh)
+        total, along, rate = _sum(u), _sum(u * xh), gain * scale
         into_gain = scale * torch.add(_sum(u * g), addcmul(total * dshift, along, dgain), alpha=minus)
-        rate = gain * scale
-        slope = rate * minus
-        c = addcmul(a, slope, along)
-        along_g = addcmul(addcmul(addcmul(b, slope, total), u, rate), xh, c)
-        c, d = c * scale, slope * scale * dgain
-        rest = addcmul(c * dshift, d, total) * minus
-        into_xh = addcmul(addcmul(rate * into_gain, c, dgain), d, along)
-        along_x = addcmul(addcmul(addcmul(rest, g, c), u, d), xh, into_xh, value=minus)
+        c = addcmul(a, rate, along, value=minus)
+        along_g = addcmul(addcmul(addcmul(b, rate, total, value=minus), u, rate), xh, c)
+        c, d = c * scale, rate * scale * dgain  # d without its -1 / N
+        rest = addcmul(c * dshift, d, total, value=minus) * minus
+        into_xh = addcmul(addcmul(rate * into_gain, c, dgain), d, along, value=minus)
+        along_x = addcmul(addcmul(addcmul(rest, g, c), u, d, value=minus), xh, into_xh, value=minus)
         return along_g, along_x, into_gain
 
     @staticmethod

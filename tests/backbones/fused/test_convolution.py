@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 
-from fewshot_bench.backbones.fused import patches
+from fewshot_bench.backbones.fused import few_pixels, patches
 from fewshot_bench.backbones.fused.convolution import conv2d
 from fewshot_bench.backbones.fused.geometry import Geometry
 from tests.backbones.fused.derivatives import close, derivatives, derivatives_inside, draw, vmap_equals_loop
@@ -24,9 +24,9 @@ CASES = {
     "one by one, stride 2": ((2, 3, 5, 5), (4, 3, 1, 1), {"stride": 2}),
     "same": ((2, 3, 5, 4), (4, 3, 3, 3), {"padding": "same"}),
     "same, even kernel": ((2, 3, 5, 4), (4, 3, 2, 4), {"padding": "same", "dilation": (3, 1)}),
-    "few pixels": ((2, 3, 2, 3), (14, 3, 3, 3), {"padding": 1}),
-    "few pixels, all else": ((1, 2, 7, 6), (9, 2, 3, 2), {"stride": (2, 3), "padding": (2, 1), "dilation": (1, 2)}),
-    "one by one, few pixels": ((1, 3, 4, 4), (6, 3, 1, 1), {"stride": 2}),
+    "few pixels": ((2, 3, 1, 2), (16, 3, 3, 3), {"padding": 1}),
+    "few pixels, all else": ((1, 2, 7, 6), (40, 2, 3, 2), {"stride": (2, 3), "padding": (2, 1), "dilation": (1, 2)}),
+    "one by one, few pixels": ((1, 3, 4, 4), (16, 3, 1, 1), {"stride": 2}),
     "valid": ((2, 3, 5, 4), (4, 3, 3, 3), {"padding": "valid"}),
 }
 WAYS = ["loop", "grouped", "matmul"]
@@ -123,3 +123,10 @@ def test_what_torch_refuses_is_refused_in_its_words():
 def test_one_image():
     x, weight = draw(3, 5, 4), draw(2, 3, 3, 3)
     assert close(conv2d(x, weight, padding=1), F.conv2d(x, weight, padding=1))
+
+
+def test_which_cases_have_few_pixels():
+    for name, (image, kernel, options) in CASES.items():
+        geometry = Geometry((1, 1), (0, 0), (1, 1), options.get("groups", 1), None)
+        y = F.conv2d(torch.zeros(image), torch.zeros(kernel), **options)
+        assert few_pixels.hold_for(y, geometry) == ("few pixels" in name)
