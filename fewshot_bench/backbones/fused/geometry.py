@@ -34,6 +34,14 @@ class Geometry:
         """The same with the channels of so many tasks side by side."""
         return replace(self, groups=self.groups * tasks)
 
+    def out(self, size: Pair, kernel: Pair) -> Pair:
+        """The height and width of what comes out for images of `size`."""
+        height, width = (
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, k, s, p, d in zip(size, kernel, self.stride, self.padding, self.dilation, strict=True)
+        )
+        return height, width
+
     def left_over(self, size: Pair, out: Pair, kernel: Pair) -> Pair:
         """Rows and columns at the end of an image of `size` that no window reaches; out: how many windows there are."""
         reached = (

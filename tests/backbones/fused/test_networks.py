@@ -55,14 +55,15 @@ def error(ours: Meta, theirs: Meta) -> float:
     return largest(ours[key] - theirs[key] for key in ours) / largest(theirs.values())
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize(
+    ("name", "rule"), [*((name, "sgd") for name in BACKBONES), ("vgg", "adam"), ("resnet-4", "adam")]
+)
 def test_meta_gradient(name, rule):
     of_task, meta, tasks = setting(name, rule, GREY, FUSED)
     assert error(of_task(meta, first(tasks, 0)), known(name, rule, GREY)[0]) < 1e-10
 
 
-@pytest.mark.parametrize(("name", "rule"), [("vgg", "adam"), ("resnet-4", "sgd"), ("densenet-8", "sgd")])
+@pytest.mark.parametrize(("name", "rule"), [("vgg", "sgd"), ("resnet-4", "sgd")])
 def test_traced(name, rule):
     """A graph made with one task, replayed with others."""
     of_task, meta, tasks = setting(name, rule, COLOUR, FUSED)
