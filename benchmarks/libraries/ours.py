@@ -90,7 +90,8 @@ def _assembly(work: Work, plan: Plan) -> Assembly:
     operations = ELEMENTARY if plan.program == "eager" else FUSED
     model = as_function(work.network, setting.ways, plan.device, operations)
     options = {} if setting.rule == "sgd" else {"eps": work.eps, **ADAM}
-    parts = Parts(model, INNER_OPTIMIZERS[setting.rule](lr=work.rate, **options), setting.shape, setting.ways)
+    rule = INNER_OPTIMIZERS[setting.rule](lr=work.rate, lr_min=0.0, **options)
+    parts = Parts(model, rule, setting.shape, setting.ways)
     return Assembly(cell, plan, LEARNERS["maml"](), parts, cast(Any, None), {})
 
 
