@@ -26,9 +26,8 @@ def traced(of_one: OfOne, at_once: int, workers: int) -> Program:
     """Chunks of `at_once` tasks, `workers` of them side by side, each on a thread of its own.
 
     A chunk is computed by the same operations whichever thread takes it, so results do not depend on `workers`, as long
-    as torch's kernels use one thread (torch.set_num_threads(1)). Written down at the first chunk of a shape. What
-    `of_one` decides by looking at numbers is decided once: a network or learner that does so is told by
-    `programs.trial`.
+    as torch's kernels use one thread (torch.set_num_threads(1)). Written down at the first chunk of a shape; torch
+    raises where `of_one` decides anything by looking at numbers.
     """
     chunk = of_one if at_once == 1 else vmap(of_one, (None, 0))
     find = once(lambda shared, part: recorded(chunk, shared, part, workers))
@@ -69,8 +68,7 @@ def recorded(function: Callable[[Any, Any], Any], shared: Any, part: Any, times:
         result_tree.append(spec)
         return outputs
 
-    # copies: a tensor that comes in twice, such as a zero that several moments begin with, would be taken for one input
-    graph = written_down(flat, [leaf.detach().clone() for leaf in inputs])
+    graph = written_down(flat, inputs)
     _check_room(times * peak_bytes(graph), inputs[0].device)
 
     def replay(shared: Any, part: Any) -> Any:
@@ -90,8 +88,13 @@ def _check_room(needed: int, device: torch.device) -> None:
 
 
 def written_down(function: Callable[..., list[Any]], inputs: list[Any]) -> GraphModule:
-    """The operations of a function of tensors, those without effect left out."""
-    graph = make_fx(function)(*inputs)
+    """The operations of a function of tensors, those without effect left out.
+
+    Found with tensors that have a shape and no numbers, which takes neither time nor memory for them.
+    """
+    # copies: a tensor that comes in twice, such as a zero that several moments begin with, would be taken for one input
+    copies = [leaf.detach().clone() for leaf in inputs]
+    graph = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*copies)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph
