@@ -49,11 +49,11 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 """
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("cells", 10_000), ("seeds", 8), ("epochs", 150), ("tasks", 600), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as name:
         make(Path(name), options)
         print("| what | seconds | peak MiB |\n|---|---|---|")
