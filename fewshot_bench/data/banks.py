@@ -47,8 +47,8 @@ def copied(pool: Pool, members: NDArray[np.int64], rotations: bool) -> Bank:
 def gathered(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
     """The images at rows [tasks, ways, per_class], class after class: [tasks, ways * per_class, c, h, w]."""
     tasks, ways, per_class = rows.shape
-    flat = images.reshape(len(images), -1)
-    return flat[rows.reshape(-1)].reshape(tasks, ways * per_class, *images.shape[1:])
+    chosen = images.reshape(len(images), -1).take(rows.reshape(-1), axis=0)  # faster than indexing
+    return chosen.reshape(tasks, ways * per_class, *images.shape[1:])
 
 
 def _copied(pool: Pool, members: NDArray[np.int64], turns: int) -> NDArray[np.uint8]:
