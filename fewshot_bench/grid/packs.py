@@ -1,34 +1,92 @@
-"""Cells that differ in nothing but their seed can be trained side by side, as replicas in one program."""
+"""Cells that differ in nothing but their seed can be trained side by side, as replicas in one program.
 
-from collections.abc import Iterable
+Bits may depend on who is trained beside whom. So those that were interrupted together go on together, all from one
+meta-step, and a cell that fell behind them, because it failed, goes on by itself.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from fewshot_bench.grid import ledger
-from fewshot_bench.grid.attempt import began
+from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.training import checkpoint
-from fewshot_bench.training.cell import CHECKPOINTS
-from fewshot_bench.training.plan import recorded
+from fewshot_bench.training.cell import CHECKPOINTS, Moment
+from fewshot_bench.training.plan import Plan, recorded
 from fewshot_bench.training.settings import Cell
 
 
-def twins(cell: Cell, cells: Iterable[Cell], directory: Path) -> list[Cell]:
-    """`cell`, and those of `cells` that could run side by side with it.
+class Pack(NamedTuple):
+    """Cells that can be trained side by side.
 
-    They have its settings but for the seed and are not done, and all of them begin, or all go on by one plan.
+    plan: what they go on by; None where all begin, or began by what this version does not understand. start:
+    meta-steps done at the last checkpoint that all of them have, 0 being the beginning.
     """
-    place = recorded(began(ledger.folder_of(directory, cell)))
-    found = [cell]
-    for other in cells:
-        folder = ledger.folder_of(directory, other)
-        alike = other != cell and replace(other, seed=cell.seed) == cell
-        if alike and not ledger.is_done(folder) and recorded(began(folder)) == place:
-            found.append(other)
-    return found
+
+    cells: list[Cell]
+    plan: Plan | None
+    start: int
 
 
-def common_start(folders: list[Path]) -> int | None:
-    """Meta-steps done at the last checkpoint that all cells have; 0 where there is none, None for a single cell."""
-    if len(folders) == 1:
-        return None
-    return max(set.intersection(*(checkpoint.numbers(folder / CHECKPOINTS, "step") for folder in folders)), default=0)
+def twins(cell: Cell, cells: Iterable[Cell], directory: Path) -> list[Cell]:
+    """Those of `cells` that have its settings but for the seed, and are not done."""
+    return [
+        other
+        for other in cells
+        if other != cell
+        and replace(other, seed=cell.seed) == cell
+        and not ledger.is_done(ledger.folder_of(directory, other))
+    ]
+
+
+def pack(cells: Sequence[Cell], directory: Path) -> Pack:
+    """The first of `cells`, and those of the others that can go on, or begin, where it does."""
+    folders = [ledger.folder_of(directory, cell) for cell in cells]
+    checkpoints = [checkpoint.numbers(folder / CHECKPOINTS, "step") for folder in folders]
+    plans = [recorded(ledger.status(folder)) for folder in folders]
+    others = [index for index in range(1, len(cells)) if plans[index] == plans[0]]
+    if not any(checkpoints[index] for index in (0, *others)):
+        others = [index for index in range(1, len(cells)) if not checkpoints[index]]
+    chosen, common = [0], _starts(checkpoints[0])
+    for index in others:
+        shared = common & _starts(checkpoints[index])
+        if shared:
+            chosen, common = [*chosen, index], shared
+    going_on = any(checkpoints[index] for index in chosen)
+    return Pack([cells[index] for index in chosen], plans[0] if going_on else None, max(common))
+
+
+def cut_back(folders: Iterable[Path], start: int) -> None:
+    """Removes the checkpoints that came after `start`: their meta-steps are taken again."""
+    for folder in folders:
+        checkpoint.drop_after(folder / CHECKPOINTS, "step", start)
+
+
+def in_step(listener: Listener) -> Listener:
+    """The listener of cells that are side by side: all stop before the same meta-step, so they can go on together.
+
+    It is asked before each meta-step of the first of them, and what it says is said to the others.
+    """
+    now = Moment("", 0, None, None)
+    told = -1, False
+
+    def moment(cell: Cell, at: Moment) -> None:
+        nonlocal now
+        now = at
+        listener.moment(cell, at)
+
+    def stop() -> bool:
+        nonlocal told
+        if now.phase != "training":
+            return listener.stop()
+        if told[0] != now.iteration:
+            told = now.iteration, listener.stop()
+        return told[1]
+
+    return listener._replace(moment=moment, stop=stop)
+
+
+def _starts(checkpoints: set[int]) -> set[int]:
+    """Where a cell may go on; also from its beginning, as long as no checkpoint was ever removed to make room."""
+    return checkpoints if len(checkpoints) >= checkpoint.KEPT else checkpoints | {0}

@@ -78,6 +78,14 @@ def keep_last(folder: Path, kind: str) -> None:
         path.unlink(missing_ok=True)
 
 
+def drop_after(folder: Path, kind: str, number: int) -> None:
+    """Removes the checkpoints of a kind that come after `number`."""
+    for path in folder.glob(f"{kind}-*.safetensors"):
+        match = _NAME.fullmatch(path.name)
+        if match is not None and int(match["number"]) > number:
+            path.unlink(missing_ok=True)
+
+
 def keep_epochs(folder: Path, names: Iterable[str]) -> None:
     """Removes the epochs' checkpoints that are not among `names`, those the newest training checkpoint needs."""
     kept = set(names)

@@ -1,0 +1,271 @@
+"""Seeds side by side in one program: the results of each alone, through interruptions, kills and faults of others."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+
+from fewshot_bench.grid import attempt, ledger, packs
+from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.inline import run_cells
+from fewshot_bench.training import checkpoint, driving
+from fewshot_bench.training.assembly import assemble
+from fewshot_bench.training.cell import CHECKPOINTS, RESULT, Interrupted, Moment
+from fewshot_bench.training.plan import Plan, given
+from fewshot_bench.training.settings import Cell, Evaluation, Training
+
+CELLS = [
+    Cell(
+        dataset="omniglot",
+        split="gimli",
+        ways=3,
+        shots=1,
+        learner="maml",
+        backbone="tests.training.networks:small",
+        inner_optimizer="sgd",
+        seed=seed,
+        training=Training(iterations=6, iterations_per_epoch=2, tasks_per_batch=3, inner_steps=1),
+        evaluation=Evaluation(tasks=4, ensemble=2),
+    )
+    for seed in range(3)
+]
+PACKED = given("replicas=3,program=eager,tasks_at_once=3,threads=1,workers=1,recompute=false,precision=float32")
+PLAN = Plan("cpu", 1, 3, replicas=3)
+FILES = (RESULT, "metrics.jsonl", "hyperparameters.parquet", "episodes.parquet")
+
+
+def ignored(*unused: object) -> None:
+    pass
+
+
+def listener(stop=lambda: False, moment=ignored, ended=ignored) -> Listener:
+    return Listener(moment, ended, stop)
+
+
+def stop_at(iteration: int) -> Listener:
+    """Asks to stop from when the first cell is to take the meta-step after `iteration` others."""
+    reached: list[int] = []
+
+    def moment(cell: Cell, at: Moment) -> None:
+        if at.phase == "training" and at.iteration >= iteration:
+            reached.append(at.iteration)
+
+    return listener(lambda: bool(reached), moment)
+
+
+@pytest.fixture
+def run(pattern_pool, tmp_path):
+    """run(folder, ...) -> the ids of cells that are not done then."""
+
+    def cells_in(folder, cells=CELLS, told=None, plan=PACKED):
+        directory = tmp_path / folder
+        ledger.enroll(directory, cells)
+        return run_cells(cells, directory, {"omniglot": pattern_pool}, "cpu", told or listener(), plan)
+
+    return cells_in
+
+
+@pytest.fixture(scope="module")
+def undisturbed(pattern_pool, tmp_path_factory):
+    """Three seeds side by side, as nothing happened."""
+    directory = tmp_path_factory.mktemp("packs")
+    ledger.enroll(directory, CELLS)
+    assert run_cells(CELLS, directory, {"omniglot": pattern_pool}, "cpu", listener(), PACKED) == []
+    return directory
+
+
+def contents(directory: Path, cells=CELLS) -> dict[str, bytes]:
+    return {
+        f"{cell.seed}/{name}": (ledger.folder_of(directory, cell) / name).read_bytes()
+        for cell in cells
+        for name in FILES
+    }
+
+
+def steps(directory: Path, cell: Cell) -> set[int]:
+    return checkpoint.numbers(ledger.folder_of(directory, cell) / CHECKPOINTS, "step")
+
+
+def numbers(folder: Path) -> list[float]:
+    """All that is measured: losses of meta-steps and validations, accuracies."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    result = json.loads((folder / RESULT).read_text())
+    values = [line[key] for line in lines for key in ("loss", "accuracy", "val_accuracy", "val_loss") if key in line]
+    return [*values, result["test_accuracy"], result["test_ci95"]]
+
+
+@pytest.mark.parametrize("program", ["eager", "traced"])
+def test_side_by_side_each_is_what_it_is_alone(run, tmp_path, program):
+    """To what float32 rounds; tests/training/test_programs.py has it in float64."""
+    training, evaluation = replace(CELLS[0].training, iterations=3), Evaluation(tasks=3, ensemble=1)
+    cells = [replace(cell, training=training, evaluation=evaluation) for cell in CELLS[:2]]
+    found = {}
+    for replicas in (1, 2):
+        assert run(str(replicas), cells, plan={**PACKED, "program": program, "replicas": replicas}) == []
+        folders = [ledger.folder_of(tmp_path / str(replicas), cell) for cell in cells]
+        assert [ledger.status(folder)["plan"]["replicas"] for folder in folders] == [replicas] * 2
+        found[replicas] = [numbers(folder) for folder in folders]
+    for together, alone in zip(found[2], found[1], strict=True):
+        assert together == pytest.approx(alone, rel=1e-6)
+    assert found[1][0] != found[1][1]
+
+
+@pytest.mark.parametrize("at", [0, 1, 4, 5])
+def test_interrupted_all_stop_at_one_meta_step_and_end_as_if_they_had_not(undisturbed, run, tmp_path, at):
+    with pytest.raises(Interrupted):
+        run("interrupted", told=stop_at(at))
+    assert {max(steps(tmp_path / "interrupted", cell)) for cell in CELLS} == {at}
+    assert run("interrupted") == []
+    assert contents(tmp_path / "interrupted") == contents(undisturbed)
+
+
+def test_asked_to_stop_between_two_cells_all_take_the_meta_step_before(run, tmp_path):
+    """The second cell would be told so, the first not."""
+    asked = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 6
+
+    with pytest.raises(Interrupted):
+        run("interrupted", told=listener(stop))
+    (at,) = {max(steps(tmp_path / "interrupted", cell)) for cell in CELLS}
+    assert 0 < at < 6
+
+
+@pytest.mark.parametrize("had", [1, 2])
+@pytest.mark.parametrize("at", [1, 5])
+def test_killed_between_two_checkpoints_all_go_on_from_the_last_that_they_share(undisturbed, run, tmp_path, at, had):
+    """Checkpoints are written one cell after another; so many had theirs. After one meta-step it is the first."""
+    directory = tmp_path / "killed"
+    with pytest.raises(Interrupted):
+        run("killed", told=stop_at(at))
+    for cell in CELLS[had:]:
+        (newest,) = (ledger.folder_of(directory, cell) / CHECKPOINTS).glob(f"step-{at:08d}-*")
+        newest.unlink()
+    assert len({frozenset(steps(directory, cell)) for cell in CELLS}) == 2
+    begun: list[int] = []
+    told = listener(moment=lambda cell, moment: begun.append(moment.iteration))
+    assert run("killed", told=told) == []
+    assert begun[0] == {1: 0, 5: 4}[at]
+    assert contents(directory) == contents(undisturbed)
+
+
+def test_what_was_computed_beyond_the_last_that_they_share_is_forgotten(run, tmp_path):
+    """Else a cell that goes on by itself, later, would begin with weights that its records do not reach."""
+    directory = tmp_path / "killed"
+    with pytest.raises(Interrupted):
+        run("killed", told=stop_at(5))
+    (newest,) = (ledger.folder_of(directory, CELLS[1]) / CHECKPOINTS).glob("step-00000005-*")
+    newest.unlink()
+    with pytest.raises(Interrupted):
+        run("killed", told=stop_at(0))
+    assert [steps(directory, cell) for cell in CELLS] == [{4}] * 3
+
+
+def test_the_first_cell_goes_on_by_the_plan_of_the_others(undisturbed, run, tmp_path):
+    """It alone was killed before its first checkpoint."""
+    with pytest.raises(Interrupted):
+        run("killed", told=stop_at(1))
+    for path in (ledger.folder_of(tmp_path / "killed", CELLS[0]) / CHECKPOINTS).iterdir():
+        path.unlink()
+    assert run("killed", plan={}) == []
+    assert ledger.status(ledger.folder_of(tmp_path / "killed", CELLS[0]))["plan"] == PLAN._asdict()
+    assert contents(tmp_path / "killed") == contents(undisturbed)
+
+
+def spoiled(monkeypatch, seed: int) -> None:
+    """From now on the network of one seed begins with weights that are no numbers."""
+
+    def assembled(cell, pool, plan):
+        made = assemble(cell, pool, plan)
+        if cell.seed != seed:
+            return made
+        weights = {name: value * float("nan") for name, value in made.parts.model.weights.items()}
+        return made._replace(parts=made.parts._replace(model=made.parts.model._replace(weights=weights)))
+
+    monkeypatch.setattr(attempt, "assemble", assembled)
+
+
+def test_a_cell_that_fails_leaves_the_others_to_themselves(run, tmp_path, monkeypatch):
+    directory = tmp_path / "failing"
+    spoiled(monkeypatch, seed=1)
+    ended = []
+    told = listener(ended=lambda cell, status, reason: ended.append((cell.seed, status, reason)))
+    assert run("failing", told=told) == [CELLS[1].id]
+    assert ended[0][:2] == (1, ledger.FAILED) and "at meta-step 1" in ended[0][2]
+    assert ended[1:] == [(0, ledger.DONE, ""), (2, ledger.DONE, "")]
+    monkeypatch.undo()
+    assert run("failing") == []  # it begins again, by itself
+    assert ledger.status(ledger.folder_of(directory, CELLS[1]))["plan"]["replicas"] == 1
+
+
+def test_a_cell_that_failed_is_not_tried_again_beside_one_that_comes_later(run, tmp_path, monkeypatch):
+    """Another process gives seed 1 back when seeds 0 and 2 have ended."""
+    spoiled(monkeypatch, seed=2)
+    ledger.enroll(tmp_path / "failing", CELLS)
+    lock = FileLock(ledger.folder_of(tmp_path / "failing", CELLS[1]) / ledger.LOCK)
+    ended = []
+
+    def told(cell, status, reason):
+        ended.append((cell.seed, status))
+        lock.release()
+
+    with lock:
+        assert run("failing", told=listener(ended=told)) == [CELLS[2].id]
+    assert ended == [(2, ledger.FAILED), (0, ledger.DONE), (1, ledger.DONE)]
+
+
+def test_a_cell_that_failed_long_ago_does_not_hold_up_the_others(run, tmp_path, monkeypatch):
+    """At meta-step 1; the others were interrupted at 5 and go on from there, not from the beginning."""
+    spoiled(monkeypatch, seed=1)
+    with pytest.raises(Interrupted):
+        run("failing", told=stop_at(5))
+    begun = []
+    told = listener(moment=lambda cell, moment: begun.append((cell.seed, moment.iteration)))
+    assert run("failing", told=told) == [CELLS[1].id]
+    assert [at for seed, at in begun if seed != 1][:2] == [5, 5]
+
+
+def test_a_fault_of_the_common_program_is_everyones(run, tmp_path, monkeypatch):
+    def no_room(assembly):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB.")
+
+    monkeypatch.setattr(driving, "gradients", no_room)
+    assert run("failing") == [cell.id for cell in CELLS]
+    reasons = {ledger.status(ledger.folder_of(tmp_path / "failing", cell))["reason"] for cell in CELLS}
+    assert len(reasons) == 1
+    assert "recompute=true" in reasons.pop()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_cell_in_other_hands_is_left_to_them(run, tmp_path, seed):
+    directory = tmp_path / "shared"
+    ledger.enroll(directory, CELLS)
+    ended = []
+    told = listener(ended=lambda cell, status, reason: ended.append((cell.seed, status)))
+    with FileLock(ledger.folder_of(directory, CELLS[seed]) / ledger.LOCK):
+        assert run("shared", told=told) == [CELLS[seed].id]
+    assert sorted(ended) == [(cell.seed, ledger.RUNNING if cell.seed == seed else ledger.DONE) for cell in CELLS]
+    others = [cell for cell in CELLS if cell.seed != seed]
+    plans = [ledger.status(ledger.folder_of(directory, cell))["plan"] for cell in others]
+    assert plans == [PLAN._replace(replicas=2)._asdict()] * 2
+
+
+def test_seeds_that_are_done_stay_as_they_are(undisturbed, run, tmp_path):
+    shutil.copytree(undisturbed, tmp_path / "extended")
+    before = contents(tmp_path / "extended")
+    one_more = replace(CELLS[0], seed=3)
+    assert run("extended", [*CELLS, one_more]) == []
+    assert contents(tmp_path / "extended") == before
+    assert ledger.status(ledger.folder_of(tmp_path / "extended", one_more))["plan"]["replicas"] == 1
+
+
+def test_twins_differ_in_nothing_but_their_seed(undisturbed, tmp_path):
+    other = replace(CELLS[1], shots=5)
+    assert packs.twins(CELLS[0], [CELLS[0], CELLS[1], other, CELLS[2]], tmp_path) == [CELLS[1], CELLS[2]]
+    assert packs.twins(CELLS[0], CELLS, undisturbed) == []
