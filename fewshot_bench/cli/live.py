@@ -29,16 +29,16 @@ class Follower:
     current: str = ""
     begun: float = field(default_factory=time.monotonic)
     seconds_a_step: float | None = None
-    last_step: float = 0.0
+    last_step: dict[str, float] = field(default_factory=dict)
     last_line: float = 0.0
 
     def moment(self, cell: Cell, moment: Moment) -> None:
         self.current, now = cell.id, time.monotonic()
         before = self.moments.get(cell.id)
         if before is not None and moment.iteration == before.iteration + 1:
-            took = now - self.last_step
+            took = now - self.last_step[cell.id]
             self.seconds_a_step = took if self.seconds_a_step is None else 0.9 * self.seconds_a_step + 0.1 * took
-        self.last_step = now
+        self.last_step[cell.id] = now
         self.state[cell.id], self.moments[cell.id] = moment.phase, moment
 
     def ended(self, cell: Cell, status: str, reason: str) -> None:
