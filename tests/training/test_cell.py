@@ -18,6 +18,8 @@ from fewshot_bench.training.cell import CHECKPOINTS, RESULT, Interrupted, Moment
 from fewshot_bench.training.driving import alone
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.programs import traced
+from fewshot_bench.training.programs.base import once
 from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin
 from fewshot_bench.training.step import meta_step
@@ -157,6 +159,24 @@ def test_a_loss_that_is_not_finite_names_step_and_quantity(pattern_pool, tmp_pat
     broken = assembly._replace(parts=assembly.parts._replace(model=assembly.parts.model._replace(weights=weights)))
     with pytest.raises(CellError, match="loss is nan at meta-step 1"):
         alone(broken, tmp_path, go_on)
+
+
+def test_validations_and_the_test_are_one_program(pattern_pool, tmp_path, monkeypatch):
+    """Files of checkpoints have names in whatever order; a program is made anew for another order."""
+    made = []
+    find = once
+    monkeypatch.setattr(traced, "once", lambda make: find(lambda *inputs: made.append(1) or make(*inputs)))
+    cell = replace(
+        CELL,
+        backbone="tests.training.networks:small",
+        backbone_options=(),
+        learner="maml",
+        training=replace(CELL.training, iterations=4, inner_steps=1),
+        evaluation=Evaluation(tasks=1, ensemble=2),
+    )
+    result = alone(assemble(cell, pattern_pool, Plan("cpu", 1, 1, "traced")), tmp_path, go_on)
+    assert result["ensemble"] == 2
+    assert len(made) == 2  # the meta-gradient, and predictions
 
 
 def test_untrained_is_evaluated_and_needs_no_training(pattern_pool, tmp_path):
