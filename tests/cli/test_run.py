@@ -249,6 +249,7 @@ def test_a_tampered_cell_is_refused_before_any_work(grid, pattern_data, tmp_path
         (["rnu"], "unknown command 'rnu' (did you mean 'run'?)"),
         (["run", "GRID", "--set", "training.iteration=5"], "nothing reads the key 'iteration'"),
         (["run", "GRID", "--device", "tpu9"], "no device 'tpu9'"),
+        (["run", "GRID", "--plan", "program=fast"], "--plan: `program` cannot be 'fast': one of eager, traced, graph"),
         (["run", "GRID", "--set", "grid=3"], "[grid] has to be a table"),
         (["run", "GRID", "--set", "cells=[3]"], "[[cells]] number 1 has to be a table"),
         (["run", "GRID", "--set", "grid.ways=[[5]]"], "`ways` is [5], but has to be a whole number"),
