@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
@@ -42,6 +43,7 @@ class ClassSplit(NamedTuple):
         return np.sort(np.array([index[name] for name in self.part(part)], dtype=np.int64))
 
 
+@cache  # a grid asks for each of its cells
 def read_split(dataset: str, name: str) -> ClassSplit:
     """The class split `name` of a dataset, from the package. Raises DataError where there is none or parts overlap."""
     folder = files("fewshot_bench.data") / "class_splits"
