@@ -6,6 +6,7 @@ import torch
 from torch.func import functional_call
 
 from benchmarks.libraries.work import Answer, NotOfferedError, Work, answer, loss, one_after_another
+from fewshot_bench.inner_optimizers.base import Params
 
 
 @one_after_another
@@ -13,7 +14,7 @@ def maml(work: Work) -> Callable[[], Answer]:
     if work.setting.rule != "sgd":
         raise NotOfferedError("the loop is gradient descent, as torchmeta's")
     network, tasks = work.copy(), work.each()
-    start = dict(network.named_parameters())
+    start: Params = dict(network.named_parameters())
 
     def step() -> Answer:
         network.zero_grad()

@@ -20,7 +20,7 @@ from fewshot_bench.inner_optimizers.base import Params
 @one_after_another
 def maml(work: Work) -> Callable[[], Answer]:
     network = work.copy()
-    start = dict(network.named_parameters())
+    start: Params = dict(network.named_parameters())
     rule = {
         "sgd": lambda: torchopt.sgd(lr=work.rate),
         "adam": lambda: torchopt.adam(lr=work.rate, betas=BETAS, eps=work.eps, eps_root=work.eps**2),

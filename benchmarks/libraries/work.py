@@ -109,7 +109,7 @@ def loss(logits: Tensor, batch: Batch) -> Tensor:
     return F.cross_entropy(logits, batch.y)
 
 
-def answer(losses: Iterable[Tensor], weights: Iterable[tuple[str, nn.Parameter]]) -> Answer:
-    """What was accumulated in `grad` of the initial weights; a gradient that is None is an AttributeError."""
-    mean = torch.stack(list(losses)).mean()
-    return Answer(mean.detach(), {name: parameter.grad.clone() for name, parameter in weights})
+def answer(losses: Iterable[Tensor], weights: Iterable[tuple[str, Tensor]]) -> Answer:
+    """What was accumulated in `grad` of the initial weights, which all have one."""
+    gradient = {name: tensor.grad.clone() for name, tensor in weights if tensor.grad is not None}
+    return Answer(torch.stack(list(losses)).mean().detach(), gradient)
