@@ -8,12 +8,11 @@ import torch
 
 from benchmarks.libraries.work import BETAS, Answer, Step, Work
 from benchmarks.settings import Setting
-from fewshot_bench.backbones.border import ELEMENTARY, FUSED
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import WEIGHTS, Gradient, Parts, select
 from fewshot_bench.learners.model import as_function
-from fewshot_bench.training.assembly import Assembly
+from fewshot_bench.training.assembly import Assembly, operations
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
@@ -30,8 +29,7 @@ def for_speed(setting: Setting, threads: int) -> list[Plan]:
     if setting.device != "cpu":
         return [Plan(setting.device, threads, setting.tasks, "graph", replicas=setting.replicas)]
     workers = min(threads, setting.tasks)
-    at_once = dict.fromkeys((1, max(1, setting.tasks // workers)))
-    return [Plan("cpu", 1, many, "traced", workers, replicas=setting.replicas) for many in at_once]
+    return [Plan("cpu", 1, 1, "traced", workers, replicas=setting.replicas)]
 
 
 def for_memory(setting: Setting, threads: int) -> list[Plan]:
@@ -87,8 +85,7 @@ def _assembly(work: Work, plan: Plan) -> Assembly:
         seed=0,
         training=Training(inner_steps=setting.steps, tasks_per_batch=setting.tasks, queries=setting.queries),
     )
-    operations = ELEMENTARY if plan.program == "eager" else FUSED
-    model = as_function(work.network, setting.ways, plan.device, operations)
+    model = as_function(work.network, setting.ways, plan.device, operations(plan))
     options = {} if setting.rule == "sgd" else {"eps": work.eps, **ADAM}
     rule = INNER_OPTIMIZERS[setting.rule](lr=work.rate, lr_min=0.0, **options)
     parts = Parts(model, rule, setting.shape, setting.ways)

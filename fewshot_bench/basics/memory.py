@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fewshot_bench.basics.errors import BenchError
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # <malloc.h> of the GNU C library
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # <malloc.h> of the GNU C library
 
 
 class NoRoomError(BenchError):
@@ -25,18 +25,19 @@ def available_bytes() -> int | None:
     return min(known) if known else None
 
 
-def keep_freed_memory() -> None:
-    """Has the C library keep what is freed for the next tensor, where it is the GNU one.
+def allocate(*, sparingly: bool) -> None:
+    """What the C library does with memory that is freed, where it is the GNU one; its own way is in between.
 
-    By default large tensors are given back to the system and taken anew, page by page, at every operation: about a
-    fifth of a meta-step's time (docs/performance.md).
+    sparingly: large tensors are given back at once, so that none is held in vain. Else they are kept for the next ones
+    instead of being taken anew, page by page, at every operation.
     """
     try:
         set_option = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library
         return
-    for option, value in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1)):
-        set_option(option, value)
+    large, kept = (1 << 16, 0) if sparingly else (1 << 30, 2**31 - 1)  # bytes
+    set_option(_MMAP_THRESHOLD, large)
+    set_option(_TRIM_THRESHOLD, kept)
 
 
 def _available(meminfo: Path) -> int | None:

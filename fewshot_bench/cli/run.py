@@ -50,7 +50,6 @@ def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status."""
     options = tyro.cli(Run, args=_a_flag_each(arguments), prog="fewshot-bench run")
     # torch takes seconds to load: only now that the options are known to be good.
-    from fewshot_bench.basics.memory import keep_freed_memory
     from fewshot_bench.cli.live import following
     from fewshot_bench.cli.progress_bar import shown_progress
     from fewshot_bench.data.datasets import open_pool
@@ -85,7 +84,6 @@ def command(arguments: list[str]) -> int:
         check_images(dataset, read_split(dataset, split), pools[dataset])
     _check_writable(directory)
     ledger.enroll(directory, cells)
-    keep_freed_memory()
     with _stop_on_interrupt() as stop, following(cells, stop) as listener:
         try:
             undone = run_cells(cells, directory, pools, device, listener, planned)

@@ -67,8 +67,10 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
 
 
 def operations(plan: Plan) -> Operations:
-    """What stands for torch's functions in a network: fused ones where autograd's bookkeeping is left out."""
-    table = ELEMENTARY if plan.program == "eager" else FUSED
+    """What stands for torch's functions in a network: fused ones where autograd's bookkeeping is left out, or memory
+    counts: their derivatives keep less.
+    """
+    table = ELEMENTARY if plan.program == "eager" and not plan.recompute else FUSED
     return in_bfloat16(table) if plan.precision == "bfloat16" else table
 
 

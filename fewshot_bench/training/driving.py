@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from fewshot_bench.basics.memory import allocate
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.cell import Answer, Interrupted, Wanted, Watch, run
 from fewshot_bench.training.gradients import Gradients, gradients
@@ -70,9 +71,11 @@ def drive(runs: Sequence[Driven[T]]) -> list[T]:
 def as_planned(plan: Plan) -> Iterator[None]:
     """torch's settings of the process are the plan's while the block lasts: threads, and TF32, which only it allows.
 
-    Convolutions on a GPU are those that give the same bits each time.
+    Convolutions on a GPU are those that give the same bits each time. How memory is allocated outlasts the block.
     """
     threads, products, layers = torch.get_num_threads(), torch.backends.cuda.matmul, torch.backends.cudnn
+    if plan.device == "cpu":
+        allocate(sparingly=plan.recompute)
     before = products.allow_tf32, layers.allow_tf32, layers.deterministic
     torch.set_num_threads(plan.threads)
     products.allow_tf32 = layers.allow_tf32 = plan.precision == "tf32"

@@ -18,7 +18,7 @@ class Plan(NamedTuple):
     tasks_at_once: in one program, by `vmap`.
     program: "eager", as written; "traced", replayed without autograd (programs/traced.py); "graph", that as one CUDA
     graph (programs/captured.py).
-    workers: CPU threads that replay a traced program side by side.
+    workers: processes that replay a traced program side by side, on a CPU.
     recompute: inner steps are computed once more on the way back instead of kept (hypergradients/recomputed.py).
     replicas: cells equal but for their seed that are trained side by side.
     precision: of products: "float32", "tf32" or "bfloat16"; sums and all else are float32.

@@ -14,6 +14,7 @@ from fewshot_bench.training.assembly import assemble, count_weights
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.programs import team
 from fewshot_bench.training.settings import Cell
 from fewshot_bench.training.state import begin
 
@@ -104,7 +105,7 @@ def _candidates(cell: Cell, seeds: int, device: str) -> list[Plan]:
         return [Plan(device, cores, min(tasks, 64)), Plan(device, cores, tasks, "graph", replicas=seeds)]
     at_once = 8 if weights < 500_000 else 4 if weights < 2_000_000 else 2
     at_once = min(tasks, 1 if image.height * image.width > 32 * 32 else at_once)
-    workers = min(cores, tasks)
+    workers = min(cores, tasks) if team.POSSIBLE else 1
     some = max(1, min(at_once, tasks // workers))
     return [
         Plan(device, cores, at_once),

@@ -5,11 +5,12 @@ gradients are worked out anew at every meta-step, though they never change. Here
 one chunk of tasks, derivatives included, and a meta-step carries them out. Tensors are freed after their last use.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.func import vmap
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -18,33 +19,73 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 from fewshot_bench.basics.memory import NoRoomError, available_bytes
 from fewshot_bench.training.programs.base import OfOne, Program, once
 from fewshot_bench.training.programs.footprint import peak_bytes
+from fewshot_bench.training.programs.team import dismiss, fork, shared_like, together
 
 Replay = Callable[[Any, Any], Any]
 
 
 def traced(of_one: OfOne, at_once: int, workers: int) -> Program:
-    """Chunks of `at_once` tasks, `workers` of them side by side, each on a thread of its own.
+    """Chunks of `at_once` tasks, one after another, or shared among so many processes (team.py).
 
-    A chunk is computed by the same operations whichever thread takes it, so results do not depend on `workers`, as long
-    as torch's kernels use one thread (torch.set_num_threads(1)). Written down at the first chunk of a shape; torch
-    raises where `of_one` decides anything by looking at numbers.
+    A chunk is computed by the same operations whoever takes it, so results do not depend on `workers`, as long as
+    torch's kernels use one thread (torch.set_num_threads(1)). Written down at the first chunk of a shape; torch raises
+    where `of_one` decides anything by looking at numbers.
     """
     chunk = of_one if at_once == 1 else vmap(of_one, (None, 0))
     find = once(lambda shared, part: recorded(chunk, shared, part, workers))
-    threads = ThreadPoolExecutor(workers) if workers > 1 else None
 
-    def run(shared: Any, tasks: Any) -> Any:
-        parts = chunks(tasks, at_once)
-        replays = [find(shared, part) for part in parts]
-
-        def result(replay: Replay, part: Any) -> Any:
-            return replay(shared, part)
-
-        results = list(map(result, replays, parts) if threads is None else threads.map(result, replays, parts))
+    def one_by_one(shared: Any, tasks: Any) -> Any:
+        results = [find(shared, part)(shared, part) for part in chunks(tasks, at_once)]
         join = torch.stack if at_once == 1 else torch.cat
         return tree_map(lambda *pieces: join(pieces), *results)
 
+    shared_out = once(lambda shared, tasks: _shared_out(find, at_once, workers, shared, tasks))
+
+    def run(shared: Any, tasks: Any) -> Any:
+        if workers == 1 or len(tree_leaves(tasks)[0]) <= at_once:
+            return one_by_one(shared, tasks)
+        return shared_out(shared, tasks)(shared, tasks)
+
     return run
+
+
+def _shared_out(find: Callable[[Any, Any], Replay], at_once: int, workers: int, shared: Any, tasks: Any) -> Program:
+    """A program for inputs of this shape, its chunks shared among processes."""
+    leaves, tree = tree_flatten((shared, tasks))
+    inputs = shared_like(leaves)
+    held, batch = tree_unflatten(inputs, tree)
+    parts = chunks(batch, at_once)
+    copy_all(inputs, leaves)
+    replays = [find(held, part) for part in parts]
+    outcome = replays[0](held, parts[0])  # for its shapes
+    count = len(tree_leaves(tasks)[0])
+    results = tree_map(lambda leaf: shared_batch(leaf, count, at_once), outcome)
+    places = chunks(results, at_once)
+
+    def work(number: int) -> None:
+        found = replays[number](held, parts[number])
+        copy_all(tree_leaves(places[number]), tree_leaves(found))
+
+    members = fork(min(workers, len(parts)), work, len(parts))
+
+    def run(shared: Any, tasks: Any) -> Any:
+        copy_all(inputs, tree.flatten_up_to((shared, tasks)))
+        together(members, work, len(parts))
+        return tree_map(torch.clone, results)
+
+    weakref.finalize(run, dismiss, members)
+    return run
+
+
+def shared_batch(leaf: Tensor, count: int, at_once: int) -> Tensor:
+    """Shared memory for the results of `count` tasks. leaf: that of one, or of a chunk."""
+    shape = leaf.shape if at_once == 1 else leaf.shape[1:]
+    return torch.empty((count, *shape), dtype=leaf.dtype).share_memory_()
+
+
+def copy_all(places: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    for place, value in zip(places, values, strict=True):
+        place.copy_(value)
 
 
 def chunks(tasks: Any, at_once: int) -> list[Any]:
