@@ -3,19 +3,21 @@
     uv run benchmarks/meta_steps.py DATASET [--data-dir DIR] [--backbones vgg ...] [--rules sgd ...] [--shots 1 5] ...
 
 Real data, 8 tasks a meta-step, 1 query a class, 5 inner steps, multi-step loss off (as in all but the first 10 epochs).
-Each cell runs in a fresh process; memory is that process's peak resident size above what it had before the first step.
+Each cell runs in a fresh process; memory is that process's peak resident size above what it had before the first step,
+other workers' not counted.
 Prints a Markdown table: the median of the steps after the first.
 """
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from itertools import product
 from pathlib import Path
+
+from benchmarks.peak import Peak
 
 BACKBONES = ("vgg", "resnet-4", "resnet-8", "resnet-12", "densenet-8")
 
@@ -28,36 +30,38 @@ def main() -> None:
     parser.add_argument("--rules", nargs="+", default=("sgd", "adam"))
     parser.add_argument("--ways", type=int, nargs="+", default=[5])
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 5])
-    parser.add_argument(
-        "--at-once", type=int, nargs="+", default=[0], help="tasks in one program; 0: as a run would choose"
-    )
+    parser.add_argument("--plan", nargs="+", default=[""], help="as run's --plan; what is left open is measured")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    cells = list(product(options.backbones, options.rules, options.ways, options.shots, options.at_once))
+    cells = list(product(options.backbones, options.rules, options.ways, options.shots, options.plan))
     if options.one:
         print(json.dumps(measure(options, *cells[0])))
         return
-    print("| network | inner optimizer | ways | shots | at once | s / meta-step | peak MiB | loss |\n|" + 8 * "---|")
-    for backbone, rule, ways, shots, at_once in cells:
+    print(
+        "| network | inner optimizer | ways | shots | program | workers | s / meta-step | peak MiB | loss |\n|"
+        + 9 * "---|"
+    )
+    for backbone, rule, ways, shots, plan in cells:
         one = ["--one", "--backbones", backbone, "--rules", rule, "--ways", str(ways), "--shots", str(shots)]
-        words = [sys.executable, *sys.argv, *one, "--at-once", str(at_once)]  # of two equal flags the last one counts
+        words = [sys.executable, *sys.argv, *one, "--plan", plan]  # of two equal flags the last one counts
         done = subprocess.run(words, capture_output=True, text=True, check=True)
-        together, seconds, mebibytes, loss = json.loads(done.stdout)
-        figures = f"{together} | {seconds:.2f} | {mebibytes:.0f} | {loss:.2f}"
+        program, workers, seconds, mebibytes, loss = json.loads(done.stdout)
+        figures = f"{program} | {workers} | {seconds:.2f} | {mebibytes:.0f} | {loss:.2f}"
         print(f"| {backbone} | {rule} | {ways} | {shots} | {figures} |", flush=True)
 
 
 def measure(
-    options: argparse.Namespace, backbone: str, rule: str, ways: int, shots: int, at_once: int
-) -> tuple[int, float, float, float]:
-    """Tasks at once, median seconds a meta-step, peak MiB above the start, and the last loss."""
-    import torch
-
+    options: argparse.Namespace, backbone: str, rule: str, ways: int, shots: int, plan: str
+) -> tuple[str, int, float, float, float]:
+    """Program and workers, median seconds a meta-step, peak MiB of this process above the start, and the last loss."""
     from fewshot_bench.data.datasets import DATASETS, open_pool
     from fewshot_bench.data.locations import default_data_dir
-    from fewshot_bench.training.assembly import assemble, count_weights
-    from fewshot_bench.training.plan import choose
+    from fewshot_bench.training.assembly import assemble
+    from fewshot_bench.training.driving import as_planned
+    from fewshot_bench.training.gradients import gradients
+    from fewshot_bench.training.plan import given
+    from fewshot_bench.training.planning import find_plan
     from fewshot_bench.training.settings import Cell
     from fewshot_bench.training.state import begin
     from fewshot_bench.training.step import meta_step
@@ -75,22 +79,19 @@ def measure(
         learner_options=(("msl_epochs", 0),),
     )
     pool = open_pool(options.dataset, options.data_dir or default_data_dir())
-    plan = choose("cpu", torch.get_num_threads(), dataset.shape, count_weights(cell))
-    plan = plan._replace(tasks_at_once=at_once or plan.tasks_at_once)
-    assembly = assemble(cell, pool, plan)
-    state = begin(assembly.learner, assembly.parts, cell.training.inner_steps, "cpu")
-    assembly.streams.train(0, 8)
-    before, seconds, loss = peak(), [], 0.0
-    for _ in range(1 + options.steps):
-        begun = time.perf_counter()
-        loss = meta_step(assembly, state)["loss"]
-        seconds.append(time.perf_counter() - begun)
-    return plan.tasks_at_once, statistics.median(seconds[1:]), peak() - before, loss
-
-
-def peak() -> float:
-    """Peak resident size of this process so far, MiB (Linux reports KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = find_plan(cell, 1, pool, "cpu", given(plan), lambda text: None)
+    with as_planned(found):
+        assembly = assemble(cell, pool, found)
+        find = gradients(assembly)
+        state = begin(assembly.learner, assembly.parts, cell.training.inner_steps, "cpu")
+        assembly.streams.train(0, 8)
+        seconds, loss = [], 0.0
+        with Peak("cpu") as most:
+            for _ in range(1 + options.steps):
+                begun = time.perf_counter()
+                loss = meta_step(assembly, find, state)["loss"]
+                seconds.append(time.perf_counter() - begun)
+    return found.program, found.workers, statistics.median(seconds[1:]), most.mebibytes, loss
 
 
 if __name__ == "__main__":
