@@ -22,11 +22,19 @@ Stages = tuple[tuple[Check[Subject], ...], ...]
 EXPLAINED = {
     "data-dependent control flow": "it looks at a tensor's value in Python (if, while, float(), .item()), but tasks in "
     "one program have different ones. Use torch.where, and tensors.",
+    "data-dependent expression": "it looks at a tensor's value in Python (if, while, float(), .item()), so what it "
+    "computes cannot be written down once for all tasks. Use torch.where, and tensors.",
     "in-place operation": "it changes a tensor in place that is needed as it was. Write p = p - x, not p -= x.",
     "inplace arithmetic": "it changes a tensor in place that tasks share. Write p = p - x, not p -= x.",
     "called random operation": "it draws from torch's global generator, and tasks in one program would share the draw.",
 }
 """Words of torch's errors, and what they mean here."""
+
+
+TRACED, WRITTEN_DOWN = 1e-9, "meta-gradients as written and as written down once for all tasks"
+"""Allowed in float64, and what it is: see training/programs/traced.py."""
+
+BY_NUMBERS = "It decides by numbers, or remembers some: other tasks and weights are computed by the first's."
 
 
 class Finding(NamedTuple):

@@ -58,6 +58,11 @@ def apart(a: Any, b: Any) -> float:
     return float(difference / largest) if float(largest) != 0 else float(difference)
 
 
+def elsewhere(tree: Any) -> Any:
+    """Another point, not far away, where rates and betas are still such: each number 1 % less."""
+    return tree_map(lambda tensor: 0.99 * tensor, tree)
+
+
 def same(a: Any, b: Any) -> bool:
     """Whether two trees are equal in names, shapes, types and every element; NaN equals NaN."""
     (left, names), (right, other_names) = tree_flatten(a), tree_flatten(b)

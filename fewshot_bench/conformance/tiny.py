@@ -15,9 +15,17 @@ TRAIN_CLASSES = 10
 """Classes that tiny tasks draw from."""
 
 
-def tasks(image: ImageShape, ways: int, dtype: torch.dtype, count: int = 2, shots: int = 1, queries: int = 1) -> Task:
+def tasks(
+    image: ImageShape,
+    ways: int,
+    dtype: torch.dtype,
+    count: int = 2,
+    shots: int = 1,
+    queries: int = 1,
+    seed: int = 1,
+) -> Task:
     """Tasks of random pixels, the same every time, on a leading axis."""
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(seed)
 
     def batch(per_class: int) -> Batch:
         x = torch.rand(count, ways * per_class, *image, dtype=torch.float64, generator=generator)

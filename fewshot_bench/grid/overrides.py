@@ -11,7 +11,7 @@ from fewshot_bench.basics.names import did_you_mean, find
 from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
 from fewshot_bench.grid.axes import SEAMS, Point
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES
-from fewshot_bench.learners.base import Traits
+from fewshot_bench.learners.base import Traits, lacking
 from fewshot_bench.training.cell_file import section_schema
 from fewshot_bench.training.settings import Options, Training
 
@@ -71,6 +71,8 @@ def tried(found: dict[tuple[str, str], Override]) -> tuple[dict[str, Traits], li
         try:
             made = find(axis, name, SEAMS[axis])(**dict(override.options))
             if axis == "learner":
+                if lacking(made):
+                    raise BenchError(f"it has no {', '.join(lacking(made))}; learners/base.py says what they are.")
                 traits[name] = made.traits
         except Exception as error:  # somebody's factory may raise anything; the sentence says what
             what = str(error) if isinstance(error, BenchError | ValueError) else f"{type(error).__name__}: {error}"

@@ -146,6 +146,11 @@ class Learner(Protocol):
         ...
 
 
+def lacking(made: object) -> list[str]:
+    """What a Learner has and `made` has not, by name."""
+    return [name for name in vars(Learner) if not name.startswith("_") and not hasattr(made, name)]
+
+
 def select(meta: Meta, group: str) -> Params:
     """The tensors of one group, by parameter name."""
     prefix = group + "/"

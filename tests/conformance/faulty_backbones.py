@@ -128,6 +128,7 @@ CASES = [
     (Item, "vmap equals loop", False, "it looks at a tensor's value in Python"),
     (Drawn, "pure function", False, "global generator"),
     (DrawnInTraining, "noise", False, "in training, it draws from torch's global generator"),
+    (Branch, "traced", False, "it looks at a tensor's value in Python"),
     (FusedNorm, "grad outside vmap", None, "gradients taken outside vmap are off by"),
     (RootAtZero, "finite meta gradient", False, "not finite for"),
     (Single, "precision", False, ""),

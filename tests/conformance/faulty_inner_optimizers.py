@@ -86,6 +86,8 @@ CASES = [
     (rule(by_item), "derivatives", False, "slopes along lr, 0 by autograd"),
     (rule(by_float_of_gradient), "derivatives", False, "slopes along start"),
     (rule(by_float_of_gradient), "vmap equals loop", False, "it looks at a tensor's value in Python"),
+    (rule(by_float_of_gradient), "traced", False, "it looks at a tensor's value in Python"),
+    (remembering, "traced", False, "It decides by numbers, or remembers some"),
     (rule(by_norm), "zero gradients", False, "infinite or NaN"),
     (rule(grows), "state", False, "a step changes the state's slots"),
     (rule(scalars_alone), "any grain", False, "Use them elementwise"),

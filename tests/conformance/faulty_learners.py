@@ -130,6 +130,8 @@ CASES = [
     (DrawsStart, "meta parameters", False, "something else each time"),
     (Forgets, "memory", False, "memory() has mean/loss, a task's Gradient none"),
     (Branches, "vmap equals loop", False, "it looks at a tensor's value in Python"),
+    (Branches, "traced", False, "it looks at a tensor's value in Python"),
+    (Counts, "traced", False, "It decides by numbers, or remembers some"),
     (Anneals, "phases", False, "epochs 0 and 30 are of one phase, (0, False), and compute something else"),
     (PhaseInAList, "phases", False, "unhashable type: 'list'"),
     (Stands, "meta steps", False, "a meta-step changes nothing"),

@@ -153,12 +153,19 @@ def test_a_learner_by_import_path_says_itself_whether_it_has_an_inner_loop(tmp_p
         "    pass\n"
         "def not_one():\n"
         "    return 3\n"
+        "class older:\n"
+        "    traits = Mine().traits\n"
+        "    start = memory = meta_gradient = predict = update = learned = print\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     text = MIXED.replace('"protonet"', '"my_learners:Mine"')
     assert {c.inner_optimizer for c in cells(text) if c.learner == "my_learners:Mine"} == {"none"}
-    told = faults(MIXED.replace('"protonet"', '"my_learners:not_one"'))
-    assert told == ["[learners.\"my_learners:not_one\"]: AttributeError: 'int' object has no attribute 'traits'"]
+    for name, lacks in (
+        ("not_one", "traits, start, memory, meta_gradient, phase, predict, update, learned"),
+        ("older", "phase"),
+    ):
+        told = faults(MIXED.replace('"protonet"', f'"my_learners:{name}"'))
+        assert told == [f'[learners."my_learners:{name}"]: it has no {lacks}; learners/base.py says what they are.']
 
 
 def test_training_tasks_of_other_sizes_are_for_learners_that_take_them():

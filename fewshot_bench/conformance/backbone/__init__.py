@@ -13,6 +13,7 @@ from fewshot_bench.conformance.backbone.gradients import (
     finite_meta_gradient,
     grad_outside_vmap,
     second_derivatives,
+    traced,
     vmap_equals_loop,
 )
 from fewshot_bench.conformance.backbone.subject import Backbone
@@ -34,6 +35,7 @@ STAGES: Stages[Backbone] = (
         finite_meta_gradient,
         second_derivatives,
         vmap_equals_loop,
+        traced,
         grad_outside_vmap,
     ),
 )

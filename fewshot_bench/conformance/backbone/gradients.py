@@ -5,15 +5,17 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import grad, vmap
 
+from fewshot_bench.backbones.border import FUSED
 from fewshot_bench.conformance.backbone.subject import Backbone, maml, model_of, tasks_of
-from fewshot_bench.conformance.findings import Outcome, listed, within
-from fewshot_bench.conformance.measures import apart, finite, slope
+from fewshot_bench.conformance.findings import BY_NUMBERS, TRACED, WRITTEN_DOWN, Outcome, listed, within
+from fewshot_bench.conformance.measures import apart, elsewhere, finite, slope
 from fewshot_bench.conformance.tiny import one
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.hypergradients.vectors import plus
 from fewshot_bench.inner_optimizers.base import Params
 from fewshot_bench.learners.base import WEIGHTS, select
+from fewshot_bench.training.programs.traced import recorded
 
 SLOPE, LAYOUT = 1e-5, 1e-10
 """Allowed in float64: of the slope of a meta-loss, and between tasks at once and one by one."""
@@ -51,6 +53,15 @@ def vmap_equals_loop(net: Backbone) -> Outcome:
     return within(
         apart(mapped, looped), LAYOUT, "meta-gradients", "A layer mixes tasks, or is one that vmap gets wrong."
     )
+
+
+def traced(net: Backbone) -> Outcome:
+    """Written down for one task, by the functions that traced programs use, and carried out for another."""
+    written, trial = maml(net, "sgd", operations=FUSED), maml(net, "sgd")
+    first, second = (one(tasks_of(net), index) for index in (0, 1))
+    replay = recorded(lambda meta, task: written.gradient(meta, task).meta, trial.meta, first)
+    meta = elsewhere(trial.meta)
+    return within(apart(replay(meta, second), trial.gradient(meta, second).meta), TRACED, WRITTEN_DOWN, BY_NUMBERS)
 
 
 def grad_outside_vmap(net: Backbone) -> Outcome:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from fewshot_bench.backbones.border import ELEMENTARY, Operations
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.conformance.tiny import TRAIN_CLASSES, at_the_start, one, tasks
 from fewshot_bench.hypergradients.problem import Task
@@ -33,10 +34,17 @@ class Trial(NamedTuple):
     gradient: Callable[[Meta, Task], Gradient]
 
 
-def model_of(net: Backbone, *, ways: int | None = None, seed: int = 0, dtype: torch.dtype = torch.float64) -> Model:
+def model_of(
+    net: Backbone,
+    *,
+    ways: int | None = None,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+    operations: Operations = ELEMENTARY,
+) -> Model:
     """The network as a function, its buffers of the same type as its weights."""
     ways = net.ways if ways is None else ways
-    return build(lambda: net.make(net.image, ways).to(dtype), ways, seed)
+    return build(lambda: net.make(net.image, ways).to(dtype), ways, seed, operations=operations)
 
 
 def tasks_of(net: Backbone, dtype: torch.dtype = torch.float64) -> Task:
@@ -49,8 +57,9 @@ def images_of(net: Backbone) -> Tensor:
     return one(tasks_of(net)).query.x
 
 
-def maml(net: Backbone, rule: str, dtype: torch.dtype = torch.float64) -> Trial:
+def maml(net: Backbone, rule: str, dtype: torch.dtype = torch.float64, operations: Operations = ELEMENTARY) -> Trial:
     """maml++: its meta-gradient goes through the gradient of the inner step, to weights and learning rates."""
-    parts = Parts(model_of(net, dtype=dtype), INNER_OPTIMIZERS[rule](lr=RATE), "omniglot", TRAIN_CLASSES)
+    model = model_of(net, dtype=dtype, operations=operations)
+    parts = Parts(model, INNER_OPTIMIZERS[rule](lr=RATE), "omniglot", TRAIN_CLASSES)
     learner, stage = LEARNERS["maml++"](), at_the_start(parts.model.weights, STEPS)
     return Trial(learner.start(parts, STEPS), lambda meta, task: learner.meta_gradient(parts, meta, stage, task))

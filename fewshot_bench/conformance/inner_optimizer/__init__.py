@@ -14,6 +14,7 @@ from fewshot_bench.conformance.inner_optimizer.gradients import (
     any_grain,
     derivatives,
     descent,
+    traced,
     vmap_equals_loop,
     zero_gradients,
 )
@@ -38,6 +39,7 @@ STAGES: Stages[Rule] = (
         derivatives,
         zero_gradients,
         vmap_equals_loop,
+        traced,
         descent,
     ),
 )

@@ -7,11 +7,12 @@ from torch import Tensor
 from torch.func import grad, vmap
 from torch.utils._pytree import tree_map
 
-from fewshot_bench.conformance.findings import Outcome, within
+from fewshot_bench.conformance.findings import BY_NUMBERS, TRACED, WRITTEN_DOWN, Outcome, within
 from fewshot_bench.conformance.inner_optimizer.subject import STEPS, Rule, bowl, start, walk
-from fewshot_bench.conformance.measures import apart, finite, slope
+from fewshot_bench.conformance.measures import apart, elsewhere, finite, slope
 from fewshot_bench.conformance.tiny import in_training
 from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params
+from fewshot_bench.training.programs.traced import recorded
 
 SLOPE, LAYOUT = 1e-6, 1e-12
 """Allowed in float64: of a slope, and between starts at once and one by one."""
@@ -79,6 +80,20 @@ def vmap_equals_loop(rule: Rule) -> Outcome:
     mapped = vmap(of_one)({name: torch.stack([one[name] for one in starts]) for name in starts[0]})
     looped = tree_map(lambda *leaves: torch.stack(leaves), *[of_one(one) for one in starts])
     return within(apart(mapped, looped), LAYOUT, "meta-gradients", "Something is shared between tasks.")
+
+
+def traced(rule: Rule) -> Outcome:
+    """Written down for one start, and carried out from another with other hyperparameters."""
+    made, params = rule.make(), start()
+    first, other = (_flat(start(seed), made.hyperparameters(params)) for seed in (0, 1))
+
+    def gradient(flat: Params, outer: OuterState) -> Params:
+        return grad(lambda flat: bowl(walk(made, *_unflat(flat), outer, steps=2)))(flat)
+
+    outer = in_training(params, STEPS).outer
+    replay = recorded(gradient, first, outer)
+    there = elsewhere((other, outer))
+    return within(apart(replay(*there), gradient(*there)), TRACED, WRITTEN_DOWN, BY_NUMBERS)
 
 
 def descent(rule: Rule) -> Outcome:

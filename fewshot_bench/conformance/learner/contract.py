@@ -10,15 +10,13 @@ from fewshot_bench.conformance.learner.subject import STEPS, Candidate, trial, t
 from fewshot_bench.conformance.measures import finite, impurity, same
 from fewshot_bench.conformance.options import settable
 from fewshot_bench.conformance.tiny import one
-from fewshot_bench.learners.base import Gradient, Learner, MetaUpdate, Progress, Traits
-
-METHODS = [name for name in vars(Learner) if not name.startswith("_")]
+from fewshot_bench.learners.base import Gradient, MetaUpdate, Progress, Traits, lacking
 
 
 def contract(candidate: Candidate) -> Outcome:
     """All that learners.base.Learner names."""
     made = candidate.make()
-    missing = [name for name in METHODS if not hasattr(made, name)]
+    missing = lacking(made)
     if missing:
         return False, f"a {type(made).__name__} has no {listed(missing, most=9)}; learners/base.py says what they are."
     if not isinstance(made.traits, Traits):

@@ -2,21 +2,26 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.conformance.findings import Outcome
+from fewshot_bench.conformance.findings import BY_NUMBERS, TRACED, WRITTEN_DOWN, Outcome, within
 from fewshot_bench.conformance.learner.subject import IMAGE, WAYS, Candidate, trial, two_tasks
-from fewshot_bench.conformance.measures import finite
+from fewshot_bench.conformance.measures import apart, finite
 from fewshot_bench.conformance.tiny import TRAIN_CLASSES, one, smooth, tasks
-from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
-from fewshot_bench.learners.base import Learner, Parts, Progress
+from fewshot_bench.learners.base import Parts
 from fewshot_bench.learners.model import build
-from fewshot_bench.training.state import TrainingState, begin, stage, update
+from fewshot_bench.training.assembly import Assembly, operations
+from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.plan import Plan, Ways
+from fewshot_bench.training.settings import Cell, Training
+from fewshot_bench.training.state import TrainingState, begin
+from fewshot_bench.training.step import batch, meta_step
+from fewshot_bench.training.tasks import Streams
 
 SMALL = ImageShape(1, 16, 16)
 NETWORKS: dict[str, Callable[..., Any]] = {
@@ -30,16 +35,6 @@ CROSSED = (("vgg", "sgd"), ("vgg", "adam"), ("resnet-4", "sgd"), ("densenet-8", 
 """Each kind of network, and each inner optimizer of the paper."""
 
 META_STEPS = 5
-
-
-class Run(NamedTuple):
-    """The same tasks over and over, in float32."""
-
-    learner: Learner
-    parts: Parts
-    state: TrainingState
-    batch: Task
-    steps: int
 
 
 def other_ways(candidate: Candidate) -> Outcome:
@@ -57,47 +52,73 @@ def meta_steps(candidate: Candidate) -> Outcome:
     """One with each kind of network, and with SGD and Adam."""
     pairs = CROSSED if candidate.make().traits.inner_loop else [(network, "none") for network in NETWORKS]
     for network, rule in pairs:
-        run = _begin(candidate, NETWORKS[network], SMALL, rule, steps=1, count=1)
-        before = {name: tensor.clone() for name, tensor in run.state.meta.items()}
-        _meta_step(run)
-        if not finite(run.state.meta):
+        assembly = _assembly(candidate, NETWORKS[network], SMALL, rule, steps=1, count=1)
+        state = _state(assembly)
+        before = {name: tensor.clone() for name, tensor in state.meta.items()}
+        meta_step(assembly, gradients(assembly), state)
+        if not finite(state.meta):
             return False, f"{network} with {rule}: meta-parameters are not finite after a meta-step."
-        if all(tensor.equal(before[name]) for name, tensor in run.state.meta.items()):
+        if all(tensor.equal(before[name]) for name, tensor in state.meta.items()):
             return False, f"{network} with {rule}: a meta-step changes nothing."
     return True, "with " + ", ".join(f"{network} and {rule}" for network, rule in pairs)
 
 
+def traced(candidate: Candidate) -> Outcome:
+    """Written down for the first meta-step's tasks, and carried out for others, from other meta-parameters."""
+    rule = "sgd" if candidate.make().traits.inner_loop else "none"
+    as_written, down = (
+        _assembly(candidate, lambda *shape: smooth(*shape).double(), IMAGE, rule, steps=2, count=2, program=program)
+        for program in ("eager", "traced")
+    )
+    state, other = _state(as_written), tasks(IMAGE, WAYS, torch.float64, count=2, seed=9)
+    find, find_down = gradients(as_written), gradients(down)
+    find_down([state], [batch(down, 0)])
+    meta_step(as_written, find, state)
+    found, expected = (one([state], [other])[0] for one in (find_down, find))
+    return within(apart(found.meta, expected.meta), TRACED, WRITTEN_DOWN, BY_NUMBERS)
+
+
 def descent(candidate: Candidate) -> Outcome:
     """Each meta-step from the statistics of those before. A learner may need other rates than its defaults."""
-    run = _begin(candidate, smooth, IMAGE, "adam", steps=2, count=2)
-    losses = [_meta_step(run) for _ in range(META_STEPS)]
-    if not finite(run.state.meta):
+    assembly = _assembly(candidate, smooth, IMAGE, "adam", steps=2, count=2)
+    state, find = _state(assembly), gradients(assembly)
+    losses = [meta_step(assembly, find, state)["loss"] for _ in range(META_STEPS)]
+    if not finite(state.meta):
         return False, f"meta-parameters are not finite after {META_STEPS} meta-steps."
     ok = True if losses[-1] < losses[0] else None
     return ok, f"the loss of two tasks goes from {losses[0]:.4g} to {losses[-1]:.4g} in {META_STEPS} meta-steps"
 
 
-def _begin(
-    candidate: Candidate, make: Callable[..., Any], image: ImageShape, rule: str, *, steps: int, count: int
-) -> Run:
-    learner = candidate.make()
-    model = build(lambda: make(image, WAYS), WAYS, seed=0)
-    parts = Parts(model, INNER_OPTIMIZERS[rule](), "omniglot", TRAIN_CLASSES)
-    state = begin(learner, parts, steps, "cpu")
-    return Run(learner, parts, state, tasks(image, WAYS, torch.float32, count), steps)
+def _assembly(
+    candidate: Candidate,
+    make: Callable[..., Any],
+    image: ImageShape,
+    rule: str,
+    *,
+    steps: int,
+    count: int,
+    program: Ways = "eager",
+) -> Assembly:
+    """A cell that meets the same tasks at every meta-step, of the type of its weights."""
+    plan = Plan("cpu", 1, 1, program)
+    model = build(lambda: make(image, WAYS), WAYS, seed=0, operations=operations(plan))
+    same = tasks(image, WAYS, next(iter(model.weights.values())).dtype, count)
+    cell = Cell(
+        dataset="omniglot",
+        split="none",
+        ways=WAYS,
+        shots=1,
+        learner="candidate",
+        backbone="tiny",
+        inner_optimizer=rule,
+        seed=0,
+        training=Training(
+            iterations=META_STEPS, iterations_per_epoch=META_STEPS, tasks_per_batch=count, inner_steps=steps
+        ),
+    )
+    parts = Parts(model, INNER_OPTIMIZERS[rule](), cell.dataset, TRAIN_CLASSES)
+    return Assembly(cell, plan, candidate.make(), parts, Streams(*[lambda first, end: same] * 3), {})
 
 
-def _meta_step(run: Run) -> float:
-    """One meta-step; the mean loss before it."""
-    learner, parts, state, batch, steps = run
-    now = stage(state, steps, META_STEPS)
-    found = []
-    for index in range(len(batch.key)):
-        found.append(learner.meta_gradient(parts, state.meta, now, one(batch, index)))
-        now = now._replace(memory=found[-1].memory)
-    mean = {name: torch.stack([each.meta[name] for each in found]).mean(0) for name in state.meta}
-    rule = learner.update(parts)
-    rate = rule.rate(Progress(state.iteration, META_STEPS, META_STEPS))
-    update(state, rule.clip(mean), rate, rule.bound)
-    state.memory = found[-1].memory
-    return sum(float(each.metrics["loss"]) for each in found) / len(found)
+def _state(assembly: Assembly) -> TrainingState:
+    return begin(assembly.learner, assembly.parts, assembly.cell.training.inner_steps, assembly.plan.device)
