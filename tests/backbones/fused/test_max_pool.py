@@ -13,12 +13,20 @@ from tests.backbones.fused.derivatives import close, derivatives, derivatives_in
 
 CASES = {
     "halves": ((2, 3, 6, 4), {"kernel_size": 2}),
+    "thirds": ((2, 3, 7, 6), {"kernel_size": 3}),
     "odd sizes": ((2, 3, 5, 7), {"kernel_size": 2}),
     "one channel": ((2, 1, 5, 4), {"kernel_size": 2}),
     "overlapping": ((2, 3, 7, 8), {"kernel_size": 3, "stride": 2, "padding": 1}),
     "general": ((2, 2, 9, 8), {"kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 0), "dilation": (2, 1)}),
     "ceil": ((2, 2, 7, 6), {"kernel_size": 2, "stride": 3, "ceil_mode": True}),
 }
+
+
+@pytest.fixture(params=["on a CPU", "elsewhere"], autouse=True)
+def layout(request, monkeypatch):
+    """Elsewhere tensors stay in the order they have."""
+    if request.param == "elsewhere":
+        monkeypatch.setattr("fewshot_bench.backbones.fused.max_pool.arranged", lambda tensor: tensor)
 
 
 @pytest.mark.parametrize("ties", [False, True], ids=["", "ties"])
