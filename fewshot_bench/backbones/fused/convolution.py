@@ -43,8 +43,8 @@ def conv2d(
     if isinstance(padding, str):
         x, padding = _padded(x, pair(dilation), weight.shape[2:]) if padding == "same" else (x, 0)
     if tuple(weight.shape[2:]) == (1, 1) and pair(padding) == (0, 0):
-        # Images are thinned out beforehand: oneDNN 3.13's gradient to the weights of a 1x1 kernel with a stride, for 3 or 8
-        # channels of 84 x 84 pixels in channels-last order, writes beyond its memory.
+        # Images are thinned out beforehand: oneDNN 3.13's gradient to the weights of a 1x1 kernel with a stride, for 3
+        # or 8 channels of 84 x 84 pixels in channels-last order, writes beyond its memory.
         (down, right), stride = pair(stride), 1
         x = x if (down, right) == (1, 1) else x[:, :, ::down, ::right]
     geometry = Geometry(pair(stride), pair(padding), pair(dilation), groups, convolutions)
