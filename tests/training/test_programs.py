@@ -13,6 +13,7 @@ from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import traced as traced_module
 from fewshot_bench.training.programs.eager import eager
 from fewshot_bench.training.programs.footprint import peak_bytes
+from fewshot_bench.training.programs.interpreted import interpreted
 from fewshot_bench.training.programs.traced import traced, written_down
 from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin
@@ -160,3 +161,24 @@ def test_one_tensor_in_two_places_is_two_inputs():
     program({"a": zero, "b": zero}, tasks)
     other = {"a": torch.tensor(1.0), "b": torch.tensor(3.0)}
     assert torch.equal(program(other, tasks), eager(difference, 1)(other, tasks))
+
+
+def test_replays_need_no_python():
+    """Every kind of argument that operations have; and what the interpreter cannot take is left to Python."""
+
+    def varied(x):
+        y = torch.nn.functional.pad(x, (1, 1), value=0.5).to(torch.float64).contiguous()
+        low, high = y.split([2, 4])
+        z = torch.zeros(4, dtype=torch.float64) + high.argmax() + low.clamp(min=0.1).sum(0, keepdim=True)
+        return [z, torch.cat([low, high]).to(torch.bfloat16), torch.arange(3), x[..., None] * 2]
+
+    x = torch.randn(4, generator=torch.Generator().manual_seed(0))
+    graph = written_down(varied, [x])
+    run = interpreted(graph)
+    assert run is not None
+    for found, expected in zip(run(x + 1), varied(x + 1), strict=True):
+        assert found.dtype == expected.dtype
+        assert torch.equal(found, expected)
+    node = next(node for node in graph.graph.nodes if node.op == "call_function")
+    node.target = torch.nn.functional.relu  # a function of Python
+    assert interpreted(graph) is None

@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 from fewshot_bench.basics.memory import NoRoomError, available_bytes
 from fewshot_bench.training.programs.base import OfOne, Program, once
 from fewshot_bench.training.programs.footprint import peak_bytes
+from fewshot_bench.training.programs.interpreted import Flat, interpreted
 from fewshot_bench.training.programs.team import dismiss, fork, shared_like, together
 
 Replay = Callable[[Any, Any], Any]
@@ -112,11 +113,35 @@ def recorded(function: Callable[[Any, Any], Any], shared: Any, part: Any, times:
     graph = written_down(flat, inputs)
     _check_room(times * peak_bytes(graph), inputs[0].device)
 
+    fastest = _checked(graph)
+
     def replay(shared: Any, part: Any) -> Any:
         with torch.no_grad():
-            return tree_unflatten(graph(*tree.flatten_up_to((shared, part))), result_tree[0])
+            return tree_unflatten(fastest(*tree.flatten_up_to((shared, part))), result_tree[0])
 
     return replay
+
+
+def _checked(graph: GraphModule) -> Flat:
+    """The operations without Python between them, where that gives the same bits; found out at the first call."""
+    chosen: list[Flat] = []
+
+    def run(*inputs: Tensor) -> list[Tensor]:
+        if chosen:
+            return chosen[0](*inputs)
+        expected, candidate = graph(*inputs), interpreted(graph)
+        try:
+            same = candidate is not None and all(map(_same_bits, candidate(*inputs), expected))
+        except RuntimeError:
+            same = False
+        chosen.append(candidate if candidate is not None and same else graph)
+        return expected
+
+    return run
+
+
+def _same_bits(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
 
 
 def _check_room(needed: int, device: torch.device) -> None:
