@@ -33,8 +33,10 @@ def gradients(assembly: Assembly) -> Gradients:
         if key not in programs:
             programs.clear()  # a phase that is over does not come back
             of_one = _of_one(assembly, now[0])
-            way = plan._replace(tasks_at_once=1) if states[0].memory else plan
-            programs[key] = program(of_one if len(states) == 1 else vmap(of_one), way)
+            if states[0].memory:
+                programs[key] = program(of_one, plan._replace(tasks_at_once=1))
+            else:
+                programs[key] = program(of_one if len(states) == 1 else vmap(of_one), plan)
         if states[0].memory:
             return [_one_after_another(programs[key], *one) for one in zip(states, now, tasks, strict=True)]
         shared = [(state.meta, at.outer, at.memory) for state, at in zip(states, now, strict=True)]
@@ -64,7 +66,8 @@ def _one_after_another(one_task: Program, state: TrainingState, now: Stage, task
     memory, found = now.memory, []
     for index in range(len(tasks.key)):
         task = tree_map(lambda leaf, index=index: leaf[index : index + 1], tasks)
-        found.append(one_task((state.meta, now.outer, memory), task))
+        results = one_task((state.meta, now.outer, memory), task)
+        found.append(tree_map(torch.clone, results))  # a recorded program lays its next ones over them
         memory = {name: tensor[0] for name, tensor in found[-1].memory.items()}
     meta, metrics = tree_map(lambda *leaves: torch.cat(leaves), *((one.meta, one.metrics) for one in found))
     return Gradient(meta, metrics, memory)
