@@ -8,6 +8,7 @@ import torch
 
 from benchmarks.libraries.work import BETAS, Answer, Step, Work
 from benchmarks.settings import Setting
+from fewshot_bench.backbones.border import Operations
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import WEIGHTS, Gradient, Parts, select
@@ -39,7 +40,7 @@ def for_memory(setting: Setting, threads: int) -> list[Plan]:
 
 def planned(works: Sequence[Work], plan: Plan) -> Step:
     setting = works[0].setting
-    assemblies = [_assembly(work, plan) for work in works]
+    assemblies = [assembly(work, plan) for work in works]
     states = [begin(one.learner, one.parts, setting.steps, plan.device) for one in assemblies]
     find, tasks = gradients(assemblies[0]), [work.tasks for work in works]
 
@@ -71,8 +72,11 @@ def _seconds(step: Step) -> float:
     return time.perf_counter() - begun
 
 
-def _assembly(work: Work, plan: Plan) -> Assembly:
-    """What assembly.assemble makes of a cell, with the work's network in place of an initial one, and no data."""
+def assembly(work: Work, plan: Plan, table: Operations | None = None) -> Assembly:
+    """What assembly.assemble makes of a cell, with the work's network in place of an initial one, and no data.
+
+    table: what stands for torch's functions in the network; None: what the plan says.
+    """
     setting = work.setting
     cell = Cell(
         dataset=setting.shape,
@@ -85,7 +89,7 @@ def _assembly(work: Work, plan: Plan) -> Assembly:
         seed=0,
         training=Training(inner_steps=setting.steps, tasks_per_batch=setting.tasks, queries=setting.queries),
     )
-    model = as_function(work.network, setting.ways, plan.device, operations(plan))
+    model = as_function(work.network, setting.ways, plan.device, table or operations(plan))
     options = {} if setting.rule == "sgd" else {"eps": work.eps, **ADAM}
     rule = INNER_OPTIMIZERS[setting.rule](lr=work.rate, lr_min=0.0, **options)
     parts = Parts(model, rule, setting.shape, setting.ways)
