@@ -49,9 +49,10 @@ Measured = dict[str, dict[str, Any]]
 
 def main(words: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(words)
-    chosen = {name: cell for name, cell in cells().items() if any(fnmatch(name, one) for one in options.cells)}
+    of_all = cells()
+    chosen = {name: cell for name, cell in of_all.items() if any(fnmatch(name, one) for one in options.cells)}
     if not chosen:
-        sys.exit(f"No cell is called {' or '.join(options.cells)}. One is {next(iter(cells()))}.")
+        sys.exit(f"No cell is called {' or '.join(options.cells)}. One is {next(iter(of_all))}.")
     known: dict[str, Measured] = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
     peaks: dict[str, float] = {}
     if not options.flop_only:
@@ -110,7 +111,7 @@ def table(chosen: dict[str, Cell], known: dict[str, Measured], peaks: dict[str, 
     total = ["", "", f"{sums[0]:.3e}"]
     for index in range(len(peaks)):
         total += ["", *(f"{one:.1f}" for one in sums[1 + 4 * index : 5 + 4 * index])]
-    rows.append((Entry(f"{len(chosen)} cells"), *map(Entry, total)))
+    rows.append((Entry(f"in all {len(chosen)}"), *map(Entry, total)))
     columns = [Column("cell"), *(Column(title, "right") for title in ("GFLOP / meta-step", "first epochs", "FLOP"))]
     for precision in peaks:
         titles = ("s / meta-step", "h training", "h evaluation", "h in all", "h at peak")
