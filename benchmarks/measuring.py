@@ -25,7 +25,8 @@ class Mode(NamedTuple):
 class Timed(NamedTuple):
     """seconds: of each meta-step after the first. gradient_error: relative to the first contender's gradient.
 
-    how: in the contender's words, where it had a choice. reason: why there are no seconds; empty where there are.
+    loss: in the precision that losses are compared in. how: in the contender's words, where it had a choice. reason:
+    why there are no seconds; empty where there are.
     """
 
     setting: Setting
@@ -47,12 +48,15 @@ class Timed(NamedTuple):
 class Effort(NamedTuple):
     """rounds: at most so many; budget: seconds for one contender in one mode, after which it takes no further round.
 
-    tolerance: how far losses may be from the first contender's, relative.
+    tolerance: how far losses may be from the first contender's, relative; compared_in: the precision they are
+    compared in, by a meta-step of its own where time is taken in another. Two float32 programs for the same network may
+    differ by more than 1e-5 where a pixel is on a kink; in float64 that takes other programs.
     """
 
     rounds: int = 5
     budget: float = 60.0
     tolerance: float = 1e-5
+    compared_in: str = "float32"
 
 
 def modes(names: Sequence[str], threads: int, processes: int) -> list[Mode]:
@@ -110,25 +114,37 @@ def _first(
     without = Timed(setting, mode)
     if setting.tasks % mode.processes:
         return without._replace(reason=f"{setting.tasks} tasks are no equal parts for {mode.processes} processes")
-    where = CONTENDERS[mode.contender].where
-    for index, worker in enumerate(team):
-        share = (index, mode.processes)
-        worker.ask({"do": "prepare", "where": where, "setting": setting._asdict(), "share": share})
-    prepared = [worker.hear() for worker in team]
-    if _failure(prepared):
-        return without._replace(reason=_failure(prepared))
-    result = _again(without._replace(how=prepared[0]["how"]), team)
+    answers = setting._replace(precision=effort.compared_in)
+    result = _prepared(without, answers, team)
+    if not result.reason:
+        result = _again(result, team)
     if result.reason:
         return result
-    result = result._replace(first=result.seconds[0], seconds=())
     if reference is not None and not math.isclose(result.loss, reference.loss, rel_tol=effort.tolerance):
-        return result._replace(reason=f"its loss is {result.loss:.7g}, the first contender's {reference.loss:.7g}")
+        return without._replace(reason=f"its loss is {result.loss:.7g}, the first contender's {reference.loss:.7g}")
     if mode.processes == 1:
         team[0].ask({"do": "compare", "path": str(path)})
         result = result._replace(gradient_error=team[0].hear().get("error", math.nan))
+    if answers != setting:
+        result = _prepared(result._replace(seconds=()), setting, team)
+        result = result if result.reason else _again(result, team)
+    if result.reason:
+        return result
+    result = result._replace(first=result.seconds[0], seconds=())
     if result.first > effort.budget:
         return result._replace(reason=f"over budget: the first step took {result.first:.0f} s")
     return result
+
+
+def _prepared(result: Timed, setting: Setting, team: list[Worker]) -> Timed:
+    """Its processes made ready for `setting`, each for its part of the tasks."""
+    where = CONTENDERS[result.mode.contender].where
+    for index, worker in enumerate(team):
+        share = (index, len(team))
+        worker.ask({"do": "prepare", "where": where, "setting": setting._asdict(), "share": share})
+    replies = [worker.hear() for worker in team]
+    reason = _failure(replies)
+    return result._replace(reason=reason, how="" if reason else replies[0]["how"])
 
 
 def _again(result: Timed, team: list[Worker]) -> Timed:
@@ -140,7 +156,7 @@ def _again(result: Timed, team: list[Worker]) -> Timed:
         return result._replace(seconds=(), reason=_failure(replies))
     seconds = max(reply["ended"] for reply in replies) - min(reply["begun"] for reply in replies)
     loss = sum(reply["loss"] for reply in replies) / len(replies)
-    return result._replace(seconds=(*result.seconds, seconds), loss=loss)
+    return result._replace(seconds=(*result.seconds, seconds), loss=loss if math.isnan(result.loss) else result.loss)
 
 
 def _failure(replies: list[dict[str, Any]]) -> str:

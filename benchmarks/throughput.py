@@ -1,12 +1,13 @@
 """Tasks a second and peak memory of the same MAML by the package and by other libraries.
 
     uv run --extra peers benchmarks/throughput.py [--backbones vgg ...] [--shapes omniglot ...] [--ways 5] [--shots 1]
-        [--rules sgd] [--libraries ours higher ...] [--rounds 5] [--device cpu] [--json FILE]
+        [--rules sgd] [--libraries ours higher ...] [--rounds 5] [--device cpu] [--compared-in float64] [--json FILE]
 
 A meta-step is the second-order gradient of the mean query loss, after 5 inner steps by all parameters with fixed rates,
 1 query a class, to the initial weights. Weights and tasks are the same for all (images are made up: only their shape
-matters), and losses have to agree within 1e-5 before anything is timed. Libraries take turns, one meta-step each a
-round, each in processes of its own: one with all threads, and two with one thread and half of the tasks each.
+matters), and losses have to agree within 1e-5 before anything is timed (in float64, if asked: with 5 shots and more
+some pixel is on a kink, where two float32 programs part). Libraries take turns, one meta-step each a round, each in
+processes of its own: one with all threads, and two with one thread and half of the tasks each.
 
 Memory is of one task, 5 and 50 inner steps: the peak in a fresh process above what it had before.
 

@@ -1,4 +1,4 @@
-"""Where the tests of an extra are asked for by name (-m peers, -m cluster), a skipped test is a failed one.
+"""Where the tests of an extra are asked for by name (-m peers, -m cluster, -m track), a skipped test is a failed one.
 
 They are asked for where the extras are installed, to be told that all works; a skip would say so without having looked.
 """
@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-ASKED_FOR = re.compile(r"(?<!not )\b(peers|cluster)\b")
+ASKED_FOR = re.compile(r"(?<!not )\b(peers|cluster|track)\b")
 
 
 def pytest_configure(config):
