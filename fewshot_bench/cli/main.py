@@ -8,7 +8,12 @@ from fewshot_bench.basics.names import unknown
 
 COMMANDS = {
     "run": "train and evaluate the cells of a grid file or preset; the same command again does what is missing",
+    "status": "tell how far the cells of a results folder are, who has them, and why some failed",
+    "retry": "run the failed cells of a results folder again, as they are or with changes",
     "report": "print the table of a results folder, as the paper lays it out, with the paper's numbers beside it",
+    "compare": "say what differs between two results folders or cells, in configuration and, paired by task, in results",
+    "sensitivity": "evaluate a trained cell by other protocols, to see how much of a difference is protocol",
+    "cite": "print the BibTeX of what a results folder used",
     "plot": "draw the learned learning rates (and betas) over training",
     "data": "import, download, verify or list the datasets",
     "list": "say what there is: learners, backbones, inner optimizers, datasets, presets, and their options",
