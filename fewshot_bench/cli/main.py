@@ -1,7 +1,9 @@
 """The command line: finds the command, prints what a fault says, sets the exit status. Commands load when called."""
 
 import importlib
+import os
 import sys
+import traceback
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
@@ -21,6 +23,8 @@ COMMANDS = {
     "check": "run on one of these the tests that the package's own pass",
     "audit": "compare gradients of adaptation with known answers: this package's, and other libraries'",
     "illustrate": "draw iMAML in one dimension: its jumps, its derivative, and what noise changes",
+    "doctor": "look at this machine, its packages, data and disks, and say what mends what is missing",
+    "completion": "print the script by which bash, zsh or fish completes what you type",
 }
 """Name -> what it does. Each is a module of this package with a function `command(arguments) -> exit status`."""
 
@@ -28,13 +32,21 @@ USAGE = """usage: fewshot-bench COMMAND [OPTIONS]        (run_bench.py is the sa
 
 {commands}
 
-Without a command: `run quick`, a small grid on the embedded dataset. `fewshot-bench COMMAND --help` tells more.
-Exit status: 0 all done, 1 a cell or a test failed, 2 bad name, grid, option, data or folder, 130 interrupted."""
+Without a command: `run quick`, a small grid on the embedded dataset.
+Example: fewshot-bench run gimli-omniglot --dry-run
+`fewshot-bench COMMAND --help` tells more, with an example. `--debug`, anywhere, shows the traceback of a fault.
+Exit status: 0 all done, 1 a cell or a test failed, 2 bad name, grid, option, data or folder, 70 a bug, 130 interrupted."""
+
+DEBUG = "--debug"
+BUG = 70  # EX_SOFTWARE of <sysexits.h>
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command and returns its exit status: 0, 1 (a cell failed), 2 (a fault of input) or 130 (interrupted)."""
-    words = sys.argv[1:] if arguments is None else arguments
+    """Runs a command; returns its exit status: 0, 1 (a cell failed), 2 (a fault of input), 70 (a bug) or 130 (Ctrl-C)."""
+    given = sys.argv[1:] if arguments is None else arguments
+    words, debug = [word for word in given if word != DEBUG], DEBUG in given
+    if os.environ.get("NO_COLOR"):
+        os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")  # tyro, which prints help, has a name of its own for it
     name, *rest = words or ["run"]
     if name in ("-h", "--help", "help"):
         print(USAGE.format(commands="\n".join(f"  {key:12}{text}" for key, text in COMMANDS.items())))
@@ -45,14 +57,24 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = importlib.import_module(f"fewshot_bench.cli.{name}").command(rest)
         return status
     except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _ended(2, f"error: {error}", debug)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
+        return _ended(130, "interrupted; the same command goes on from the last checkpoint", debug)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         sys.stderr.close()
         return 0
+    except Exception as error:
+        seen = "" if debug else f" The same command with {DEBUG} shows where it comes from."
+        what = f"{type(error).__name__}: {error}".rstrip(".: ")
+        return _ended(BUG, f"error: {what}. Nothing foresaw this: it is a bug here, or the system failed.{seen}", debug)
+
+
+def _ended(status: int, sentence: str, debug: bool) -> int:
+    """Says why a command ended, under the traceback where that is asked for; returns the exit status."""
+    if debug:
+        traceback.print_exc()
+    print(sentence, file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":
