@@ -13,7 +13,7 @@ COMMANDS = {
     "status": "tell how far the cells of a results folder are, who has them, and why some failed",
     "retry": "run the failed cells of a results folder again, as they are or with changes",
     "report": "print the table of a results folder, as the paper lays it out, with the paper's numbers beside it",
-    "compare": "say what differs between two results folders or cells, in configuration and, paired by task, in results",
+    "compare": "say what differs between two results folders or cells: configuration and, paired by task, results",
     "sensitivity": "evaluate a trained cell by other protocols, to see how much of a difference is protocol",
     "cite": "print the BibTeX of what a results folder used",
     "plot": "draw the learned learning rates (and betas) over training",
@@ -35,18 +35,18 @@ USAGE = """usage: fewshot-bench COMMAND [OPTIONS]        (run_bench.py is the sa
 Without a command: `run quick`, a small grid on the embedded dataset.
 Example: fewshot-bench run gimli-omniglot --dry-run
 `fewshot-bench COMMAND --help` tells more, with an example. `--debug`, anywhere, shows the traceback of a fault.
-Exit status: 0 all done, 1 a cell or a test failed, 2 bad name, grid, option, data or folder, 70 a bug, 130 interrupted."""
+Exit status: 0 all done, 1 a cell or test failed, 2 bad name, grid, option, data or folder, 70 a bug, 130 interrupted."""
 
 DEBUG = "--debug"
 BUG = 70  # EX_SOFTWARE of <sysexits.h>
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; returns its exit status: 0, 1 (a cell failed), 2 (a fault of input), 70 (a bug) or 130 (Ctrl-C)."""
+    """Runs a command; its exit status is 0, 1 (a cell failed), 2 (a fault of input), 70 (a bug) or 130 (interrupted)."""
     given = sys.argv[1:] if arguments is None else arguments
     words, debug = [word for word in given if word != DEBUG], DEBUG in given
     if os.environ.get("NO_COLOR"):
-        os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")  # tyro, which prints help, has a name of its own for it
+        os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")  # tyro's own name for it; tyro prints help
     name, *rest = words or ["run"]
     if name in ("-h", "--help", "help"):
         print(USAGE.format(commands="\n".join(f"  {key:12}{text}" for key, text in COMMANDS.items())))
