@@ -35,14 +35,14 @@ USAGE = """usage: fewshot-bench COMMAND [OPTIONS]        (run_bench.py is the sa
 Without a command: `run quick`, a small grid on the embedded dataset.
 Example: fewshot-bench run gimli-omniglot --dry-run
 `fewshot-bench COMMAND --help` tells more, with an example. `--debug`, anywhere, shows the traceback of a fault.
-Exit status: 0 all done, 1 a cell or test failed, 2 bad name, grid, option, data or folder, 70 a bug, 130 interrupted."""
+Exit status: 0 all done, 1 a cell or test failed, 2 bad name, grid, option, data, folder, 70 a bug, 130 interrupted."""
 
 DEBUG = "--debug"
 BUG = 70  # EX_SOFTWARE of <sysexits.h>
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; its exit status is 0, 1 (a cell failed), 2 (a fault of input), 70 (a bug) or 130 (interrupted)."""
+    """Runs a command; its exit status is 0, 1 (a cell failed), 2 (a fault of input), 70 (a bug), 130 (interrupted)."""
     given = sys.argv[1:] if arguments is None else arguments
     words, debug = [word for word in given if word != DEBUG], DEBUG in given
     if os.environ.get("NO_COLOR"):
