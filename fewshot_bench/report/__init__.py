@@ -1,1 +1,1 @@
-
+"""Results on disk become tables, figures and pages: it reads results and nothing else."""
