@@ -21,7 +21,31 @@ FLOORS = {
     "report": ("basics",),
     "audit": ("report", "peers", "learners", "hypergradients", "inner_optimizers", "backbones", "basics"),
     "illustrations": ("report", "basics"),
-    "cli": ("audit", "conformance", "illustrations", "grid", "report", "peers", "training", "data", "basics"),
+    "doctor": ("training", "backbones", "data", "basics"),
+    "library": (
+        "report",
+        "grid",
+        "training",
+        "learners",
+        "hypergradients",
+        "inner_optimizers",
+        "backbones",
+        "data",
+        "basics",
+    ),
+    "cli": (
+        "doctor",
+        "library",
+        "audit",
+        "conformance",
+        "illustrations",
+        "grid",
+        "report",
+        "peers",
+        "training",
+        "data",
+        "basics",
+    ),
 }
 """Folder -> the folders it may import from. None imports one above it, and nothing imports the command line."""
 

@@ -1,0 +1,104 @@
+"""`fewshot-bench doctor`, as a user meets it."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fewshot_bench.cli.main import main
+
+PROGRAM = Path(__file__).resolve().parents[2] / "run_bench.py"
+
+GRID = """
+[grid]
+dataset = ["omniglot"]
+ways = [5]
+shots = [1]
+learner = ["maml++"]
+backbone = ["vgg"]
+inner_optimizer = ["sgd"]
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lines(capsys) -> dict[str, str]:
+    """What was printed, by what each line is about; the last line by ''."""
+    *found, last = capsys.readouterr().out.splitlines()
+    return {re.split(r"  +| (?=\S+$)", line[9:])[0].strip(): line for line in found} | {"": last}
+
+
+def test_a_machine_that_has_all(here, capsys):
+    assert main(["doctor", "--data-dir", str(here / "data")]) == 0
+    found = lines(capsys)
+    for about in (
+        "processor",
+        "memory",
+        "Python",
+        "packages",
+        "torch",
+        "GPU",
+        "threads",
+        "glyphs",
+        "locks",
+        "results disk",
+    ):
+        assert found[about].startswith(("ok ", "warning ")), about
+    assert found["omniglot"].startswith("warning  omniglot")
+    assert found["omniglot"].endswith(f"-> fewshot-bench data get omniglot --data-dir {here / 'data'}")
+    assert re.fullmatch(r"0 faults, \d+ warnings?", found[""])
+    assert list(here.iterdir()) == []
+
+
+def test_what_a_grid_needs_is_a_fault_where_it_is_missing(here, capsys):
+    (here / "mine.toml").write_text(GRID)
+    assert main(["doctor", "mine.toml", "--data-dir", "data"]) == 1
+    found = lines(capsys)
+    assert found["omniglot"].startswith("fault    omniglot")
+    assert found[""].startswith("1 fault, ")
+
+
+def test_room_for_the_cells_that_are_to_come(here, pattern_data, capsys, monkeypatch):
+    (here / "mine.toml").write_text(GRID + "seed = [0, 1, 2]\n")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100_000_000))
+    assert main(["doctor", "mine.toml", "--data-dir", str(pattern_data)]) == 1
+    found = lines(capsys)
+    assert found["results disk"].startswith("fault    results disk")
+    assert "100 MB free" in found["results disk"]
+
+
+@pytest.mark.parametrize(("change", "says"), [("vgg", "unknown backbone 'vgx'"), ("omniglot", "unknown dataset 'vgx'")])
+def test_a_grid_that_cannot_be_is_a_line(here, pattern_data, capsys, change, says):
+    (here / "mine.toml").write_text(GRID.replace(change, "vgx"))
+    assert main(["doctor", "mine.toml", "--data-dir", str(pattern_data)]) == 1
+    found = lines(capsys)["grid"]
+    assert says in found
+    assert found.endswith("-> fewshot-bench run mine.toml --dry-run tells all")
+
+
+@pytest.mark.parametrize(
+    ("grid", "says"), [("quik", "did you mean 'quick'"), ("torn.toml", "is not TOML"), ("odd.toml", "`cells`")]
+)
+def test_a_grid_that_is_none_is_a_sentence(here, capsys, grid, says):
+    (here / "torn.toml").write_text("[grid")
+    (here / "odd.toml").write_text("cells = 5")
+    assert main(["doctor", grid]) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert not said.out
+
+
+def test_no_colours_in_a_pipe(here):
+    words = [sys.executable, PROGRAM, "doctor", "--data-dir", "data"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "\x1b" not in done.stdout
+    assert not done.stderr
