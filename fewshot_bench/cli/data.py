@@ -18,7 +18,12 @@ from fewshot_bench.data.verifying import verify
 
 @dataclass(frozen=True)
 class Import:
-    """Prepare a dataset from files you have: archives, folders or pickles. They are read, never changed or copied."""
+    """Prepare a dataset from files you have: archives, folders or pickles. They are read, never changed or copied.
+
+    datasets/README.md says what is recognised.
+
+    Example: fewshot-bench data import mini-imagenet --from /downloads/mini-imagenet
+    """
 
     name: tyro.conf.Positional[Literal["omniglot", "mini-imagenet"]]
     """Which dataset the files are."""
@@ -30,7 +35,10 @@ class Import:
 
 @dataclass(frozen=True)
 class Get:
-    """Download a dataset where its terms allow that, check it, and prepare it."""
+    """Download a dataset where its terms allow that, check it, and prepare it.
+
+    Example: fewshot-bench data get omniglot
+    """
 
     name: tyro.conf.Positional[str]
     """Which dataset."""
@@ -40,7 +48,10 @@ class Get:
 
 @dataclass(frozen=True)
 class Verify:
-    """Read every image of prepared pools again: hash, counts, splits, duplicates."""
+    """Read every image of prepared pools again: hash, counts, splits, duplicates.
+
+    Example: fewshot-bench data verify omniglot --data-dir /data
+    """
 
     name: tyro.conf.Positional[str | None] = None
     """Which dataset; all that are prepared where none is named."""
@@ -50,11 +61,18 @@ class Verify:
 
 @dataclass(frozen=True)
 class List:
-    """Say which datasets there are, which are prepared, and where."""
+    """Say which datasets there are, which are prepared, and where.
+
+    Example: fewshot-bench data list
+    """
 
     data_dir: Path = field(default_factory=default_data_dir)
     """Data folder."""
 
+
+HELP = """Bring data in, check it, and say what is there.
+
+Example: fewshot-bench data get omniglot; fewshot-bench data verify omniglot"""
 
 Command = (
     Annotated[Import, tyro.conf.subcommand("import")]
@@ -66,7 +84,7 @@ Command = (
 
 def command(args: list[str]) -> int:
     """Runs `fewshot-bench data ARGS`; returns the exit status. Lets BenchError and tyro's SystemExit (2) pass."""
-    chosen = tyro.cli(Command, args=args, prog="fewshot-bench data", description=__doc__)
+    chosen = tyro.cli(Command, args=args, prog="fewshot-bench data", description=HELP)
     if isinstance(chosen, Import):
         _import(chosen)
     elif isinstance(chosen, Get):

@@ -35,16 +35,16 @@ def shown(value: Any) -> str:
 
 def option_lines(factory: Callable[..., Any]) -> list[str]:
     """A line an option: name, default, type and, where its field has a docstring, what it means."""
-    meanings = _meanings(bare(factory))
+    said = meanings(bare(factory))
     rows = [
-        (name, shown(option.default), type_name(option.type), meanings.get(name, ""))
+        (name, shown(option.default), type_name(option.type), said.get(name, ""))
         for name, option in schema(factory).items()
     ]
     names, defaults, kinds = (max((len(row[i]) for row in rows), default=0) for i in range(3))
     return [f"{n:{names}} = {d:{defaults}}  {k:{kinds}}  {m}".rstrip() for n, d, k, m in rows]
 
 
-def _meanings(made_by: Callable[..., Any]) -> dict[str, str]:
+def meanings(made_by: Callable[..., Any]) -> dict[str, str]:
     """Field -> the first sentence of the docstring under it, of a class whose source is at hand."""
     try:
         body = ast.parse(textwrap.dedent(inspect.getsource(made_by))).body[0]

@@ -1,13 +1,23 @@
-"""Help comes at once: nothing that takes long to load is loaded for it. Not timed, so no busy machine can fail it."""
+"""Help comes at once, with an example that can be typed; and what a command says when something is wrong.
 
+That help is quick is not timed, so that no busy machine can fail it: nothing that takes long to load is loaded for it.
+"""
+
+import inspect
+import os
+import pty
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tyro
 
-from fewshot_bench.cli.main import COMMANDS
+from fewshot_bench.cli import main as program
+from fewshot_bench.cli.command_words import options_of, subcommands
+from fewshot_bench.cli.main import COMMANDS, USAGE, main
 
 PROGRAM = Path(__file__).resolve().parents[2] / "run_bench.py"
 
@@ -39,3 +49,111 @@ def test_help_of_the_program_loads_nothing_slow() -> None:
 
 def test_what_is_slow_is_seen_when_it_is_loaded() -> None:
     assert "torch" in loaded("list", "learners")[1]
+
+
+PARSED = [
+    (words, kind)
+    for command in COMMANDS
+    for words, kind in [
+        (command, options_of(command)),
+        *((f"{command} {name}", below) for name, below in subcommands(options_of(command)).items()),
+    ]
+]
+"""Each command and subcommand, and what its words are parsed into."""
+
+
+def examples(text: str) -> list[str]:
+    """The commands after `Example:` or `Examples:`."""
+    found = re.search(r"Examples?: (.*?)(?:\n\n|$)", text, re.DOTALL)
+    return [" ".join(one.split()) for one in found[1].split(";")] if found else []
+
+
+@pytest.mark.parametrize(("words", "kind"), PARSED, ids=[words for words, _ in PARSED])
+def test_every_command_has_an_example_that_parses(words: str, kind: type, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([*words.split(), "--help"])
+    page = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    typed = examples(page if subcommands(kind) else inspect.getdoc(kind) or "")
+    assert typed
+    for line in typed:
+        assert line in page
+        first, *rest = shlex.split(line)
+        assert first == "fewshot-bench"
+        command, *given = rest
+        assert " ".join(rest).startswith(words)
+        assert tyro.cli(options_of(command), args=given) is not None
+
+
+def test_the_programs_help_has_an_example_that_parses() -> None:
+    (line,) = [one for one in USAGE.splitlines() if one.startswith("Example: ")]
+    first, command, *given = shlex.split(line.removeprefix("Example: "))
+    assert first == "fewshot-bench"
+    assert tyro.cli(options_of(command), args=given) is not None
+
+
+def test_every_option_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    from fewshot_bench.cli.command_words import places
+
+    assert [
+        (place.words, one.field) for place in places(list(COMMANDS)) for one in place.arguments if not one.says
+    ] == []
+
+
+def in_a_terminal(*words: str, **environment: str) -> str:
+    """What the program prints where its output is a terminal."""
+    ours, theirs = pty.openpty()
+    variables = {key: value for key, value in os.environ.items() if key != "NO_COLOR"} | {"TERM": "xterm"} | environment
+    with subprocess.Popen([sys.executable, PROGRAM, *words], stdout=theirs, stderr=theirs, env=variables) as process:
+        os.close(theirs)
+        printed = b""
+        while True:
+            try:
+                part = os.read(ours, 1 << 16)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            printed += part
+    os.close(ours)
+    assert process.returncode == 0, printed
+    return printed.decode()
+
+
+def test_colours_are_for_terminals_and_can_be_switched_off() -> None:
+    coloured = re.compile("\x1b\\[[0-9;]*m")
+    assert coloured.search(in_a_terminal("list", "--help"))
+    assert not coloured.search(in_a_terminal("list", "--help", NO_COLOR="1"))
+    assert not coloured.search(loaded("list", "--help")[0])
+
+
+def break_it(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Lets a command end with an error."""
+
+    class Module:
+        @staticmethod
+        def command(arguments: list[str]) -> int:
+            raise error
+
+    monkeypatch.setattr(program.importlib, "import_module", lambda name: Module)
+
+
+@pytest.mark.parametrize("words", [["--debug", "list"], ["list", "--debug"], ["list"]])
+def test_what_nothing_foresaw_is_a_sentence_and_debug_shows_where_it_is(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_it(monkeypatch, KeyError("vgg"))
+    assert main(words) == 70
+    said = capsys.readouterr().err
+    assert "error: KeyError: 'vgg'. Nothing foresaw this" in said
+    assert ("Traceback" in said) == ("--debug" in words)
+    assert ("raise error" in said) == ("--debug" in words)
+    assert "--debug" in words or said.count("\n") == 1
+
+
+def test_a_mistake_has_a_traceback_with_debug_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lits"]) == 2
+    assert capsys.readouterr().err.startswith("error: unknown command 'lits' (did you mean 'list'?)")
+    assert main(["lits", "--debug"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback")
+    assert said.splitlines()[-1].startswith("error: unknown command 'lits'")

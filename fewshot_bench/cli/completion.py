@@ -1,0 +1,34 @@
+"""`fewshot-bench completion`: the script by which a shell completes what is typed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Options:
+    """Print a script by which your shell completes commands, options, presets, names and folders when you press Tab.
+
+    For this session and for good: in bash, add to ~/.bashrc the line  source <(fewshot-bench completion bash)
+    In zsh, add to ~/.zshrc, after compinit, the line  source <(fewshot-bench completion zsh)
+    In fish, put what is printed into ~/.config/fish/completions/fewshot-bench.fish
+
+    The script holds what this version has; print it again after an update.
+
+    Example: fewshot-bench completion bash
+    """
+
+    shell: tyro.conf.Positional[Literal["bash", "zsh", "fish"]]
+    """Your shell."""
+
+
+def command(args: list[str]) -> int:
+    """Runs the command with the arguments after its name; returns the exit status."""
+    options = tyro.cli(Options, args=args, prog="fewshot-bench completion")
+    from fewshot_bench.cli.command_words import places  # reads every other command
+    from fewshot_bench.cli.main import COMMANDS
+    from fewshot_bench.cli.shells import SHELLS
+
+    print(SHELLS[options.shell](COMMANDS, places(list(COMMANDS))), end="")
+    return 0
