@@ -16,7 +16,9 @@ from fewshot_bench.training.cell import Moment
 from fewshot_bench.training.settings import Cell
 
 SECONDS_BETWEEN_LINES = 20.0
-ROWS = 30  # rows of the live table; a larger grid shows those around the running cell
+PHASES = ("planning", "training", "validation", "test")
+NEWS = 3  # lines below the live table
+ROWS = 30  # rows of the live table; a larger grid shows those under way and around them
 
 
 @dataclass
@@ -28,22 +30,29 @@ class Follower:
     moments: dict[str, Moment] = field(default_factory=dict)
     current: str = ""
     begun: float = field(default_factory=time.monotonic)
-    seconds_a_step: float | None = None
+    pace: dict[str, float] = field(default_factory=dict)
     last_step: dict[str, float] = field(default_factory=dict)
     last_line: float = 0.0
+    news: list[str] = field(default_factory=list)
 
     def moment(self, cell: Cell, moment: Moment) -> None:
         self.current, now = cell.id, time.monotonic()
         before = self.moments.get(cell.id)
-        if before is not None and moment.iteration == before.iteration + 1:
-            took = now - self.last_step[cell.id]
-            self.seconds_a_step = took if self.seconds_a_step is None else 0.9 * self.seconds_a_step + 0.1 * took
-        self.last_step[cell.id] = now
+        steps = 0 if before is None else moment.iteration - before.iteration
+        if before is not None and before.phase == moment.phase == "training" and steps > 0:
+            took = (now - self.last_step[cell.id]) / steps
+            kept = 0.9**steps
+            self.pace[cell.id] = kept * self.pace.get(cell.id, took) + (1 - kept) * took
+        if steps or before is None or before.phase != moment.phase:
+            self.last_step[cell.id] = now
         self.state[cell.id], self.moments[cell.id] = moment.phase, moment
 
     def ended(self, cell: Cell, status: str, reason: str) -> None:
         self.state[cell.id] = f"{status}: {reason}" if reason else status
-        self.seconds_a_step = None
+        self.pace.pop(cell.id, None)
+
+    def say(self, text: str) -> None:
+        self.news.append(text)
 
     def line(self, cell: Cell) -> str:
         """One cell in a line."""
@@ -58,9 +67,9 @@ class Follower:
     def left(self, cell: Cell) -> str:
         """Time left in a cell's training, at the pace of its last steps."""
         moment = self.moments.get(cell.id)
-        if moment is None or self.state.get(cell.id) != "training" or self.seconds_a_step is None:
+        if moment is None or self.state.get(cell.id) != "training" or cell.id not in self.pace:
             return ""
-        seconds = int(self.seconds_a_step * (cell.training.iterations - moment.iteration))
+        seconds = int(self.pace[cell.id] * (cell.training.iterations - moment.iteration))
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left"
 
 
@@ -73,7 +82,7 @@ def following(cells: Sequence[Cell], stop: Callable[[], bool]) -> Iterator[Liste
         yield _plain(follower, stop)
         return
     with Live(get_renderable=lambda: _table(follower), console=console, refresh_per_second=4, transient=True):
-        yield Listener(follower.moment, follower.ended, stop)
+        yield Listener(follower.moment, follower.ended, stop, follower.say)
 
 
 def _plain(follower: Follower, stop: Callable[[], bool]) -> Listener:
@@ -88,17 +97,15 @@ def _plain(follower: Follower, stop: Callable[[], bool]) -> Listener:
         follower.ended(cell, status, reason)
         print(follower.line(cell), file=sys.stderr, flush=True)
 
-    return Listener(moment, ended, stop)
+    return Listener(moment, ended, stop, lambda text: print(text, file=sys.stderr, flush=True))
 
 
 def _table(follower: Follower) -> RenderableType:
     done = sum(state == "done" for state in follower.state.values())
-    at = next((i for i, cell in enumerate(follower.cells) if cell.id == follower.current), 0)
-    first = max(0, min(at - ROWS // 2, len(follower.cells) - ROWS))
     table = Table(box=None, pad_edge=False)
     for heading in ("cell", "state", "meta-steps", "loss", "val", "time left"):
         table.add_column(heading, justify="left" if heading in ("cell", "state") else "right", no_wrap=True)
-    for cell in follower.cells[first : first + ROWS]:
+    for cell in _shown(follower):
         moment = follower.moments.get(cell.id)
         table.add_row(
             cell.id,
@@ -109,4 +116,15 @@ def _table(follower: Follower) -> RenderableType:
             follower.left(cell),
         )
     minutes = int(time.monotonic() - follower.begun) // 60
-    return Group(table, Text(f"{done} of {len(follower.cells)} cells done, {minutes} min", style="bold"))
+    news = [Text(line, style="yellow") for line in follower.news[-NEWS:]]
+    return Group(table, *news, Text(f"{done} of {len(follower.cells)} cells done, {minutes} min", style="bold"))
+
+
+def _shown(follower: Follower) -> list[Cell]:
+    """The cells there are rows for, in order: those under way, and as many of those around the last one as fit."""
+    state = follower.state
+    at = next((i for i, cell in enumerate(follower.cells) if cell.id == follower.current), 0)
+    near = sorted(
+        range(len(follower.cells)), key=lambda i: (state.get(follower.cells[i].id) not in PHASES, abs(i - at))
+    )
+    return [follower.cells[i] for i in sorted(near[:ROWS])]

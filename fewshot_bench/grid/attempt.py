@@ -11,6 +11,7 @@ import torch
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import sweep
+from fewshot_bench.basics.lease import Lost
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
 from fewshot_bench.training.assembly import assemble
@@ -23,35 +24,47 @@ SECONDS_BETWEEN_STATUS = 10.0
 
 
 class Listener(NamedTuple):
-    """Who follows a grid: moment(cell, moment) at every meta-step; ended(cell, status, reason) when a cell ends."""
+    """Who follows a grid: moment(cell, moment) at every meta-step; ended(cell, status, reason) when a cell ends;
+    stop() says whether to stop; say(text) tells what else a reader should know.
+    """
 
     moment: Callable[[Cell, Moment], None]
     ended: Callable[[Cell, str, str], None]
     stop: Callable[[], bool]
+    say: Callable[[str], None] = lambda text: None
+
+
+class TakenOverError(BenchError):
+    """Somebody else has the cell's folder now, and everything in it is theirs."""
 
 
 def attempt(
-    cell: Cell, folder: Path, pool: Pool, plan: Plan, start: int | None, listener: Listener
+    cell: Cell, folder: Path, pool: Pool, plan: Plan, start: int | None, listener: Listener, lost: Lost
 ) -> Generator[Wanted, Answer, bool]:
     """Runs one cell by its plan and records what becomes of it; returns whether it is done.
 
-    start: see training.cell.run. Raises Interrupted where `listener` says stop.
+    start: see training.cell.run. lost: whether the folder became somebody else's. Raises Interrupted where `listener`
+    says stop.
     """
     before = began(folder)
     begun, marked = time.monotonic(), 0.0
     iterations, spent = ledger.spent(folder)
+    last: Moment | None = None
 
     def watch(moment: Moment) -> bool:
-        nonlocal iterations, marked
-        iterations = moment.iteration
+        nonlocal iterations, marked, last
+        iterations, last = moment.iteration, moment
+        if lost():
+            raise TakenOverError("another process took it over, since this one gave no sign for a while")
         listener.moment(cell, moment)
         if time.monotonic() - marked > SECONDS_BETWEEN_STATUS:
             ledger.mark(folder, ledger.RUNNING, **so_far())
             marked = time.monotonic()
         return listener.stop()
 
-    def so_far() -> dict[str, float]:
-        return {"iterations": iterations, "seconds": round(spent + time.monotonic() - begun, 3)}
+    def so_far() -> dict[str, Any]:
+        now = {} if last is None else {"phase": last.phase, "loss": last.loss, "accuracy": last.accuracy}
+        return {"iterations": iterations, "seconds": round(spent + time.monotonic() - begun, 3), "now": now}
 
     try:
         find_device(plan.device)  # a cell goes on where it began, and says so where that is no more
@@ -71,6 +84,9 @@ def attempt(
         ledger.log(folder, f"{now()} done: test accuracy {result['test_accuracy']:.4f}")
         listener.ended(cell, ledger.DONE, "")
         return True
+    except TakenOverError as error:
+        listener.ended(cell, ledger.RUNNING, str(error))
+        return False
     except Interrupted:
         ledger.mark(folder, ledger.QUEUED, **so_far(), reason="interrupted; the same command goes on")
         ledger.log(folder, f"{now()} interrupted at meta-step {iterations}")
@@ -80,7 +96,7 @@ def attempt(
         return False
 
 
-def fail(cell: Cell, folder: Path, error: Exception, listener: Listener, **facts: float) -> None:
+def fail(cell: Cell, folder: Path, error: Exception, listener: Listener, **facts: Any) -> None:
     """Records that a cell failed, and why."""
     reason = _reason(error)
     try:

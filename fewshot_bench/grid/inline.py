@@ -1,15 +1,14 @@
 """The simplest engine: the cells of a grid, one after another, in this process."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from fewshot_bench.basics.lease import Lost, OthersError, lease
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
-from fewshot_bench.grid.attempt import Listener, attempt, fail
+from fewshot_bench.grid.attempt import Listener, attempt, fail, now
 from fewshot_bench.grid.packs import Pack, cut_back, in_step, pack, twins
 from fewshot_bench.training.cell import Interrupted, Moment
 from fewshot_bench.training.driving import as_planned, drive
@@ -38,9 +37,15 @@ def run_cells(
             raise Interrupted
         if cell in seen:
             continue
-        with ExitStack() as locks:
-            if not _ours(cell, directory, locks):
-                undone += _in_other_hands(cell, directory, listener)
+        with ExitStack() as leases:
+            try:
+                lost = _ours(cell, directory, leases, listener)
+            except OthersError as error:
+                listener.ended(cell, ledger.RUNNING, str(error))
+                undone.append(cell.id)
+                continue
+            if not lost:
+                listener.ended(cell, ledger.DONE, "")
                 continue
             others = [one for one in cells[index + 1 :] if one not in seen]
             found = pack([cell, *twins(cell, others, directory)], directory)
@@ -50,32 +55,27 @@ def run_cells(
             if plan is None:
                 undone.append(cell.id)
                 continue
-            beside = [one for one in found.cells[1 : plan.replicas] if _ours(one, directory, locks)]
-            group = pack([cell, *beside], directory)  # they may have got on since
+            for one in found.cells[1 : plan.replicas]:
+                with suppress(OthersError):
+                    lost |= _ours(one, directory, leases, listener)
+            group = pack(list(lost), directory)  # they may have got on since
             seen.update(group.cells)
-            undone += _run(group, directory, pools[cell.dataset], plan, listener)
+            undone += _run(group, directory, pools[cell.dataset], plan, listener, lost)
     return undone
 
 
-def _ours(cell: Cell, directory: Path, locks: ExitStack) -> bool:
-    """Whether the cell is to be run, and nobody else will until `locks` closes."""
+def _ours(cell: Cell, directory: Path, leases: ExitStack, listener: Listener) -> dict[Cell, Lost]:
+    """Takes the cell's folder until `leases` closes; empty where it is done. Raises OthersError where it is taken."""
     folder = ledger.folder_of(directory, cell)
+
+    def say(text: str) -> None:
+        ledger.log(folder, f"{now()} {text}")
+        listener.say(f"{cell.id}: {text}")
+
     if ledger.is_done(folder):
-        return False
-    try:
-        locks.enter_context(FileLock(folder / ledger.LOCK, timeout=0))
-    except Timeout:
-        return False
-    return not ledger.is_done(folder)  # whoever had it may have ended it just now
-
-
-def _in_other_hands(cell: Cell, directory: Path, listener: Listener) -> list[str]:
-    """Says what became of a cell that is not ours; its id where it is not done."""
-    if ledger.is_done(ledger.folder_of(directory, cell)):
-        listener.ended(cell, ledger.DONE, "")
-        return []
-    listener.ended(cell, ledger.RUNNING, "another process is running it")
-    return [cell.id]
+        return {}
+    lost = leases.enter_context(lease(folder, say))
+    return {} if ledger.is_done(folder) else {cell: lost}  # whoever had it may have ended it just now
 
 
 def _new_plan(
@@ -91,7 +91,9 @@ def _new_plan(
         return None
 
 
-def _run(group: Pack, directory: Path, pool: Pool, plan: Plan, listener: Listener) -> list[str]:
+def _run(
+    group: Pack, directory: Path, pool: Pool, plan: Plan, listener: Listener, lost: Mapping[Cell, Lost]
+) -> list[str]:
     """Runs cells side by side; returns the ids of those that are not done then."""
     folders = [ledger.folder_of(directory, cell) for cell in group.cells]
     plan = plan._replace(replicas=len(folders))
@@ -101,7 +103,7 @@ def _run(group: Pack, directory: Path, pool: Pool, plan: Plan, listener: Listene
     with as_planned(plan):
         done = drive(
             [
-                attempt(cell, folder, pool, plan, group.start, told)
+                attempt(cell, folder, pool, plan, group.start, told, lost[cell])
                 for cell, folder in zip(group.cells, folders, strict=True)
             ]
         )

@@ -14,7 +14,7 @@ from fewshot_bench.training.cell import RESULT
 from fewshot_bench.training.cell_file import from_table, to_table
 from fewshot_bench.training.settings import Cell
 
-CELLS, CONFIG, STATUS, LOG, LOCK = "cells", "config.toml", "status.json", "log.txt", ".lock"
+CELLS, CONFIG, STATUS, LOG = "cells", "config.toml", "status.json", "log.txt"
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from filelock import FileLock
 
+from fewshot_bench.basics.lease import lease
 from fewshot_bench.cli.main import main
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -161,7 +161,7 @@ def test_a_cell_in_other_hands_is_left_alone_and_not_called_done(grid, pattern_d
     assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
     (result,) = out.glob("cells/*/result.json")
     result.unlink()
-    with FileLock(result.parent / ".lock"):
+    with lease(result.parent, print):
         assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 1
     assert "another process is running it" in capsys.readouterr().err
     assert not result.exists()

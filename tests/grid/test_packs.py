@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
 
+from fewshot_bench.basics.lease import lease
 from fewshot_bench.grid import attempt, ledger, packs
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.inline import run_cells
@@ -208,14 +209,14 @@ def test_a_cell_that_failed_is_not_tried_again_beside_one_that_comes_later(run, 
     """Another process gives seed 1 back when seeds 0 and 2 have ended."""
     spoiled(monkeypatch, seed=2)
     ledger.enroll(tmp_path / "failing", CELLS)
-    lock = FileLock(ledger.folder_of(tmp_path / "failing", CELLS[1]) / ledger.LOCK)
     ended = []
 
     def told(cell, status, reason):
         ended.append((cell.seed, status))
-        lock.release()
+        others.close()
 
-    with lock:
+    with ExitStack() as others:
+        others.enter_context(lease(ledger.folder_of(tmp_path / "failing", CELLS[1]), print))
         assert run("failing", told=listener(ended=told)) == [CELLS[2].id]
     assert ended == [(2, ledger.FAILED), (0, ledger.DONE), (1, ledger.DONE)]
 
@@ -248,7 +249,7 @@ def test_a_cell_in_other_hands_is_left_to_them(run, tmp_path, seed):
     ledger.enroll(directory, CELLS)
     ended = []
     told = listener(ended=lambda cell, status, reason: ended.append((cell.seed, status)))
-    with FileLock(ledger.folder_of(directory, CELLS[seed]) / ledger.LOCK):
+    with lease(ledger.folder_of(directory, CELLS[seed]), print):
         assert run("shared", told=told) == [CELLS[seed].id]
     assert sorted(ended) == [(cell.seed, ledger.RUNNING if cell.seed == seed else ledger.DONE) for cell in CELLS]
     others = [cell for cell in CELLS if cell.seed != seed]

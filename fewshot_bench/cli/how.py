@@ -1,0 +1,151 @@
+"""Options of the commands that compute cells, and how they do it: data, engine, device, plan."""
+
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from fewshot_bench.basics.errors import BenchError
+
+if TYPE_CHECKING:
+    from fewshot_bench.data.pool import Pool
+    from fewshot_bench.training.settings import Cell
+
+
+@dataclass(frozen=True)
+class How:
+    """Where and how cells are computed."""
+
+    data_dir: Path | None = None
+    """Folder of the data; $FEWSHOT_DATA or datasets/ where absent."""
+
+    device: str = "auto"
+    """"auto", "cpu", "cuda", "cuda:1", ... New cells are computed there; resumed ones where they began."""
+
+    plan: str = ""
+    """How new cells are computed, as program=traced,workers=2; what is left open is measured (docs/performance.md)."""
+
+    engine: Literal["inline", "ray"] = "inline"
+    """inline: one cell after another, in this process. ray: many at once, on this machine or a cluster."""
+
+    address: str | None = None
+    """With ray: a running cluster, "auto" for the one this machine is part of. Absent: this machine alone."""
+
+    cpus_per_cell: float = 1.0
+    """With ray: cores that a cell takes."""
+
+    gpus_per_cell: float = 0.0
+    """With ray: GPUs that a cell takes; 0.25 lets four cells share one."""
+
+    track: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    """Where training curves go beside the folder of results; wandb stays offline."""
+
+
+def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
+    """Runs cells in a folder of results, then prints its table; returns the exit status.
+
+    Raises BenchError, before any work, for what cannot be.
+    """
+    from fewshot_bench.cli.live import following
+    from fewshot_bench.grid import ledger
+    from fewshot_bench.grid.inline import run_cells
+    from fewshot_bench.report.collect import write_results_csv
+    from fewshot_bench.report.plots import plot
+    from fewshot_bench.report.summary import summary
+    from fewshot_bench.training.cell import Interrupted
+    from fewshot_bench.training.plan import find_device, given
+
+    planned = given(how.plan)
+    _check_engine(how)
+    device = find_device(how.device) if how.engine == "inline" else how.device
+    pools = _pools(cells, how)
+    _check_writable(directory)
+    ledger.enroll(directory, cells)
+    with ExitStack() as stack:
+        stop = stack.enter_context(_stop_on_interrupt())
+        listener = stack.enter_context(following(cells, stop))
+        for kind in how.track:
+            from fewshot_bench.grid.tracking import tracked
+
+            listener = stack.enter_context(tracked(listener, kind, directory))
+        try:
+            if how.engine == "inline":
+                undone = run_cells(cells, directory, pools, device, listener, planned)
+            else:
+                from fewshot_bench.grid import cluster
+
+                share = cluster.Share(how.cpus_per_cell, how.gpus_per_cell)
+                undone = cluster.run_cells(
+                    cells, directory, _data_dir(how), device, listener, planned, share, how.address
+                )
+        except Interrupted:
+            print(f"interrupted; the same command goes on. So far: {write_results_csv(directory)}", file=sys.stderr)
+            return 130
+    drawn = [file for figure in plot(directory) for file in figure.files]
+    summary(directory, sys.stdout)
+    if drawn:
+        print(f"Figures of what was learned, and how: {len(drawn)} files in {drawn[0].parent}.")
+    return 1 if undone else 0
+
+
+def _data_dir(how: How) -> Path:
+    from fewshot_bench.data.locations import default_data_dir
+
+    return how.data_dir or default_data_dir()
+
+
+def _pools(cells: "list[Cell]", how: How) -> "dict[str, Pool]":
+    """The pools that the cells need, prepared where they were not, and checked against their splits."""
+    from fewshot_bench.cli.progress_bar import shown_progress
+    from fewshot_bench.data.datasets import open_pool
+    from fewshot_bench.data.duplicates import check_images
+    from fewshot_bench.data.splits import read_split
+
+    data_dir = _data_dir(how)
+    with shown_progress() as progress:
+        pools = {name: open_pool(name, data_dir, progress) for name in dict.fromkeys(cell.dataset for cell in cells)}
+    for dataset, split in dict.fromkeys((cell.dataset, cell.split) for cell in cells):
+        check_images(dataset, read_split(dataset, split), pools[dataset])
+    return pools
+
+
+def _check_engine(how: How) -> None:
+    """Raises BenchError for options that the engine has no use for, or cannot do without."""
+    if how.engine == "inline" and how.address is not None:
+        raise BenchError("--address is for --engine ray.")
+    if how.engine == "ray" and how.device.startswith("cuda") and not how.gpus_per_cell:
+        raise BenchError("--device cuda with --engine ray needs --gpus-per-cell, as in --gpus-per-cell 0.25.")
+    if how.cpus_per_cell <= 0 or how.gpus_per_cell < 0:
+        raise BenchError("a cell takes more than 0 CPUs, and at least 0 GPUs.")
+
+
+def _check_writable(directory: Path) -> None:
+    """Raises BenchError where no file can be made in `directory`."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise BenchError(f"cannot write into {directory}: {error.strerror}. Choose another folder by --out.") from error
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C lets the meta-step finish and be saved; a second one ends at once."""
+    asked: list[int] = []
+
+    def ask(signum: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(signum)
+        print("\nstopping after this meta-step; Ctrl-C again ends at once", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)

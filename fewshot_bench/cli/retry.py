@@ -1,0 +1,47 @@
+"""`fewshot-bench retry`: what failed in a folder, once more."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from fewshot_bench.cli.how import How
+from fewshot_bench.cli.run import Changes, a_flag_each
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Run the failed cells of a folder again, from their last checkpoints, or with changes as new cells.
+
+    A cell with other settings is another cell: it has a folder of its own, and the one that failed is marked as
+    skipped, with which stands for it. `status` names the failed cells and why they did.
+
+    Example: fewshot-bench retry results/gimli-omniglot --set training.tasks_per_batch=4
+    """
+
+    directory: Annotated[Path, tyro.conf.Positional]
+    """The folder that `fewshot-bench run` wrote to."""
+
+    set: Changes = ()
+    """Changes, as `run --set` has them."""
+
+    how: Annotated[How, tyro.conf.arg(name="")] = field(default_factory=How)
+
+
+def command(arguments: list[str]) -> int:
+    """Runs the command; returns the exit status. Raises BenchError for a folder without cells."""
+    options = tyro.cli(Retry, args=a_flag_each(arguments), prog="fewshot-bench retry")
+    from fewshot_bench.cli.how import compute
+    from fewshot_bench.grid.retrying import changed, failed, replace_in_folder
+
+    cells = failed(options.directory)
+    if not cells:
+        print(f"No cell of {options.directory} failed.", file=sys.stderr)
+        return 0
+    anew = changed(cells, options.set) if options.set else {cell: cell for cell in cells}
+    status = compute(list(dict.fromkeys(anew.values())), options.directory, options.how)
+    if status in (0, 1):  # interrupted, the same command goes on
+        replace_in_folder(options.directory, anew, options.set)
+    return status

@@ -1,0 +1,50 @@
+"""`fewshot-bench status`: how far a folder's cells are, from what lies in it."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from fewshot_bench.basics.errors import BenchError
+
+SECONDS_BETWEEN_LOOKS = 5.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """Tell how far the cells of a folder are, who has them, and why some failed: all from disk, whoever computes them.
+
+    Example: fewshot-bench status results/gimli-omniglot --watch
+    """
+
+    directory: Annotated[Path, tyro.conf.Positional]
+    """The folder that `fewshot-bench run` writes to."""
+
+    all: bool = False
+    """A line for every cell, also for those that are done or only wait."""
+
+    watch: bool = False
+    """Look again every few seconds, until nothing runs any more."""
+
+
+def command(arguments: list[str]) -> int:
+    """Runs the command; returns 1 where a cell failed. Raises BenchError for a folder without cells."""
+    options = tyro.cli(Status, args=arguments, prog="fewshot-bench status")
+    from fewshot_bench.report.progress import progress, progress_table
+    from fewshot_bench.report.reading import read_cells
+    from fewshot_bench.report.summary import screen, show
+    from fewshot_bench.report.terminal import terminal
+
+    if options.watch and not sys.stdout.isatty():
+        raise BenchError("--watch is for a terminal.")
+    while True:
+        found = progress(read_cells(options.directory))
+        if options.watch:
+            print("\x1b[H\x1b[2J", end="")
+        show(terminal([progress_table(found, options.all)], [], *screen(sys.stdout)), sys.stdout)
+        if not options.watch or not any(one.status == "running" for one in found):
+            return 1 if any(one.status == "failed" for one in found) else 0
+        time.sleep(SECONDS_BETWEEN_LOOKS)

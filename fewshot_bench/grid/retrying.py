@@ -1,0 +1,68 @@
+"""The cells of a folder that failed, to be run once more: as they are, or with changes as other cells."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.grid import ledger
+from fewshot_bench.grid.expand import expand
+from fewshot_bench.grid.files import OWN_OPTIONS, TABLES, GridFile, make_importable, with_changes
+from fewshot_bench.training.cell_file import from_table
+from fewshot_bench.training.settings import AXES, Cell
+
+SKIPPED = "skipped"
+
+
+def failed(directory: Path) -> list[Cell]:
+    """The cells that failed. Raises BenchError where the folder holds no cells, or one of them is not its own."""
+    folders = sorted(path for path in (directory / ledger.CELLS).glob("*") if (path / ledger.CONFIG).is_file())
+    if not folders:
+        raise BenchError(f"{directory} holds no cells. Give the folder that `fewshot-bench run` wrote to.")
+    make_importable(Path.cwd())
+    chosen = [folder for folder in folders if ledger.status(folder).get("status") == ledger.FAILED]
+    for folder in chosen:
+        ledger.check_untouched(folder)
+    return [from_table(tomllib.loads((folder / ledger.CONFIG).read_text(encoding="utf-8"))) for folder in chosen]
+
+
+def changed(cells: Sequence[Cell], changes: Sequence[str]) -> dict[Cell, Cell]:
+    """What each cell becomes with changes as `run --set` has them. Raises GridError where that cannot be."""
+    found = {}
+    for cell in cells:
+        (found[cell],) = expand(with_changes(as_grid(cell), changes, ()))
+    return found
+
+
+def as_grid(cell: Cell) -> GridFile:
+    """The grid of this one cell."""
+    content: dict[str, Any] = {
+        "grid": {axis: [getattr(cell, axis)] for axis in AXES},
+        "training": _given(asdict(cell.training)),
+        "evaluation": _given(asdict(cell.evaluation)),
+    }
+    for axis, table in TABLES.items():
+        options = dict(getattr(cell, OWN_OPTIONS[axis]))
+        if options:
+            content[table] = {getattr(cell, axis): {key: _listed(value) for key, value in options.items()}}
+    return GridFile(cell.id, cell.id, content)
+
+
+def replace_in_folder(directory: Path, replaced: dict[Cell, Cell], changes: Sequence[str]) -> None:
+    """Marks the cells that others stand for now, with which and why; their files stay."""
+    for old, new in replaced.items():
+        if new != old:
+            reason = f"retried as {new.id}: {', '.join(changes)}"
+            ledger.mark(ledger.folder_of(directory, old), SKIPPED, reason=reason)
+
+
+def _given(section: dict[str, Any]) -> dict[str, Any]:
+    """Without what is absent."""
+    return {key: value for key, value in section.items() if value is not None}
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as lists, as TOML has them."""
+    return [_listed(item) for item in value] if isinstance(value, tuple) else value

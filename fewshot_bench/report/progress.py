@@ -1,0 +1,121 @@
+"""How far the cells of a folder are, who has them, and when they will be done: read from disk alone."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fewshot_bench.basics.lease import holder
+from fewshot_bench.report.reading import STATUSES, Cell
+from fewshot_bench.report.table import Column, Entry, Table
+
+_COLUMNS = (
+    Column("cell", wrap=True),
+    Column("status"),
+    Column("meta-steps", "right"),
+    Column("loss", "right"),
+    Column("val, %", "right"),
+    Column("time left", "right"),
+    Column("who, or why", wrap=True),
+)
+_ORDER = ("running", "failed", "queued", "skipped", "done")
+
+
+class Progress(NamedTuple):
+    """A cell with what only a running one has.
+
+    status: of the cell, but "stopped" where one that says it is running has nobody any more. left: seconds of training
+    at the pace so far; None where there is none. who: has it.
+    """
+
+    cell: Cell
+    status: str
+    phase: str
+    loss: float | None
+    accuracy: float | None
+    left: float | None
+    who: str
+
+
+def progress(cells: Sequence[Cell]) -> list[Progress]:
+    """Of each cell, in the order of `progress_table`."""
+    found = [_progress(cell) for cell in cells]
+    return sorted(found, key=lambda one: (_ORDER.index(one.cell.status), one.cell.name))
+
+
+def headline(found: Sequence[Progress]) -> str:
+    """All cells in a sentence."""
+    counts = Counter(one.status for one in found)
+    kinds = [*STATUSES, "stopped"]
+    words = [f"{counts[kind]} {kind}" for kind in sorted(counts, key=kinds.index) if counts[kind]]
+    spent = sum(one.cell.seconds or 0.0 for one in found)
+    return f"{len(found)} cells: {', '.join(words)}; {duration(spent)} of computing so far."
+
+
+def progress_table(found: Sequence[Progress], every: bool) -> Table:
+    """A row for each cell; without those that are done, or only wait, unless `every` one is asked for."""
+    shown = [one for one in found if every or one.cell.status in ("running", "failed", "skipped") or one.left]
+    return Table("progress", headline(found), _COLUMNS, tuple(_row(one) for one in shown))
+
+
+def duration(seconds: float) -> str:
+    """In hours and minutes, or in what is left of them."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+def _progress(cell: Cell) -> Progress:
+    running = cell.status == "running"
+    has = holder(cell.folder) if running else None
+    said = _status(cell.folder)
+    now = said.get("now") if isinstance(said.get("now"), dict) else {}
+    status = "stopped" if running and (has is None or not has.alive) else cell.status
+    who = has.words if has else ""
+    if status == "stopped":
+        who = f"{who or 'who ran it'} is gone; the same command goes on"
+    return Progress(
+        cell,
+        status,
+        str(now.get("phase", "")) if running else "",
+        _number(now.get("loss")),
+        _number(now.get("accuracy")),
+        _left(cell) if status == "running" else None,
+        who,
+    )
+
+
+def _left(cell: Cell) -> float | None:
+    planned = cell.config.get("training", {}).get("iterations")
+    if not planned or not cell.iterations or not cell.seconds:
+        return None
+    return (planned - cell.iterations) * cell.seconds / cell.iterations
+
+
+def _row(one: Progress) -> tuple[Entry, ...]:
+    planned = one.cell.config.get("training", {}).get("iterations", "?")
+    texts = (
+        one.cell.name,
+        f"{one.status}, {one.phase}" if one.phase and one.status == "running" else one.status,
+        f"{one.cell.iterations or 0}/{planned}",
+        "" if one.loss is None else f"{one.loss:.3f}",
+        "" if one.accuracy is None else f"{100 * one.accuracy:.1f}",
+        "" if one.left is None else duration(one.left),
+        one.who or one.cell.reason,
+    )
+    return tuple(Entry(text) for text in texts)
+
+
+def _status(folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

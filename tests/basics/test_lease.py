@@ -1,0 +1,123 @@
+"""One process at a time in a folder, whatever dies, stands still or has a wrong clock."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.lease import LOCK, OthersError, holder, lease
+
+DURATION = 0.6  # seconds, for tests
+
+ELSEWHERE = "filelock/2\npid=4321\nhost=node7\nmode=lease\ntoken=abc\nduration={duration}\n"
+
+HOLDER = """
+import sys, time
+from multiprocessing import get_context
+from pathlib import Path
+from fewshot_bench.basics.lease import lease
+with lease(Path(sys.argv[1]), print):
+    child = get_context("fork").Process(target=time.sleep, args=(5,))  # as a team of a traced program is forked
+    child.start()
+    print("has it", flush=True)
+    time.sleep(60)
+"""
+
+
+def silent(text: str) -> None:
+    raise AssertionError(text)
+
+
+def elsewhere(folder: Path, age: float = 0.0) -> Path:
+    """A process of another machine has the folder, and touched its file `age` seconds ago."""
+    path = folder / LOCK
+    path.write_text(ELSEWHERE.format(duration=DURATION))
+    path.chmod(0o444)
+    moved = time.time() - age
+    os.utime(path, (moved, moved))
+    return path
+
+
+def touch_for_a_while(path: Path, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        os.utime(path)
+        time.sleep(0.05)
+
+
+def test_the_folder_says_who_has_it_and_no_more_when_it_is_free(tmp_path):
+    with lease(tmp_path, silent) as lost:
+        assert holder(tmp_path).words.startswith(f"process {os.getpid()} on ")
+        assert holder(tmp_path).alive
+        assert not lost()
+    assert holder(tmp_path) is None
+    with lease(tmp_path, silent):
+        pass
+
+
+def test_two_processes_never_have_it_at_once_and_a_dead_one_has_it_no_more(tmp_path):
+    words = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "has it\n"
+        says = rf"another process is running it \(process {process.pid} on "
+        with pytest.raises(OthersError, match=says), lease(tmp_path, silent):
+            pass
+        process.kill()
+        process.wait()
+        said = []
+        with lease(tmp_path, said.append):
+            pass
+        assert len(said) == 1
+        assert said[0].startswith(f"process {process.pid} on ")
+        assert said[0].endswith("had it and is gone: taken over")
+
+
+def test_one_on_another_machine_that_gave_a_sign_is_left_alone_without_waiting(tmp_path):
+    elsewhere(tmp_path)
+    begun = time.monotonic()
+    with pytest.raises(OthersError, match="process 4321 on node7"), lease(tmp_path, silent, 1000 * DURATION):
+        pass
+    assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize("age", [2 * DURATION, 3.6e6, -3.6e6], ids=["long ago", "clock put on", "clock set back"])
+def test_one_on_another_machine_that_gives_no_sign_is_replaced(tmp_path, age):
+    elsewhere(tmp_path, age)
+    said = []
+    with lease(tmp_path, said.append, DURATION):
+        assert holder(tmp_path).words.startswith(f"process {os.getpid()}")
+    assert said == ["process 4321 on node7 had it and is gone: taken over"]
+
+
+def test_a_clock_that_jumps_takes_a_folder_from_nobody(tmp_path):
+    """Its file looks a thousand hours old, and it goes on touching it."""
+    path = elsewhere(tmp_path, 3.6e6)
+    touching = Thread(target=touch_for_a_while, args=(path, 6 * DURATION))
+    touching.start()
+    try:
+        with pytest.raises(OthersError, match="process 4321 on node7"), lease(tmp_path, silent, DURATION):
+            pass
+    finally:
+        touching.join()
+
+
+def test_who_lost_the_folder_is_told_and_leaves_the_new_owner_in_peace(tmp_path):
+    with lease(tmp_path, silent, DURATION) as lost:
+        (tmp_path / LOCK).unlink()
+        path = elsewhere(tmp_path)
+        until = time.monotonic() + 30
+        while not lost() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert lost()
+    assert path.read_text() == ELSEWHERE.format(duration=DURATION)
+
+
+def test_a_folder_that_cannot_be_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BenchError, match="cannot write"), lease(tmp_path / "file" / "cell", silent):
+        pass

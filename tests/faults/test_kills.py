@@ -1,0 +1,58 @@
+"""Killed at random moments, as often as you like: the same command ends in the same bytes."""
+
+import shutil
+from random import Random
+
+import pytest
+
+from tests.faults.runs import GRID, believed, forker, killed, left
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    with forker(tmp_path_factory.mktemp("forker")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def undisturbed(made, pattern_data, tmp_path_factory):
+    """A grid's command, its results, and the seconds it takes."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    grid = folder / "grid.toml"
+    grid.write_text(GRID)
+    words = ["run", grid, "--data-dir", pattern_data]
+    ended = made.run([*words, "--out", folder / "out"])
+    assert ended.status == 0, ended.output
+    assert len(believed(folder / "out")) == 2
+    return words, left(folder / "out"), ended.seconds
+
+
+def survive(made, undisturbed, folder, kills, seed):
+    """Kills until so many have hit; every run that comes to its end is compared, and a new one begun."""
+    words, expected, seconds = undisturbed
+    moments, draw = [], Random(seed)
+    while len(moments) < kills:
+        out = folder / str(len(moments))
+        moments += killed(made, words, out, kills - len(moments), seconds, draw)
+        last = made.run([*words, "--out", out])
+        assert last.status == 0, last.output
+        assert left(out) == expected
+        assert not list(out.glob("cells/*/*.part"))
+        assert not list(out.glob("cells/*/.lease"))
+        shutil.rmtree(out)  # its name may come again
+    return moments
+
+
+def test_ten_kills_at_random_moments(made, undisturbed, tmp_path):
+    moments = survive(made, undisturbed, tmp_path, kills=10, seed=7)
+    assert len(set(moments)) > 3  # they hit different moments
+
+
+@pytest.mark.long
+def test_fifty_kills_at_random_moments(made, undisturbed, tmp_path):
+    """What it prints is committed: results/reference/kills.txt."""
+    moments = survive(made, undisturbed, tmp_path, kills=50, seed=1)
+    print(f"\n{len(moments)} kills, each run then finished by the same command: all files of all cells the same bytes")
+    for number, moment in enumerate(moments, start=1):
+        print(f"{number:3}  {moment}")
+    assert len(set(moments)) > 3
