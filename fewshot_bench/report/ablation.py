@@ -4,25 +4,32 @@ import math
 from collections.abc import Sequence
 
 from fewshot_bench.report import published
-from fewshot_bench.report.contents import NO_INNER_OPTIMIZER
+from fewshot_bench.report.contents import NO_INNER_OPTIMIZER, SHOWN_AS
+from fewshot_bench.report.doubts import doubts
+from fewshot_bench.report.families import families
 from fewshot_bench.report.protocol import against_paper, protocol
 from fewshot_bench.report.rows import Row
 from fewshot_bench.report.table import Column, Entry, Table
 
-SHOWN_AS = {"adam": "Adam", "sgd": "SGD"}
-"""Inner optimizers as the paper prints them; others as the grid names them."""
+BEST = "Best by validation among the rows tested on the same tasks."
+BY_TEST = "Best by test among these rows; validation, which chooses, has another."
 
 _NONE = Entry("-")
+_INTERVALS = {
+    True: "over the test tasks where n is 1",
+    False: "over seeds and test tasks (two-level bootstrap) where there are several",
+}
 _NO_GAIN = "Not beyond two standard errors: this training cannot be told from none."
 
 
 def ablation_table(rows: Sequence[Row]) -> Table:
     """One line a configuration; percent with two decimals. Optional columns are there where a row has use for them."""
     keys = _key_columns(rows)
-    paper, one_seed = any(row.paper for row in rows), any(row.n == 1 for row in rows)
+    paper, interval = any(row.paper for row in rows), any(not math.isnan(row.ci95) for row in rows)
+    marks = _marks(rows)
     twin = any(not math.isnan(row.untrained) for row in rows)
     columns = [*keys, Column("mean acc", "right"), Column("std", "right")]
-    columns += [Column("ci95", "right")] if one_seed else []
+    columns += [Column("ci95", "right")] if interval else []
     columns += [Column("n", "right")]
     spread = "std" if all(row.comparison.std for row in rows if row.comparison) else "±"
     columns += [Column(title, "right", "paper") for title in ("mean", spread, "diff")] if paper else []
@@ -37,7 +44,7 @@ def ablation_table(rows: Sequence[Row]) -> Table:
         rows=tuple(
             (
                 *_key_entries(row, keys),
-                *_ours(row, one_seed),
+                *_ours(row, interval, marks.get(id(row), ())),
                 *(_paper(row) if paper else ()),
                 *(_untrained(row) if twin else ()),
             )
@@ -45,7 +52,7 @@ def ablation_table(rows: Sequence[Row]) -> Table:
         ),
         keys=len(keys),
         section=section,
-        under=(*_explained(rows, paper, one_seed, twin), *protocol(rows)),
+        under=(*_explained(rows, paper, twin), *protocol(rows)),
     )
 
 
@@ -78,22 +85,30 @@ def _key_entries(row: Row, keys: Sequence[Column]) -> list[Entry]:
     return [Entry(str(values[column.title])) for column in keys]
 
 
-def _ours(row: Row, one_seed: bool) -> list[Entry]:
+def _marks(rows: Sequence[Row]) -> dict[int, tuple[str, ...]]:
+    """By id of the row: which is best by validation, and which test would have chosen, of several trained ones."""
+    marks: dict[int, tuple[str, ...]] = {}
+    for family in families(rows):
+        if family.best and sum(row.group.iterations != 0 for row in family.rows) > 1:
+            marks[id(family.best)] = (BEST,)
+            marks |= {id(family.by_test): (BY_TEST,)} if family.by_test else {}
+    return marks
+
+
+def _ours(row: Row, interval: bool, marks: tuple[str, ...]) -> list[Entry]:
     count = str(row.n) if row.n == row.group.planned else f"{row.n}/{row.group.planned}"
-    interval = [percent(row.ci95) if row.n == 1 else Entry("")] if one_seed else []
-    return [percent(row.mean), percent(row.std), *interval, Entry(count)]
+    half = [percent(row.ci95)] if interval else []
+    return [percent(row.mean)._replace(notes=marks), percent(row.std), *half, Entry(count)]
 
 
 def _paper(row: Row) -> list[Entry]:
     if row.paper is None or row.comparison is None:
         return [_NONE, _NONE, _NONE]
-    place = {key: row.group.axes[key] for key in ("dataset", "ways", "shots", "backbone")}
-    doubts = published.flags(row.comparison.source, **place)
     spread, difference = (
         _NONE if math.isnan(value) else Entry(f"{value:{form}}")
         for value, form in ((row.paper.std, ".2f"), (row.difference, "+.2f"))
     )
-    return [Entry(f"{row.paper.mean:.2f}", doubts), spread, difference]
+    return [Entry(f"{row.paper.mean:.2f}", doubts(row)), spread, difference]
 
 
 def _untrained(row: Row) -> list[Entry]:
@@ -101,10 +116,10 @@ def _untrained(row: Row) -> list[Entry]:
     accuracy = percent(row.untrained)._replace(notes=other)
     if row.gain is None:
         return [accuracy, _NONE, _NONE]
-    doubts: tuple[str, ...] = () if row.gain.mean > 2 * row.gain.standard_error else (_NO_GAIN,)
-    doubts += () if row.gain.seeds == row.n else (f"Over {row.gain.seeds} of {row.n} seeds: the others have no pair.",)
+    notes: tuple[str, ...] = () if row.gain.mean > 2 * row.gain.standard_error else (_NO_GAIN,)
+    notes += () if row.gain.seeds == row.n else (f"Over {row.gain.seeds} of {row.n} seeds: the others have no pair.",)
     gain = round(100 * row.gain.mean, 2) + 0.0  # without the sign of a zero
-    return [accuracy, Entry(f"{gain:+.2f}", doubts), percent(row.gain.standard_error)]
+    return [accuracy, Entry(f"{gain:+.2f}", notes), percent(row.gain.standard_error)]
 
 
 def percent(fraction: float) -> Entry:
@@ -112,13 +127,17 @@ def percent(fraction: float) -> Entry:
     return _NONE if math.isnan(fraction) else Entry(f"{100 * fraction:.2f}")
 
 
-def _explained(rows: Sequence[Row], paper: bool, one_seed: bool, twin: bool) -> list[str]:
+def _explained(rows: Sequence[Row], paper: bool, twin: bool) -> list[str]:
     """What every number and every spread is."""
     lines = ["mean acc: mean over n seeds of the test accuracy. std: over these seeds (ddof 1)."]
-    if one_seed:
-        lines[0] += " ci95: of a single seed, half the width of the 95 % interval over its test tasks."
+    kinds = {row.n == 1 for row in rows if not math.isnan(row.ci95)}
+    if kinds:
+        lines[0] += " ci95: half the width of the 95 % interval of the mean, "
+        lines[0] += " and ".join(_INTERVALS[alone] for alone in sorted(kinds, reverse=True)) + "."
     if paper:
         lines += _sources(rows)
+    if any(_of_figures(row) for row in rows):
+        lines += [f"Figures 2 and 3 of the paper: {text}" for text in published.flags(published.FIGURES)]
     if twin:
         lines.append(
             "untrained acc: the same learner and network after 0 meta-steps. gain: trained minus untrained, percentage "
@@ -130,6 +149,13 @@ def _explained(rows: Sequence[Row], paper: bool, one_seed: bool, twin: bool) -> 
     for learner in dict.fromkeys(one["learner"] for one in axes if one["inner_optimizer"] == NO_INNER_OPTIMIZER):
         lines.append(f"{learner} has no inner loop: one cell stands for all inner optimizers.")
     return lines
+
+
+def _of_figures(row: Row) -> bool:
+    """Whether this is the setting that the paper's Figures 2 and 3 were drawn from."""
+    axes = row.group.axes
+    names = tuple(axes[key] for key in ("learner", "dataset", "ways", "shots", "backbone"))
+    return names == (published.COMPARED_LEARNER, "omniglot", 20, 1, "resnet-4")
 
 
 def _sources(rows: Sequence[Row]) -> list[str]:

@@ -22,7 +22,8 @@ class Comparison(NamedTuple):
 
     learner: of those rows. batch_norm: of theirs; None: any, since the source's is another. recipe: what the numbers
     stand for. backbone, inner_optimizer: of those rows; None: as the source's own line has it. std: whether what is
-    printed behind ± is a standard deviation over seeds.
+    printed behind ± is a standard deviation over seeds. quoted: whose numbers the source repeats, in a sentence; empty
+    where they are its own.
     """
 
     learner: str
@@ -33,6 +34,7 @@ class Comparison(NamedTuple):
     backbone: str | None = "vgg"
     inner_optimizer: str | None = "sgd"
     std: bool = False
+    quoted: str = ""
 
 
 class Beside(NamedTuple):
@@ -47,16 +49,27 @@ COMPARISONS = (
         "maml++",
         TABLE_2,
         "MAML++ (Gimli variant)",
-        "std over 3 training seeds (ddof 1) that share 600 test tasks; 1 query per class, transductive batch norm, "
-        "5 inner steps, logits averaged over the 5 best validation epochs",  # appendix B, config.yaml and notebook
+        # appendix B, config.yaml and notebook
+        "std over 3 training seeds (ddof 1) that share 600 test tasks and, it seems, initial weights; 1 query per "
+        "class, transductive batch norm, 5 inner steps, logits averaged over the 5 best validation epochs",
         backbone=None,
         inner_optimizer=None,
         std=True,
     ),
     Comparison(
-        "maml", REPTILE, "MAML + transduction", f"quoted there from Finn et al. 2017; {_ONE_NETWORK}; {_INTERVAL}"
+        "maml",
+        REPTILE,
+        "MAML + transduction",
+        f"quoted there from Finn et al. 2017; {_ONE_NETWORK}; {_INTERVAL}",
+        quoted="Quoted by Reptile's paper from Finn et al. 2017, not run by it.",
     ),
-    Comparison("fomaml", REPTILE, "FOMAML + transduction", f"quoted there; {_ONE_NETWORK}; {_INTERVAL}"),
+    Comparison(
+        "fomaml",
+        REPTILE,
+        "FOMAML + transduction",
+        f"quoted there; {_ONE_NETWORK}; {_INTERVAL}",
+        quoted="Quoted by Reptile's paper, not run by it.",
+    ),
     Comparison("reptile", REPTILE, "Reptile + transduction", _REPTILE_RECIPE, inner_optimizer="adam"),
     Comparison("reptile", REPTILE, "Reptile", _REPTILE_RECIPE, batch_norm="inductive", inner_optimizer="adam"),
     Comparison(
@@ -74,8 +87,12 @@ COMPARISONS = (
             f"{spread}",
             batch_norm=None,
             inner_optimizer="none",
+            quoted=quoted,
         )
-        for source, spread in (("ProtoNet paper", _INTERVAL), ("PaddleFSL README quoting the paper", "without a ±"))
+        for source, spread, quoted in (
+            ("ProtoNet paper", _INTERVAL, ""),
+            ("PaddleFSL README quoting the paper", "without a ±", "Quoted by PaddleFSL's README from the paper."),
+        )
     ),
 )
 

@@ -12,6 +12,9 @@ AXES = ("learner", "dataset", "split", "ways", "shots", "backbone", "inner_optim
 NO_INNER_OPTIMIZER = "none"
 """The inner optimizer of learners without an inner loop, whichever a grid crosses them with."""
 
+SHOWN_AS = {"adam": "Adam", "sgd": "SGD"}
+"""Inner optimizers as the paper prints them; others as the grid names them."""
+
 OTHER_TESTS = {f"test_{batch_norm}": batch_norm for batch_norm in ("transductive", "inductive")}
 """Keys of result.json for a second test of the same network -> the batch norm of that test."""
 

@@ -7,14 +7,16 @@ from typing import NamedTuple
 import pandas as pd
 
 from fewshot_bench.report.ablation import ablation_table
+from fewshot_bench.report.differences_table import differences_table
 from fewshot_bench.report.headline import headline_table
-from fewshot_bench.report.incomplete import incomplete_table
+from fewshot_bench.report.incomplete import MANY, incomplete_table
 from fewshot_bench.report.latex import latex
 from fewshot_bench.report.markdown import markdown
 from fewshot_bench.report.reading import Cell, read_cells
-from fewshot_bench.report.rows import rows_of, tidy
+from fewshot_bench.report.rows import rows_of
 from fewshot_bench.report.table import Table
 from fewshot_bench.report.terminal import terminal
+from fewshot_bench.report.tidy import tidy
 
 
 class Report(NamedTuple):
@@ -40,7 +42,21 @@ def read_report(directory: Path) -> Report:
 
 
 def report_of(cells: Sequence[Cell]) -> Report:
-    """Reads no more than the cells' episodes.parquet, and these only where there are two to compare."""
+    """Reads no more than the cells' episodes.parquet, and these only where seeds or pairs have to be compared."""
     rows, remarks = rows_of(cells)
-    tables = (ablation_table(rows) if rows else None, headline_table(rows), incomplete_table(cells))
-    return Report(tuple(table for table in tables if table), tuple(remarks), tidy(rows))
+    differences = differences_table(rows)
+    tables = (
+        ablation_table(rows) if rows else None,
+        headline_table(rows),
+        differences.table,
+        incomplete_table(cells),
+    )
+    said = tuple(dict.fromkeys([*remarks, *differences.remarks]))
+    return Report(tuple(table for table in tables if table), _folded(said), tidy(rows))
+
+
+def _folded(remarks: Sequence[str]) -> tuple[str, ...]:
+    """The first remarks and how many more there are: a folder copied without episodes has one a cell."""
+    if len(remarks) <= MANY:
+        return tuple(remarks)
+    return (*remarks[:MANY], f"And {len(remarks) - MANY:,} remarks more of this kind.")

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fewshot_bench.report import published
-from fewshot_bench.report.ablation import SHOWN_AS
+from fewshot_bench.report.contents import SHOWN_AS
+from fewshot_bench.report.families import best, better_by_test
 from fewshot_bench.report.groups import Config, differing, show
 from fewshot_bench.report.paired import MEASURED_BY
 from fewshot_bench.report.protocol import against_paper
@@ -54,19 +55,13 @@ def headline_table(rows: Sequence[Row]) -> Table | None:
         title="Test accuracy of MAML++ by setting: quoted, base (vgg + SGD), best by validation",
         columns=(Column("", wrap=True), *map(_column, places)),
         rows=(
-            (Entry("MAML++ (Antoniou et al.)"), *map(_quoted, places)),
+            (Entry("MAML++ (Antoniou et al.)", published.QUOTED), *map(_quoted, places)),
             (Entry("MAML++ (our base)"), *map(_base, bases)),
             (Entry("MAML++ (our best)"), *(_best(row, place.rows) for row, place in zip(bests, places, strict=True))),
             (Entry("best model"), *map(_named, bests)),
         ),
         under=(_UNDER, against_paper(usable)),
     )
-
-
-def best(rows: Sequence[Row]) -> Row | None:
-    """The highest mean validation accuracy among the rows with the most finished seeds; of equals the first."""
-    most = max((row.n for row in rows), default=0)
-    return max((row for row in rows if row.n == most), key=lambda row: row.validation, default=None)
 
 
 def _places(setting: Setting, rows: Sequence[Row]) -> list[Place]:
@@ -116,9 +111,8 @@ def _base(row: Row | None) -> Entry:
 
 def _best(row: Row | None, cells: Sequence[Row]) -> Entry:
     """The choice by validation, and what test would have chosen instead."""
-    rivals = [other for other in cells if row and other.n == row.n]
-    by_test = max(rivals, key=lambda other: other.mean, default=row)
-    if row is None or by_test is None or by_test.mean <= row.mean:
+    by_test = better_by_test(row, cells)
+    if by_test is None:
         return _accuracy(row)
     return _accuracy(row, (f"Test would have chosen {_words(by_test)} with {100 * by_test.mean:.2f}.",))
 

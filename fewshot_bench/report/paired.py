@@ -1,19 +1,17 @@
 """A trained network against itself untrained, task by task: what training gained, and how sure that is."""
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.report.by_task import by_task
+from fewshot_bench.report.accuracies import Accuracies, paired
 from fewshot_bench.report.contents import NO_DIFFERENCE
 from fewshot_bench.report.groups import Group, differing, key_of
-from fewshot_bench.report.reading import Cell
+
+SAME_TASKS = ("split_hash", "pool_hash", "queries", "evaluation_tasks", "evaluation_seed")
+"""What has to agree, beside dataset, ways and shots, for two networks to have met the same test tasks."""
 
 MEASURED_BY = (
     "split_hash", "pool_hash", "queries", "batch_norm", "inner_steps_test", "evaluation_tasks", "evaluation_seed",
@@ -57,30 +55,18 @@ def twin_of(group: Group, untrained: Untrained) -> tuple[Group | None, list[str]
     return twin, _settings_that_differ(group, twin)
 
 
-def paired_gains(groups: Sequence[Group], twins: Sequence[Group | None]) -> list[tuple[Gain | None, list[str]]]:
-    """`paired_gain` of each group and its twin; (None, []) where it has none. Groups are read side by side."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:  # Parquet is decoded outside of Python's lock
-        return list(threads.map(lambda group, twin: paired_gain(group, twin) if twin else (None, []), groups, twins))
-
-
-def paired_gain(group: Group, twin: Group) -> tuple[Gain | None, list[str]]:
-    """The gain over the seeds that both have, and a sentence for each pair that had to be left out.
+def paired_gain(ours: Accuracies, untrained: Accuracies) -> Gain | None:
+    """The gain over the seeds that both have; None where these are none.
 
     The seeds share their test tasks, so differences are averaged over seeds first and the standard error is over tasks.
+    Raises BenchError where they were tested on different tasks.
     """
-    untrained = {cell.seed: cell for cell in twin.cells}
-    differences, faults = [], []
-    for cell in group.cells:
-        if cell.seed in untrained:
-            try:
-                differences.append(_difference(cell, untrained[cell.seed]))
-            except BenchError as fault:
-                faults.append(f"Not paired: {fault}")
-    if not differences:
-        return None, faults
-    tasks = np.mean(differences, axis=0)
+    differences = paired(ours, untrained)
+    if not len(differences):
+        return None
+    tasks = differences.mean(axis=0)
     error = float(tasks.std(ddof=1) / np.sqrt(tasks.size)) if tasks.size > 1 else math.nan
-    return Gain(float(tasks.mean()), error, len(differences)), faults
+    return Gain(float(tasks.mean()), error, len(differences))
 
 
 def _measured(group: Group) -> str:
@@ -90,11 +76,3 @@ def _measured(group: Group) -> str:
 
 def _settings_that_differ(group: Group, twin: Group) -> list[str]:
     return [key for key in differing([group.config, twin.config]) if key not in NO_DIFFERENCE]
-
-
-def _difference(trained: Cell, untrained: Cell) -> NDArray[np.float64]:
-    """Test accuracy of one minus the other, by task."""
-    ours, theirs = by_task(trained), by_task(untrained)
-    if not np.array_equal(ours.tasks, theirs.tasks):
-        raise BenchError(f"{trained.name} and {untrained.name} were tested on different tasks.")
-    return ours.accuracy - theirs.accuracy

@@ -2,28 +2,20 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import pandas as pd
-
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.report.accuracies import Read, read_accuracies
 from fewshot_bench.report.comparisons import Comparison, beside
-from fewshot_bench.report.contents import AXES
 from fewshot_bench.report.groups import Group, grouped, settings
 from fewshot_bench.report.measured import measured
-from fewshot_bench.report.paired import Gain, paired_gains, twin_of, untrained_of
+from fewshot_bench.report.paired import Gain, paired_gain, twin_of, untrained_of
 from fewshot_bench.report.published import Published
 from fewshot_bench.report.reading import Cell
+from fewshot_bench.report.two_level import estimate
 
-TIDY = (
-    *AXES, "setting", "n", "planned", "seeds", "iterations",
-    "mean_accuracy", "std_over_seeds", "ci95_over_tasks_of_one_seed", "mean_val_accuracy",
-    "paper_mean", "paper_std", "difference_to_paper", "paper_source",
-    "untrained_accuracy", "paired_gain", "paired_gain_standard_error", "paired_seeds",
-    "split_hash", "pool_hash", "duplicates", "queries", "batch_norm", "rotations",
-    "inner_steps_test", "evaluation_tasks", "evaluation_seed", "ensemble",
-)  # fmt: skip
-"""Columns of the tidy table."""
+_UNREAD = Read(None, ())
 
 
 class Row(NamedTuple):
@@ -31,8 +23,9 @@ class Row(NamedTuple):
 
     paper, comparison: the published value beside it and what that is an instance of.
     setting: what tells the row from others of the same axes. std: over seeds, ddof 1, nan for one seed.
-    ci95: 95 % half-width over the test tasks of the only seed, nan for several. untrained: mean of the twin's seeds;
-    twin_differs: settings, other than of training, in which the twin is another.
+    ci95: half of the 95 % interval of the mean: over the test tasks of an only seed, over seeds and tasks of several
+    (two_level.py). untrained: mean of the twin's seeds; twin_differs: settings, other than of training, in which the
+    twin is another.
     """
 
     group: Group
@@ -74,26 +67,37 @@ def rows_of(cells: Sequence[Cell]) -> tuple[list[Row], list[str]]:
     used = {id(twin) for twin, _ in twins.values()}
     shown = sorted((group for group in groups if id(group) not in used), key=_place)
     beside_them = [twins.get(id(group), (None, [])) for group in shown]
-    gains = paired_gains(shown, [twin for twin, _ in beside_them])
-    faults: list[str] = []
+    read = read_accuracies(_of_use(shown, [twin for twin, _ in beside_them]))
+    faults = [fault for one in read.values() for fault in one.faults]
     rows = []
-    for group, setting, (twin, differences), (gain, wrong) in zip(
-        shown, settings(shown), beside_them, gains, strict=True
-    ):
-        faults += wrong
+    for group, setting, (twin, differences) in zip(shown, settings(shown), beside_them, strict=True):
         if group.iterations == 0 and "iterations=0" not in setting:
             setting = ", ".join(filter(None, (setting, "untrained")))
-        row = _row(group, setting, twin)
+        row = _row(group, setting, twin, read.get(id(group), _UNREAD))
+        try:
+            gain = _gain(read, group, twin) if twin else None
+        except BenchError as fault:
+            gain = None
+            faults.append(f"Not paired: {group.cells[0].name} and its untrained twin: {fault}")
         rows.append(row._replace(twin_differs=tuple(differences), gain=gain))
     return rows, faults
 
 
-def tidy(rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows as numbers, in percent (differences and gains in percentage points); seeds separated by spaces."""
-    return pd.DataFrame([_flat(row) for row in rows], columns=list(TIDY)).round(6)
+def _of_use(shown: Sequence[Group], twins: Sequence[Group | None]) -> Iterator[Group]:
+    """The groups whose accuracies by task something is computed from."""
+    for group, twin in zip(shown, twins, strict=True):
+        if twin or len(group.cells) > 1:
+            yield group
+        if twin:
+            yield twin
 
 
-def _row(group: Group, setting: str, twin: Group | None) -> Row:
+def _gain(read: Mapping[int, Read], group: Group, twin: Group) -> Gain | None:
+    ours, theirs = read[id(group)].found, read[id(twin)].found
+    return paired_gain(ours, theirs) if ours and theirs else None
+
+
+def _row(group: Group, setting: str, twin: Group | None, read: Read) -> Row:
     accuracies = [cell.result["test_accuracy"] for cell in group.cells]
     validations = [cell.result["val_accuracy"] for cell in group.cells]
     alone = len(accuracies) == 1
@@ -103,7 +107,7 @@ def _row(group: Group, setting: str, twin: Group | None) -> Row:
         setting=setting,
         mean=_mean(accuracies),
         std=statistics.stdev(accuracies) if len(accuracies) > 1 else math.nan,
-        ci95=group.cells[0].result["test_ci95"] if alone else math.nan,
+        ci95=group.cells[0].result["test_ci95"] if alone else _ci95(group, read),
         validation=_mean(validations),
         paper=found and found.value,
         comparison=found and found.comparison,
@@ -113,31 +117,10 @@ def _row(group: Group, setting: str, twin: Group | None) -> Row:
     )
 
 
-def _flat(row: Row) -> dict[str, object]:
-    gain = row.gain or Gain(math.nan, math.nan, 0)
-    paper = row.paper or Published(math.nan, math.nan)
-    return {
-        **{axis: row.group.axes[axis] for axis in AXES},
-        "setting": row.setting,
-        "n": row.n,
-        "planned": row.group.planned,
-        "seeds": " ".join(str(cell.seed) for cell in row.group.cells),
-        "iterations": row.group.iterations,
-        "mean_accuracy": 100 * row.mean,
-        "std_over_seeds": 100 * row.std,
-        "ci95_over_tasks_of_one_seed": 100 * row.ci95,
-        "mean_val_accuracy": 100 * row.validation,
-        "paper_mean": paper.mean,
-        "paper_std": paper.std,
-        "difference_to_paper": row.difference,
-        "paper_source": row.comparison.source if row.comparison else "",
-        "untrained_accuracy": 100 * row.untrained,
-        "paired_gain": 100 * gain.mean,
-        "paired_gain_standard_error": 100 * gain.standard_error,
-        "paired_seeds": gain.seeds,
-        **row.group.fingerprint,
-        "duplicates": "; ".join(map(str, row.group.fingerprint.get("duplicates", []))),
-    }
+def _ci95(group: Group, read: Read) -> float:
+    """Over seeds and tasks; nan where not all seeds could be read."""
+    whole = read.found is not None and len(read.found.seeds) == len(group.cells)
+    return estimate(read.found.values).half_width if read.found and whole else math.nan
 
 
 def _mean(values: Sequence[float]) -> float:

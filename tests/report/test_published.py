@@ -2,11 +2,15 @@
 
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 
 from fewshot_bench.report.comparisons import COMPARISONS, Beside, beside
-from fewshot_bench.report.published import TABLE_1, TABLE_2, flags, numbers, quoted
+from fewshot_bench.report.document import read_report
+from fewshot_bench.report.published import AS_QUOTED, FIGURES, QUOTED, TABLE_1, TABLE_2, flags, numbers, quoted
+from fewshot_bench.report.table import footnotes, marked
+from tests.report.factory import write_cell
 
 
 def printed(
@@ -93,3 +97,70 @@ def test_suspect_values_are_flagged_and_others_not() -> None:
     assert not flags(TABLE_2, dataset="omniglot", ways=5, shots=5, backbone="vgg")
     assert any("Meta-SGD" in text for text in flags(TABLE_1, dataset="omniglot", ways=5, shots=1))
     assert not flags(TABLE_1, dataset="omniglot", ways=20, shots=1)
+
+
+MINI = {"dataset": "mini-imagenet", "ways": 5, "shots": 1}
+
+
+@pytest.mark.parametrize(
+    ("sentences", "words"),
+    [
+        (flags(TABLE_1, method=AS_QUOTED, dataset="omniglot", ways=5), "the row of Meta-SGD"),
+        (flags(TABLE_1, method=AS_QUOTED, **MINI), "batch norm alone; its published code changed all of these"),
+        (flags(TABLE_1, method=AS_QUOTED, **MINI), "started from 0.1: the 0.01"),
+        (flags(TABLE_2, **MINI), "Which mini-ImageNet split"),
+        (flags(TABLE_2, **MINI, backbone="vgg", inner_optimizer="adam"), "earlier sweep"),
+        (flags(TABLE_2, dataset="omniglot", ways=5, shots=1, backbone="vgg"), "99.62 and 0.08"),
+        (flags(FIGURES), "captions say VGG"),
+        (QUOTED, "a rate and norms for each inner step"),
+        (QUOTED, "the same initial weights"),
+        (QUOTED, "Derivative-order annealing"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_disagreement_of_paper_code_and_originals_is_told(sentences: tuple[str, ...], words: str) -> None:
+    assert sum(words in sentence for sentence in sentences) == 1
+
+
+def test_a_flag_of_one_rule_is_not_of_another() -> None:
+    assert not any("earlier sweep" in text for text in flags(TABLE_2, **MINI, backbone="vgg", inner_optimizer="sgd"))
+
+
+def test_the_quoted_row_is_marked_in_its_table(tmp_path: Path) -> None:
+    write_cell(tmp_path)
+    shown = next(table for table in read_report(tmp_path).tables if table.name == "headline")
+    assert shown.rows[0][0].notes == QUOTED
+
+
+@pytest.mark.parametrize(
+    ("learner", "rule", "words"),
+    [
+        ("maml", "sgd", "Quoted by Reptile's paper from Finn et al. 2017"),
+        ("fomaml", "sgd", "Quoted by Reptile's paper, not run by it"),
+        ("protonet", "none", "Quoted by PaddleFSL's README"),
+        ("reptile", "adam", ""),
+        ("imaml", "sgd", ""),
+    ],
+)
+def test_quoted_numbers_are_marked_in_the_table(tmp_path: Path, learner: str, rule: str, words: str) -> None:
+    write_cell(tmp_path, learner=learner, inner_optimizer=rule)
+    shown = next(table for table in read_report(tmp_path).tables if table.name == "ablation")
+    column = [(column.group, column.title) for column in shown.columns].index(("paper", "mean"))
+    assert bool(marked(shown)[0][column].letters) == bool(words)
+    assert any(words in note for note in footnotes(shown)) or not words
+
+
+def test_a_comparison_is_quoted_where_the_numbers_say_so() -> None:
+    for one in COMPARISONS:
+        notes = {row.note for row in numbers() if (row.source, row.method) == (one.source, one.method)}
+        assert any("quoted" in note for note in notes) == bool(one.quoted), one
+
+
+def test_the_setting_of_figures_2_and_3_has_what_is_wrong_with_their_captions(tmp_path: Path) -> None:
+    write_cell(tmp_path, ways=20, backbone="resnet-4")
+    write_cell(tmp_path / "other", ways=20)
+    under = [
+        next(table for table in read_report(folder).tables if table.name == "ablation").under
+        for folder in (tmp_path, tmp_path / "other")
+    ]
+    assert [any("captions say VGG" in line for line in lines) for lines in under] == [True, False]

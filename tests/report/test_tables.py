@@ -56,9 +56,10 @@ def test_suspect_values_carry_a_footnote(tmp_path: Path) -> None:
     write_cell(tmp_path, inner_optimizer="adam")
     write_cell(tmp_path, inner_optimizer="sgd")
     shown = table(tmp_path, "ablation")
-    (sentence,) = footnotes(shown)
-    assert "Suspect" in sentence
-    assert [row[9].letters for row in marked(shown)] == [("a",), ("a",)]
+    best, suspect = footnotes(shown)
+    assert "Suspect" in suspect
+    assert [row[9].letters for row in marked(shown)] == [("b",), ("b",)]
+    assert "Best by validation" in best
 
 
 def test_a_gain_within_two_standard_errors_is_marked(tmp_path: Path) -> None:
