@@ -1,0 +1,58 @@
+"""`fewshot-bench compare`: two runs side by side."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.files import write_text
+from fewshot_bench.basics.names import unknown
+
+
+@dataclass(frozen=True)
+class Options:
+    """Say what differs between two runs: settings, protocol, plan, environment; and test accuracies, tested in pairs.
+
+    Cells are matched by their settings: the same dataset, task, learner, network and seed, and then the fewest
+    differences. What the runs differ in as wholes (all of A one learner, all of B another) is what is compared.
+    Accuracies are paired task by task, and only where both were tested on the same tasks; p values are corrected for
+    how many there are. docs/statistics.md tells what every interval and every p is.
+
+    Example: fewshot-bench compare results/quick results/quick-adam --format markdown
+    """
+
+    a: tyro.conf.Positional[Path]
+    """A results folder (the one with cells/ in it), or the folder of one cell."""
+    b: tyro.conf.Positional[Path]
+    """Another one; differences are B minus A."""
+    format: str = "terminal"
+    """terminal or markdown."""
+    output: Path | None = None
+    """Write to this file instead of printing."""
+
+
+def command(args: list[str]) -> int:
+    """Runs the command with the arguments after its name; returns the exit status.
+
+    Raises BenchError for a folder without cells, an unknown format, or an output that cannot be written.
+    """
+    options = tyro.cli(Options, args=args, prog="fewshot-bench compare")
+    from fewshot_bench.report.comparing_tables import compare  # pyarrow and scipy take time to load; --help need not
+    from fewshot_bench.report.markdown import markdown
+    from fewshot_bench.report.summary import screen, show
+    from fewshot_bench.report.terminal import terminal
+
+    formats = {"terminal": terminal, "markdown": markdown}
+    if options.format not in formats:
+        raise BenchError(unknown("format", options.format, formats))
+    found = compare(options.a, options.b)
+    if options.output is not None:
+        write_text(options.output, formats[options.format](*found))
+        print(f"Wrote {options.output}.")
+    elif options.format == "terminal":
+        show(terminal(*found, *screen(sys.stdout)), sys.stdout)
+    else:
+        show(markdown(*found), sys.stdout)
+    return 0

@@ -1,0 +1,62 @@
+"""What differs between two runs beside their results: settings, protocol, plan, environment."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from fewshot_bench.report.comparing import Pair, settings_of
+from fewshot_bench.report.groups import differing, flat, show
+from fewshot_bench.report.reading import Cell
+
+RECORDED = ("plan", "environment")
+"""Tables of status.json: how a cell was computed, and with what."""
+
+
+class Fact(NamedTuple):
+    """A key that counterparts do not agree in. kind: where it stands. pairs: how many of them differ just so."""
+
+    kind: str
+    key: str
+    a: str
+    b: str
+    pairs: int
+
+
+def facts(pairs: Sequence[Pair]) -> list[Fact]:
+    """Settings first, then status, protocol, plan, environment; in each, in order of first appearance."""
+    counts = Counter(difference for pair in pairs for difference in _differences(pair))
+    kinds = ("setting", "status", "protocol", *RECORDED)
+    return sorted((Fact(*difference, count) for difference, count in counts.items()), key=lambda f: kinds.index(f.kind))
+
+
+def _differences(pair: Pair) -> Iterator[tuple[str, str, str, str]]:
+    a, b = settings_of(pair.a), settings_of(pair.b)
+    for key in pair.differing:
+        yield "setting", key, show(a.get(key)), show(b.get(key))
+    if pair.a.status != pair.b.status:
+        yield "status", "status", pair.a.status, pair.b.status
+    if pair.a.status == pair.b.status == "done":
+        yield from _different("protocol", pair.a.fingerprint, pair.b.fingerprint)
+    ours, theirs = recorded(pair.a), recorded(pair.b)
+    for kind in RECORDED:
+        yield from _different(kind, ours[kind], theirs[kind])
+
+
+def _different(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    for key in differing([a, b]):
+        yield kind, key, _shown(a, key), _shown(b, key)
+
+
+def _shown(table: Mapping[str, Any], key: str) -> str:
+    return show(table[key]) if key in table else "not recorded"
+
+
+def recorded(cell: Cell) -> dict[str, dict[str, Any]]:
+    """Plan and environment of a cell, flat; empty where they are not recorded or cannot be read."""
+    try:
+        status = json.loads((cell.folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # reading.py says so in the cell's reason
+        status = {}
+    tables = status if isinstance(status, dict) else {}
+    return {kind: flat(tables[kind]) if isinstance(tables.get(kind), dict) else {} for kind in RECORDED}
