@@ -1,0 +1,44 @@
+"""`fewshot-bench cite`: BibTeX of what a run used."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from fewshot_bench.basics.files import write_text
+
+
+@dataclass(frozen=True)
+class Options:
+    """Print BibTeX of what a run used: datasets, splits, learners, networks, inner optimizers, PyTorch, this package.
+
+    Above each entry stands why it is cited, in comments that BibTeX passes over. What a grid names by import path is
+    listed at the end, for you to cite.
+
+    Example: fewshot-bench cite results/quick --output quick.bib
+    """
+
+    run: tyro.conf.Positional[Path]
+    """A results folder (the one with cells/ in it), or the folder of one cell."""
+    output: Path | None = None
+    """Write to this file instead of printing."""
+
+
+def command(args: list[str]) -> int:
+    """Runs the command with the arguments after its name; returns the exit status.
+
+    Raises BenchError for a folder without cells, or an output that cannot be written.
+    """
+    options = tyro.cli(Options, args=args, prog="fewshot-bench cite")
+    from fewshot_bench.report.citing import bibtex
+    from fewshot_bench.report.comparing import read_run
+    from fewshot_bench.report.summary import show  # pandas takes half a second to load; --help need not
+
+    text = bibtex(read_run(options.run))
+    if options.output is not None:
+        write_text(options.output, text)
+        print(f"Wrote {options.output}.")
+    else:
+        show(text, sys.stdout)
+    return 0
