@@ -10,11 +10,11 @@ import tyro
 class Options:
     """Print a script by which your shell completes commands, options, presets, names and folders when you press Tab.
 
-    For this session and for good: in bash, add to ~/.bashrc the line  source <(fewshot-bench completion bash)
-    In zsh, add to ~/.zshrc, after compinit, the line  source <(fewshot-bench completion zsh)
-    In fish, put what is printed into ~/.config/fish/completions/fewshot-bench.fish
+    bash: add the line `source <(fewshot-bench completion bash)` to ~/.bashrc.
 
-    The script holds what this version has; print it again after an update.
+    zsh: add the line `source <(fewshot-bench completion zsh)` to ~/.zshrc, after compinit.
+
+    fish: fewshot-bench completion fish > ~/.config/fish/completions/fewshot-bench.fish, once and after an update.
 
     Example: fewshot-bench completion bash
     """

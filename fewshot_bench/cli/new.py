@@ -25,7 +25,9 @@ NEXT = """Wrote {file} and {test}. Next{where}:
 class Options:
     """Write NAME.py, a working backbone, inner optimizer or learner to start from, and test_NAME.py.
 
-    Nothing is overwritten. Example: fewshot-bench new backbone my_net
+    Nothing is overwritten.
+
+    Example: fewshot-bench new backbone my_net
     """
 
     kind: tyro.conf.Positional[Kind]

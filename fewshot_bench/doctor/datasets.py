@@ -12,7 +12,7 @@ from fewshot_bench.data.known_pools import KNOWN_POOLS
 from fewshot_bench.data.locations import cache_dir, default_data_dir, prepared_pool
 from fewshot_bench.data.pool import read_pool
 from fewshot_bench.data.sources import SOURCES
-from fewshot_bench.doctor.finding import Finding
+from fewshot_bench.doctor.finding import Finding, Level
 from fewshot_bench.doctor.folders import nearest
 
 DRAWN = "glyphs"
@@ -45,7 +45,7 @@ def unprepared(known: Dataset, data_dir: Path, needed: frozenset[str]) -> Findin
         raw = raw_data(known, data_dir)
     except DataError:
         does = "get " + known.name if known.name in SOURCES else f"import {known.name} --from PATH"
-        level = "fault" if known.name in needed else "warning"
+        level: Level = "fault" if known.name in needed else "warning"
         return Finding(level, known.name, f"not in {data_dir}", f"fewshot-bench data {does}{_option(data_dir)}")
     how = "drawn on first use, in seconds" if known.name == DRAWN else f"prepared on first use from {raw.where}"
     return Finding("ok", known.name, how)
