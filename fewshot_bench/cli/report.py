@@ -10,20 +10,25 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.names import unknown
 
+HTML = "html"
+
 
 @dataclass(frozen=True)
 class Options:
     """Print the tables of a results folder: mean and std over seeds, beside the paper's value and the untrained one.
 
-    Example: fewshot-bench report results/gimli-omniglot --format latex --output table.tex
+    Or make one page of it, with curves, learned rates, costs and the protocol, that opens from disk (docs/report.md).
+
+    Example: fewshot-bench report results/gimli-omniglot --format html
     """
 
     directory: tyro.conf.Positional[Path]
     """The folder that `fewshot-bench run` wrote to (the one with cells/ in it)."""
     format: str = "terminal"
-    """terminal, markdown, latex (booktabs; compiles alone or inside your paper) or csv (plain numbers, in percent)."""
+    """terminal, markdown, latex (booktabs; compiles alone or inside your paper), csv (plain numbers, in percent) or
+    html (one page)."""
     output: Path | None = None
-    """Write to this file instead of printing."""
+    """Write to this file instead of printing; html is always written, to DIR/report.html where this is absent."""
 
 
 def command(args: list[str]) -> int:
@@ -32,6 +37,11 @@ def command(args: list[str]) -> int:
     Raises BenchError for a folder without cells, an unknown format, or an output that cannot be written.
     """
     options = tyro.cli(Options, args=args, prog="fewshot-bench report")
+    if options.format == HTML:
+        from fewshot_bench.report.page.making import write_page
+
+        print(f"Wrote {write_page(options.directory, options.output)}.")
+        return 0
     from fewshot_bench.report.document import (
         FORMATS,
         read_report,
@@ -40,7 +50,7 @@ def command(args: list[str]) -> int:
     from fewshot_bench.report.terminal import terminal
 
     if options.format not in FORMATS:
-        raise BenchError(unknown("format", options.format, FORMATS))
+        raise BenchError(unknown("format", options.format, (*FORMATS, HTML)))
     report = read_report(options.directory)
     if options.output is not None:
         write_text(options.output, FORMATS[options.format](report))

@@ -1,0 +1,103 @@
+"""What a number cost: time, memory and parameters beside the accuracy."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fewshot_bench.report.ablation import percent
+from fewshot_bench.report.contents import number, whole
+from fewshot_bench.report.page.keys import key_columns, key_entries
+from fewshot_bench.report.page.said import facts, status
+from fewshot_bench.report.rows import Row
+from fewshot_bench.report.table import Column, Entry, Table
+
+PEAK = "peak_memory"
+"""Key of a status: the most bytes that a cell held at once."""
+
+_NONE = Entry("-")
+_UNDER = (
+    "test acc: mean over n seeds, in percent. seconds: of a seed, from its first step to its result, validation and "
+    "test included, mean over the seeds. s per meta-step: these seconds over the meta-steps, so validation and test "
+    "are in it too. parameters: of the network, those adapted and those not."
+)
+_NO_PEAK = "Peak memory is not recorded in this folder."
+_PEAK_IS = "peak MiB: the most memory of any of the seeds, in MiB, as recorded."
+
+
+def cost_table(rows: Sequence[Row]) -> Table | None:
+    """A line a trained configuration with a seed that is done; None without any."""
+    rows = [row for row in rows if row.n and all(cell.test == "test" for cell in row.group.cells)]
+    if not rows:
+        return None
+    said = [[status(cell) for cell in row.group.cells] for row in rows]
+    peaks = any(number(one.get(PEAK)) is not None for each in said for one in each)
+    devices = list(dict.fromkeys(_device(each) for each in said))
+    keys = key_columns(rows)
+    numbers = [
+        "test acc",
+        "n",
+        "parameters",
+        "meta-steps",
+        "seconds",
+        "s per meta-step",
+        *(["peak MiB"] if peaks else []),
+    ]
+    return Table(
+        name="cost",
+        title="Accuracy and what it cost",
+        columns=(
+            *(Column(title, wrap=title == "setting") for title in keys),
+            *(Column(title, "right") for title in numbers),
+            *([Column("device")] if len(devices) > 1 else []),
+        ),
+        rows=tuple(
+            (
+                *key_entries(row, keys),
+                *_numbers(row, each),
+                *([_peak(each)] if peaks else []),
+                *([Entry(_device(each))] if len(devices) > 1 else []),
+            )
+            for row, each in zip(rows, said, strict=True)
+        ),
+        keys=keys.index("task") + 1,
+        section=keys.index("task") + 1,
+        under=(_UNDER, _PEAK_IS if peaks else _NO_PEAK, *([f"Device of all: {devices[0]}."] * (len(devices) == 1))),
+    )
+
+
+def _numbers(row: Row, said: Sequence[Mapping[str, Any]]) -> list[Entry]:
+    cells = row.group.cells
+    seconds = _mean([cell.seconds for cell in cells])
+    steps = _mean([cell.iterations for cell in cells])
+    sizes = sorted({size for cell in cells if (size := whole(cell.result.get("parameters"))) is not None})
+    together = max((whole(facts(one, "plan").get("replicas")) or 1 for one in said), default=1)
+    notes = (_together(together),) if together > 1 else ()
+    each = seconds / steps if steps and steps > 0 else math.nan
+    return [
+        percent(row.mean),
+        Entry(str(row.n)),
+        Entry(" or ".join(f"{size:,}" for size in sizes) or "-"),
+        _NONE if math.isnan(steps) else Entry(f"{steps:,.0f}"),
+        _NONE if math.isnan(seconds) else Entry(f"{seconds:,.1f}", notes),
+        _NONE if math.isnan(each) else Entry(f"{each:.3f}", notes),
+    ]
+
+
+def _together(seeds: int) -> str:
+    return f"Up to {seeds} seeds were trained side by side: these seconds were spent on all of them at once."
+
+
+def _peak(said: Sequence[Mapping[str, Any]]) -> Entry:
+    peaks = [peak for one in said if (peak := number(one.get(PEAK))) is not None]
+    return Entry(f"{max(peaks) / 2**20:,.0f}") if peaks else _NONE
+
+
+def _device(said: Sequence[Mapping[str, Any]]) -> str:
+    names = dict.fromkeys(str(facts(one, "environment").get("device", "")) for one in said)
+    return " or ".join(filter(None, names)) or "not recorded"
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else math.nan

@@ -1,0 +1,54 @@
+"""The grid file that makes a folder's cells, written from their configurations."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+import tomli_w
+
+from fewshot_bench.report.contents import AXES
+from fewshot_bench.report.groups import key_of
+from fewshot_bench.report.reading import Cell
+
+_AXES = (*AXES, "seed")
+_RECIPE = "recipe"
+
+
+def grid_file(cells: Sequence[Cell]) -> str:
+    """TOML with a [[cells]] table for cells that differ in their axes alone, if all combinations are there.
+
+    Else each has a table of its own. Cells without a readable configuration are left out; empty where none has one.
+    """
+    alike: dict[str, list[Mapping[str, Any]]] = {}
+    for cell in cells:
+        if cell.identity:
+            alike.setdefault(key_of(_rest(cell.identity)), []).append(cell.identity)
+    tables = [table for identities in alike.values() for table in _tables(identities)]
+    return tomli_w.dumps({"cells": tables}) if tables else ""
+
+
+def _rest(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without its axes."""
+    return {key: value for key, value in identity.items() if key not in (*_AXES, _RECIPE)}
+
+
+def _tables(identities: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One table for all, or one a configuration with all its seeds, or one a cell: the first of these that is exact."""
+    by_seed: dict[str, list[Mapping[str, Any]]] = {}
+    for identity in identities:
+        by_seed.setdefault(key_of([identity[axis] for axis in AXES]), []).append(identity)
+    whole = _table(identities)
+    if whole is not None:
+        return [whole]
+    return [table for group in by_seed.values() if (table := _table(group)) is not None]
+
+
+def _table(identities: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The axes as lists, where their combinations are exactly these configurations; else None."""
+    values = {axis: sorted({identity[axis] for identity in identities}) for axis in _AXES}
+    points = {tuple(identity[axis] for axis in _AXES) for identity in identities}
+    if prod(map(len, values.values())) != len(points) or points != set(product(*values.values())):
+        return None
+    lists = {axis: found if len(found) > 1 or axis == "seed" else found[0] for axis, found in values.items()}
+    return lists | _rest(identities[0])
