@@ -1,31 +1,22 @@
-"""How much arithmetic a meta-gradient takes, counted on tensors that have a shape and no numbers: on any machine.
-
-Convolutions and products of matrices count, and what both are pulled back to, of every order; a multiplication and an
-addition are two operations (FLOP). Norms, activations, pooling, losses and inner optimizers are left out: less than a
-hundredth as many, whose time goes by the memory that they read and write.
-"""
+"""How much arithmetic a task's meta-gradient by maml++ takes; what counts as such is in training/arithmetic.py."""
 
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.border import FUSED
 from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.grid.costs import network_of
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
-from fewshot_bench.inner_optimizers.base import OuterState
 from fewshot_bench.learners import LEARNERS
-from fewshot_bench.learners.base import Parts, Stage
+from fewshot_bench.learners.base import Learner, Parts
 from fewshot_bench.learners.model import build
+from fewshot_bench.training import arithmetic
+from fewshot_bench.training.arithmetic import Asked, any_task, of_learner
+from fewshot_bench.training.passes import Episode, Passes, flop, passes
 from fewshot_bench.training.settings import Cell
-
-NOWHERE = "meta"
-"""torch's device of tensors without numbers."""
 
 
 class Flop(NamedTuple):
@@ -38,41 +29,34 @@ class Flop(NamedTuple):
 
 
 def of_task(cell: Cell) -> Flop:
-    """By what a traced program carries out (backbones/fused).
-
-    Counted with one inner step and with two: each further one takes what the second does. Whichever the inner
-    optimizer, convolutions and products are the same.
-    """
-    alike = replace(cell, inner_optimizer="sgd", inner_optimizer_options=(), seed=0)
-    one, two, also_after_the_first = counted(alike, 1, 0), counted(alike, 2, 0), counted(alike, 2, 1)
-    steps = cell.training.inner_steps
-    last = one + (steps - 1) * (two - one)
-    return Flop(last, last + (steps - 1) * (also_after_the_first - two))
+    """By what a traced program carries out (backbones/fused), whichever the inner optimizer."""
+    network = network_of(cell)
+    return Flop(*(round(flop(network, _passes(_without_network(cell), epochs))) for epochs in (0, 1)))
 
 
-@cache
 def counted(cell: Cell, steps: int, msl_epochs: int) -> int:
-    """FLOP of one task in the first epoch. msl_epochs: as maml++ has it, in place of the cell's."""
+    """FLOP of one task in the first epoch, counted on the cell's network itself. msl_epochs: in place of the cell's."""
     image = DATASETS[cell.dataset].shape
     make = find("backbone", cell.backbone, BACKBONES)
     model = build(lambda: make(image, cell.ways, **dict(cell.backbone_options)), cell.ways, seed=0, operations=FUSED)
-    learner = find("learner", cell.learner, LEARNERS)(**(dict(cell.learner_options) | {"msl_epochs": msl_epochs}))
     rule = find("inner optimizer", cell.inner_optimizer, INNER_OPTIMIZERS)(**dict(cell.inner_optimizer_options))
-    meta = _nowhere(learner.start(Parts(model, rule, cell.dataset, cell.ways), steps))
-    weights = _nowhere(model.weights)
-    parts = Parts(model._replace(weights=weights), rule, cell.dataset, cell.ways)
-    stage = Stage(OuterState(weights, weights, torch.zeros((), device=NOWHERE)), {}, steps, 0)
-
-    def batch(per_class: int) -> Batch:
-        x = torch.empty(cell.train_ways * per_class, *image, device=NOWHERE)
-        return Batch(x, torch.empty(len(x), dtype=torch.int64, device=NOWHERE))
-
-    support, query = batch(cell.train_shots), batch(cell.training.queries)
-    task = Task(support, query, query.y[: cell.train_ways], torch.empty((), dtype=torch.int64, device=NOWHERE))
-    with FlopCounterMode(display=False) as counter:
-        learner.meta_gradient(parts, meta, stage, task)
-    return int(counter.get_total_flops())
+    task = any_task(image, cell.train_ways, cell.train_shots, cell.training.queries)
+    parts = Parts(model, rule, cell.dataset, cell.ways)
+    return arithmetic.counted(of_learner(_learner(cell, msl_epochs), parts, task, Asked(steps, 0))).flop
 
 
-def _nowhere(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.to(NOWHERE) for name, tensor in tensors.items()}
+def _without_network(cell: Cell) -> Cell:
+    """What cells share that ask a learner for the same."""
+    return replace(cell, backbone="", backbone_options=(), inner_optimizer="", inner_optimizer_options=(), seed=0)
+
+
+@cache
+def _passes(cell: Cell, msl_epochs: int) -> Passes:
+    episode = Episode(cell.train_ways, cell.train_shots, cell.training.queries, cell.dataset, cell.ways)
+    return passes(_learner(cell, msl_epochs), episode, Asked(cell.training.inner_steps, 0))
+
+
+def _learner(cell: Cell, msl_epochs: int) -> Learner:
+    options = dict(cell.learner_options) | {"msl_epochs": msl_epochs}
+    made: Learner = find("learner", cell.learner, LEARNERS)(**options)
+    return made

@@ -5,8 +5,8 @@
         [--plan program=graph] [--data-dir DIR] [--steps 20] [--json FILE]
 
 The 60 cells of the presets gimli-omniglot and gimli-mini-imagenet, 3 seeds each, 75,000 meta-steps of 8 tasks. Cells
-are named as omniglot-5w1s-vgg-sgd. What counts as a FLOP is in flops.py; the first ten of 150 epochs have a loss after
-every inner step, and take more.
+are named as omniglot-5w1s-vgg-sgd. What counts as a FLOP is in fewshot_bench/training/arithmetic.py; the first ten of
+150 epochs have a loss after every inner step, and take more. Counting all cells takes some seconds.
 
 Seconds are those of a meta-step with the loss after the last inner step alone, by the plan that a run would find on the
 device, which may have so many seeds side by side (--replicas), on made-up images or real ones (--data-dir). Hours are

@@ -1,0 +1,54 @@
+"""What `run --dry-run` prints: a line a cell, and what all of them would take."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from fewshot_bench.grid.estimates import HOUR, Estimate, Outlook, estimated
+from fewshot_bench.training.settings import Cell
+
+
+def print_estimates(cells: Sequence[Cell], directory: Path, device: str, among: Sequence[Cell] = ()) -> None:
+    """Cells on stdout, the sum and what it stands on on stderr. Raises as `estimated`; nothing is written."""
+    outlook = estimated(cells, directory, device, among)
+    width = max((len(cell.id) for cell in cells), default=0)
+    for one in outlook.cells:
+        print(line(one, width))
+    print("\n".join(summary(outlook)), file=sys.stderr)
+
+
+def line(one: Estimate, width: int) -> str:
+    """State, name, meta-steps done, time left and memory. width: of the longest name."""
+    steps = f"{one.iterations}/{one.cell.training.iterations}"
+    return (
+        f"{one.state:8} {one.cell.id:{width}}  {steps:>13}  {_time(one.hours):>8}  {_memory(one.mebibytes):>9}".rstrip()
+    )
+
+
+def summary(outlook: Outlook) -> list[str]:
+    """Sums, and what they stand on, a line each."""
+    cells = outlook.cells
+    states = ", ".join(f"{count} {state}" for state, count in Counter(one.state for one in cells).items())
+    lines = [f"{'1 cell' if len(cells) == 1 else f'{len(cells)} cells'} ({states}); nothing was written"]
+    hours = [one.hours for one in cells if one.hours is not None]
+    memory = [one.mebibytes for one in cells if one.mebibytes is not None]
+    if hours:
+        lines.append(f"left: {_time(sum(hours))} one after another, {_time(max(hours))} the longest")
+    if memory:
+        lines.append(f"memory of one: at most {_memory(max(memory))}")
+    return lines + ["  " + remark for remark in outlook.remarks]
+
+
+def _time(hours: float | None) -> str:
+    if hours is None:
+        return ""
+    if hours * HOUR < 99.5:
+        return f"{hours * HOUR:.0f} s"
+    return f"{hours * 60:.0f} min" if hours * 60 < 99.5 else f"{hours:,.1f} h" if hours < 99.5 else f"{hours:,.0f} h"
+
+
+def _memory(mebibytes: float | None) -> str:
+    if mebibytes is None:
+        return ""
+    return f"{mebibytes:.0f} MiB" if mebibytes < 9999.5 else f"{mebibytes / 1024:.0f} GiB"

@@ -1,0 +1,170 @@
+"""What a cell costs as arithmetic, counted without running it: the same on every machine, whatever is done of the cell.
+
+A network is counted once, and what a learner does with a task once for each kind of epoch (training/passes.py); seeds
+and inner optimizers share both.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from math import ceil
+from typing import NamedTuple
+
+from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.backbones.border import FUSED
+from fewshot_bench.basics.names import find
+from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.splits import read_split
+from fewshot_bench.grid.work import NOTHING, Work, plus, times
+from fewshot_bench.learners import LEARNERS
+from fewshot_bench.learners.base import BatchNorm, Learner
+from fewshot_bench.learners.model import build
+from fewshot_bench.training.arithmetic import NOWHERE, Asked, Network, of_network
+from fewshot_bench.training.assembly import count_weights
+from fewshot_bench.training.passes import Episode, Held, Passes, by_epoch, flop, held, passes
+from fewshot_bench.training.settings import Cell, Options
+
+
+class Cost(NamedTuple):
+    """training: all meta-steps of a cell; evaluation: its validations and its test.
+
+    network: its network; held: what one task keeps at most, None where that cannot be counted. remarks: a sentence for
+    each thing that was assumed instead of counted.
+    """
+
+    training: Work
+    evaluation: Work
+    network: Network
+    held: Held | None
+    remarks: tuple[str, ...]
+
+
+def cost(cell: Cell) -> Cost:
+    """Of a cell whose names are known, as expand makes them."""
+    training = replace(cell.training, init_seed=None)
+    return _cost(replace(cell, seed=0, training=training, inner_optimizer="sgd", inner_optimizer_options=()))
+
+
+def meta_steps(cell: Cell) -> list[tuple[int, Passes]]:
+    """How many meta-steps of each kind a cell has, and what one task of them takes. Raises what its learner raises."""
+    learner, episode, settings = _learner(cell), _training(cell), cell.training
+    if settings.iterations == 0:
+        return []
+    size = settings.iterations_per_epoch
+    return [
+        (min(settings.iterations, run.stop * size) - run.start * size, task)
+        for run, task in by_epoch(learner, episode, settings.inner_steps, validations(cell))
+    ]
+
+
+def network_of(cell: Cell) -> Network:
+    """The cell's network, counted. Raises whatever a network raises that cannot do without numbers."""
+    return _network(cell.backbone, cell.backbone_options, cell.dataset, cell.ways)
+
+
+def validations(cell: Cell) -> int:
+    """How many a cell has, of `evaluation.tasks` tasks each; an untrained one has one."""
+    return max(1, ceil(cell.training.iterations / cell.training.iterations_per_epoch))
+
+
+@cache
+def _cost(cell: Cell) -> Cost:
+    remarks = []
+    try:
+        network = network_of(cell)
+    except Exception as error:  # somebody's network may have to see numbers
+        remarks.append(_remark("backbone", cell.backbone, "two FLOP for each weight and image", error))
+        weights = count_weights(cell)
+        network = Network(0, 2 * weights, 0, weights, weights, 1)
+    try:
+        gradients, predictions, kept = _asked(replace(cell, backbone="", backbone_options=()))
+    except Exception as error:  # somebody's learner may ask for more than three layers have
+        remarks.append(_remark("learner", cell.learner, "what MAML takes", error))
+        gradients, predictions, kept = _as_maml(cell)
+    size = cell.training.tasks_per_batch
+    return Cost(
+        training=_work(network, ((number * size, task) for number, task in gradients)),
+        evaluation=_work(network, predictions),
+        network=network,
+        held=None if remarks else kept,
+        remarks=tuple(remarks),
+    )
+
+
+@cache
+def _network(name: str, options: Options, dataset: str, ways: int) -> Network:
+    make, image = find("backbone", name, BACKBONES), DATASETS[dataset].shape
+    model = build(lambda: make(image, ways, **dict(options)), ways, seed=0, device=NOWHERE, operations=FUSED)
+    return of_network(model, image, ways)
+
+
+def _work(network: Network, tasks: Iterable[tuple[int, Passes]]) -> Work:
+    """tasks: how many of each kind."""
+    total = NOTHING
+    for number, task in tasks:
+        one = Work(
+            flop=flop(network, task),
+            written=task.others * network.written,
+            tensors=task.products * network.tensors,
+            weights=task.products * network.weights,
+        )
+        total = plus(total, times(number, one))
+    return total
+
+
+@cache
+def _asked(cell: Cell) -> tuple[list[tuple[int, Passes]], list[tuple[int, Passes]], Held | None]:
+    """What is asked of a learner, whatever the cell's network."""
+    return meta_steps(cell), _evaluations(cell), _held(cell)
+
+
+def _evaluations(cell: Cell) -> list[tuple[int, Passes]]:
+    """How many tasks of validation and test, for each way to normalise queries, and what one of them takes."""
+    settings, learner = cell.evaluation, _learner(cell)
+    episode = Episode(cell.ways, cell.shots, cell.test_queries, cell.dataset, _classes(cell))
+    own = learner.traits.batch_norm
+    members = min(settings.ensemble, validations(cell))
+    counts: dict[BatchNorm, int] = {own: settings.tasks * (validations(cell) + members)}
+    if settings.both_batch_norms:
+        counts["inductive" if own == "transductive" else "transductive"] = settings.tasks * members
+    last = validations(cell) - 1
+    return [(count, passes(learner, episode, Asked(cell.test_steps, last, way))) for way, count in counts.items()]
+
+
+def _held(cell: Cell) -> Held:
+    """By a meta-gradient of the last epoch."""
+    asked = Asked(cell.training.inner_steps, validations(cell) - 1)
+    return held(_learner(cell), _training(cell), asked)
+
+
+def _as_maml(cell: Cell) -> tuple[list[tuple[int, Passes]], list[tuple[int, Passes]], Held | None]:
+    """The meta-steps and evaluations of second-order MAML, for a learner that is unlike all that are known."""
+    trained = _assumed(cell.train_ways, 9 * cell.training.inner_steps, cell.train_shots, 3, cell.training.queries)
+    tested = _assumed(cell.ways, 3 * cell.test_steps, cell.shots, 1, cell.test_queries)
+    members = min(cell.evaluation.ensemble, validations(cell))
+    count = cell.evaluation.tasks * (validations(cell) + members)
+    return [(cell.training.iterations, trained)], [(count, tested)], None
+
+
+def _assumed(ways: int, of_support: int, shots: int, of_queries: int, queries: int) -> Passes:
+    """of_support, of_queries: passes of each image through every layer."""
+    images = ways * (of_support * shots + of_queries * queries)
+    return Passes(images, images, 2 * ways * images, of_support + of_queries)
+
+
+def _learner(cell: Cell) -> Learner:
+    made: Learner = find("learner", cell.learner, LEARNERS)(**dict(cell.learner_options))
+    return made
+
+
+def _training(cell: Cell) -> Episode:
+    return Episode(cell.train_ways, cell.train_shots, cell.training.queries, cell.dataset, _classes(cell))
+
+
+def _classes(cell: Cell) -> int:
+    return len(read_split(cell.dataset, cell.split).part("train"))
+
+
+def _remark(kind: str, name: str, instead: str, error: Exception) -> str:
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"{kind} {name!r} could not be counted, so it is taken for {instead} ({first})."

@@ -1,0 +1,141 @@
+"""What is left of a grid, in hours and memory: counted arithmetic at the pace of cells computed before."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.grid import ledger, rates
+from fewshot_bench.grid.costs import Cost, cost, validations
+from fewshot_bench.grid.work import NOTHING, Work, plus, times
+from fewshot_bench.training.plan import Plan, find_device, recorded
+from fewshot_bench.training.programs import team
+from fewshot_bench.training.settings import Cell
+
+HOUR = 3600.0
+
+NEW = "new"
+"""State of a cell that has no folder yet."""
+
+
+class Estimate(NamedTuple):
+    """iterations: meta-steps done. hours: left; mebibytes: at most, of all its processes; None where unknown."""
+
+    cell: Cell
+    state: str
+    iterations: int
+    hours: float | None
+    mebibytes: float | None
+
+
+class Outlook(NamedTuple):
+    """cells: in the order given. remarks: sentences about what hours and memory stand on."""
+
+    cells: list[Estimate]
+    remarks: list[str]
+
+
+class Seen(NamedTuple):
+    """A cell as its folder has it. done: how much of its work; seconds: that this took, of this cell alone."""
+
+    cell: Cell
+    state: str
+    iterations: int
+    cost: Cost
+    done: Work
+    seconds: float
+    plan: Plan | None
+
+
+def estimated(cells: Sequence[Cell], directory: Path, device: str, among: Sequence[Cell] = ()) -> Outlook:
+    """What is left of `cells`.
+
+    device: as run's, where new cells would be computed; the machine need not have it. among: other cells whose pace
+    counts. Raises BenchError for what is no device.
+    """
+    kind = _kind(device)
+    seen = [_seen(cell, directory) for cell in cells]
+    others = [_seen(cell, directory) for cell in among if cell not in cells]
+    measured = [one for one in [*seen, *others] if one.done != NOTHING and one.seconds > 0 and _computed_on(one, kind)]
+    found = []
+    for one in seen:
+        left = plus(plus(one.cost.training, one.cost.evaluation), times(-1, one.done))
+        pace = _pace(one.cell, measured, kind)
+        hours = None if pace is None else pace * _measure(one.cell, left, kind) / HOUR
+        plan = one.plan or _usual(one.cell, kind)
+        found.append(Estimate(one.cell, one.state, one.iterations, hours, rates.of_plan(one.cost, plan)))
+    remarks = [_of_hours(measured, kind), _of_memory(kind), *(remark for one in seen for remark in one.cost.remarks)]
+    return Outlook(found, list(dict.fromkeys(remarks)))
+
+
+def _kind(device: str) -> str:
+    """ "cpu", "cuda", ..."""
+    try:
+        return torch.device(find_device(device) if device == "auto" else device).type
+    except RuntimeError as error:
+        raise BenchError(f"no device is called {device!r}. Try --device cpu.") from error
+
+
+def _seen(cell: Cell, directory: Path) -> Seen:
+    folder, whole = ledger.folder_of(directory, cell), cost(cell)
+    said = ledger.status(folder)
+    iterations, spent = ledger.spent(folder)
+    plan = recorded(said)
+    done = NOTHING
+    if ledger.is_done(folder):
+        done = plus(whole.training, whole.evaluation)
+    elif 0 < iterations <= cell.training.iterations:  # validations go along with training; the test is the last of it
+        share, number = iterations / cell.training.iterations, validations(cell)
+        validated = share * number / (number + min(cell.evaluation.ensemble, number))
+        done = plus(times(share, whole.training), times(validated, whole.evaluation))
+    side_by_side = 1 if plan is None else plan.replicas
+    return Seen(cell, str(said.get("status", NEW)), iterations, whole, done, spent / side_by_side, plan)
+
+
+def _computed_on(one: Seen, kind: str) -> bool:
+    return one.plan is not None and torch.device(one.plan.device).type == kind
+
+
+def _measure(cell: Cell, work: Work, kind: str) -> float:
+    """How long work is, in a unit of its own: seconds on rates.MACHINE, or FLOP where no such device was measured."""
+    return rates.seconds(cell, work) if kind == "cpu" else work.flop
+
+
+def _pace(cell: Cell, measured: Sequence[Seen], kind: str) -> float | None:
+    """Seconds a unit, of cells with that network and those images where there are any; None where there is no cell."""
+    alike = [one for one in measured if (one.cell.backbone, one.cell.dataset) == (cell.backbone, cell.dataset)]
+    paced = alike or measured
+    if not paced:
+        return 1.0 if kind == "cpu" else None
+    return sum(one.seconds for one in paced) / sum(_measure(one.cell, one.done, kind) for one in paced)
+
+
+def _usual(cell: Cell, kind: str) -> Plan:
+    """The plan that is usually found for a cell that is worth planning."""
+    workers = min(torch.get_num_threads(), cell.training.tasks_per_batch) if team.POSSIBLE else 1
+    return Plan(kind, 1, 1, "traced", workers)
+
+
+def _of_hours(measured: Sequence[Seen], kind: str) -> str:
+    if not measured and kind == "cpu":
+        return (
+            f"Hours are those of {rates.MACHINE}, there within a factor of {rates.WORST_SECONDS}. Here they may be "
+            "others, and are corrected as soon as a cell is under way."
+        )
+    if not measured:
+        return f"No rate was measured on this device ({kind}), so there are no hours until a cell is under way."
+    count = "1 cell" if len(measured) == 1 else f"{len(measured)} cells"
+    pace = sum(one.seconds for one in measured) / sum(_measure(one.cell, one.done, kind) for one in measured)
+    against = f"{pace:.2g} times those of {rates.MACHINE}" if kind == "cpu" else f"{1e-12 / pace:.2g} TFLOP/s"
+    return f"Hours are at the pace of {count} in this folder: {against}."
+
+
+def _of_memory(kind: str) -> str:
+    if kind != "cpu":
+        return f"Memory was not measured on this device ({kind})."
+    return (
+        f"Memory is that of all processes of a cell, beside what Python and torch take themselves; on {rates.MACHINE} "
+        f"it was within a factor of {rates.WORST_MEMORY}."
+    )
