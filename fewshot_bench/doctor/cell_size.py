@@ -7,10 +7,8 @@ from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.training.settings import Cell
 
-A_STEP = 120  # bytes of a line of metrics.jsonl, and of what grows with it
-WHOLE = (
-    2 * 3
-)  # the last two checkpoints: weights and Adam's two moments, each; the epochs of the test hold weights alone
+A_STEP = 120  # bytes of a line of metrics.jsonl (maml++); other learners log a little more
+WHOLE = 6  # times the weights that the last two checkpoints hold: with Adam's two moments; an epoch's holds them once
 LITTLE = 100_000  # bytes of the other files
 
 
