@@ -1,5 +1,6 @@
 """The folders of data and results: room on their disks, and whether locks keep a second run out of the results."""
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -39,13 +40,13 @@ def locks(folder: Path) -> Iterator[Finding]:
 
     Leaves nothing behind.
     """
-    near = nearest(folder)
     try:
+        near = nearest(folder)
         with tempfile.TemporaryDirectory(dir=near, prefix=".doctor-") as place:
             yield _second_process(near, Path(place) / "lock")
     except OSError as error:
         yield Finding(
-            "fault", "results folder", f"cannot write into {near}: {error.strerror}", "run --out another folder"
+            "fault", "results folder", f"cannot write into {folder}: {error.strerror}", "run --out another folder"
         )
 
 
@@ -72,6 +73,9 @@ def unlocked(near: Path, what: str) -> Finding:
 
 
 def nearest(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
+    """The folder, or the nearest one above it that exists. Raises NotADirectoryError where a file is in the way."""
     whole = folder.absolute()
-    return next(path for path in (whole, *whole.parents) if path.is_dir())
+    there = next(path for path in (whole, *whole.parents) if path.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{there} is a file")
+    return there

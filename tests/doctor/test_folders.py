@@ -60,6 +60,13 @@ def test_a_folder_that_cannot_be_written_is_a_fault():
     assert found.says.startswith("cannot write into /proc/self")
 
 
+def test_a_file_in_the_way_is_a_fault(tmp_path):
+    (tmp_path / "results").touch()
+    (found,) = locks(tmp_path / "results" / "mine")
+    assert found.level == "fault"
+    assert found.says.endswith(f"{tmp_path / 'results'} is a file")
+
+
 def about(data_dir: Path, *needed: str) -> dict[str, Finding]:
     return {one.about: one for one in datasets(data_dir, frozenset(needed))}
 
