@@ -37,19 +37,12 @@ class Assembly(NamedTuple):
 def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
     """Makes what `cell` names. Raises BenchError where a name or an option is not understood."""
     split = read_split(cell.dataset, cell.split)
-    make_network = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
-    make_optimizer = _with_options(
-        "inner optimizer", INNER_OPTIMIZERS, cell.inner_optimizer, cell.inner_optimizer_options
-    )
-    learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)()
-    seed = seed_for("init", cell.backbone, cell.init_seed)
-    image = DATASETS[cell.dataset].shape
-    model = build(lambda: make_network(image, cell.ways), cell.ways, seed, plan.device, operations(plan))
+    learner, parts = learner_and_parts(cell, plan)
     return Assembly(
         cell=cell,
         plan=plan,
         learner=learner,
-        parts=Parts(tried(model, image, cell.ways), make_optimizer(), cell.dataset, len(split.part("train"))),
+        parts=parts,
         streams=streams(cell, pool, split, plan.device),
         fingerprint={
             "split_hash": split.hash,
@@ -64,6 +57,20 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
             "ensemble": cell.evaluation.ensemble,
         },
     )
+
+
+def learner_and_parts(cell: Cell, plan: Plan) -> tuple[Learner, Parts]:
+    """What a cell names and needs no images: its learner, and what that is crossed with. Raises as `assemble`."""
+    make_network = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
+    make_optimizer = _with_options(
+        "inner optimizer", INNER_OPTIMIZERS, cell.inner_optimizer, cell.inner_optimizer_options
+    )
+    learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)()
+    seed = seed_for("init", cell.backbone, cell.init_seed)
+    image = DATASETS[cell.dataset].shape
+    model = build(lambda: make_network(image, cell.ways), cell.ways, seed, plan.device, operations(plan))
+    train_classes = len(read_split(cell.dataset, cell.split).part("train"))
+    return learner, Parts(tried(model, image, cell.ways), make_optimizer(), cell.dataset, train_classes)
 
 
 def operations(plan: Plan) -> Operations:

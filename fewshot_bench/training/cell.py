@@ -145,7 +145,7 @@ def _test(
     if not state.epochs:  # an untrained network: validated too, for the table
         _validate(assembly, predict, folder, state, records)
     best = _best(assembly, state)
-    members = [_member(state, folder, record["file"]) for record in best]
+    members = [member(state, folder, record["file"]) for record in best]
     scores = _scores(assembly, predict, state, assembly.streams.test, members, batch_norm)
     records.episodes(by_task("test", state.iteration, scores))
     also: dict[str, Scores] = {}
@@ -173,7 +173,7 @@ def _best(assembly: Assembly, state: TrainingState) -> list[dict[str, Any]]:
     return best_epochs(state.epochs, assembly.cell.evaluation.ensemble)
 
 
-def _member(state: TrainingState, folder: Path, file: str) -> Meta:
+def member(state: TrainingState, folder: Path, file: str) -> Meta:
     """Meta-parameters of an epoch, in the order that a program knows; files have none."""
     found = checkpoint.read_or_raise(folder / CHECKPOINTS / file)
     return {name: found.tensors[name].to(tensor.device) for name, tensor in state.meta.items()}

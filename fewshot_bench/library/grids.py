@@ -1,0 +1,60 @@
+"""A grid trained from Python, as `fewshot-bench run` does it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.data.datasets import open_pool
+from fewshot_bench.data.duplicates import check_images
+from fewshot_bench.data.locations import default_data_dir
+from fewshot_bench.data.splits import read_split
+from fewshot_bench.grid import ledger
+from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.expand import expand
+from fewshot_bench.grid.files import GridFile, make_importable, read
+from fewshot_bench.grid.inline import run_cells
+from fewshot_bench.training.cell import Moment
+from fewshot_bench.training.plan import find_device
+from fewshot_bench.training.settings import Cell
+
+
+def run_grid(
+    grid: Mapping[str, Any] | str | Path,
+    out: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    device: str = "auto",
+) -> list[Path]:
+    """Trains and evaluates what is missing of a grid; returns its cells' folders in `out`, in order.
+
+    grid: what a grid file holds, as a dict of its tables; or the path of one, or a preset's name. Called again it goes
+    on, as the command does; an interrupted notebook loses at most half a minute. Raises BenchError where the grid asks
+    for what cannot be, or a cell failed.
+    """
+    if isinstance(grid, Mapping):
+        make_importable(Path.cwd())
+        file = GridFile("grid", "the grid", dict(grid))
+    else:
+        file = read(str(grid))
+    cells, directory = expand(file), Path(out)
+    folder = default_data_dir() if data_dir is None else Path(data_dir)
+    pools = {name: open_pool(name, folder) for name in dict.fromkeys(cell.dataset for cell in cells)}
+    for dataset, split in dict.fromkeys((cell.dataset, cell.split) for cell in cells):
+        check_images(dataset, read_split(dataset, split), pools[dataset])
+    ledger.enroll(directory, cells)
+    undone = {}
+
+    def ended(cell: Cell, status: str, reason: str) -> None:
+        if status != ledger.DONE:
+            undone[cell.id] = reason
+
+    run_cells(cells, directory, pools, find_device(device), Listener(_nothing, ended, lambda: False))
+    if undone:
+        which = "; ".join(f"{name}: {reason}" for name, reason in undone.items())
+        raise BenchError(f"{len(undone)} of {len(cells)} cells are not done. {which}")
+    return [ledger.folder_of(directory, cell) for cell in cells]
+
+
+def _nothing(cell: Cell, moment: Moment) -> None:
+    pass

@@ -1,0 +1,33 @@
+"""A dataset's images, opened by name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fewshot_bench.data.datasets import Dataset, dataset
+from fewshot_bench.data.datasets import open_pool as opened
+from fewshot_bench.data.locations import default_data_dir
+from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.progress import Progress, silent
+
+
+@dataclass(frozen=True, repr=False)
+class DatasetPool:
+    """A dataset and its images, memory-mapped: `pool.images` is uint8 [classes, examples, channels, height, width]."""
+
+    dataset: Dataset
+    pool: Pool
+
+    def __repr__(self) -> str:
+        classes, examples = self.pool.images.shape[:2]
+        channels, height, width = self.pool.shape
+        return f"{self.dataset.name}: {classes:,} classes, {examples} images each, {channels} x {height} x {width}"
+
+
+def open_pool(name: str, data_dir: str | Path | None = None, progress: Progress = silent) -> DatasetPool:
+    """The images of the dataset `name`, prepared from its raw files the first time (glyphs: drawn, about 10 s).
+
+    data_dir: folder of the data; $FEWSHOT_DATA or datasets/ where absent; progress: told how far preparing is. Raises
+    BenchError where the dataset is not known, or neither prepared nor there to be prepared.
+    """
+    folder = default_data_dir() if data_dir is None else Path(data_dir)
+    return DatasetPool(dataset(name), opened(name, folder, progress))

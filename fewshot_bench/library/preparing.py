@@ -1,0 +1,184 @@
+"""One's own images made like a dataset's: its size, its channels, its polarity; and what was done to them, in words."""
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.data.datasets import dataset as known_dataset
+from fewshot_bench.data.decoding import decode_character, decode_photo
+
+OneImage = Image.Image | str | os.PathLike[str] | NDArray[Any]
+"""A PIL image, the path of a file, or an array.
+
+Arrays: uint8 [channels, height, width] as in the dataset's pool, which are taken as they are; or [height, width] or
+[height, width, 3 or 4], of uint8, of bool, or of floats in [0, 1].
+"""
+
+Images = OneImage | Sequence[OneImage]
+"""One image or several; an array with four axes is several."""
+
+Strokes = Literal["auto", "dark", "light"]
+"""Of drawn characters: what is ink. "auto": whatever the edge of the image is not."""
+
+ORIGINAL = 105  # pixels a side of Omniglot's drawings
+
+
+class Prepared(NamedTuple):
+    """pixels: uint8 [n, channels, height, width]; names: of files, else numbers; done: to each image, in words."""
+
+    pixels: NDArray[np.uint8]
+    names: tuple[str, ...]
+    done: tuple[str, ...]
+
+
+def prepare_images(images: Images, dataset: str, *, strokes: Strokes = "auto") -> Prepared:
+    """Images as a network that was trained on `dataset` expects them.
+
+    omniglot: paper around them until they are square, grey, contrast stretched, dark strokes on white; 105 x 105 in
+    black and white, then 28 x 28 by nearest neighbour, as the dataset itself. Strokes should be about a thirtieth of
+    the side: thinner ones break. glyphs: the same up to the size, then 28 x 28 by averaging. mini-imagenet: RGB, and
+    84 x 84 by Pillow's bicubic filter whatever the shape was, as in MAML++'s loader.
+
+    Raises BenchError for what is no image.
+    """
+    known = known_dataset(dataset)
+    several = _several(images)
+    if not several:
+        raise BenchError("there is no image. Give at least one.")
+    names = tuple(Path(one).name if isinstance(one, str | os.PathLike) else str(i) for i, one in enumerate(several))
+    found = []
+    for name, one in zip(names, several, strict=True):
+        if isinstance(one, np.ndarray) and one.dtype == np.uint8 and one.shape == known.shape:
+            found.append((one, "as it came"))
+        else:
+            found.append(_PREPARATIONS[dataset](name, _opened(name, one), strokes))
+    return Prepared(np.stack([pixels for pixels, _ in found]), names, tuple(done for _, done in found))
+
+
+def _several(images: Images) -> list[OneImage]:
+    if isinstance(images, Image.Image | str | os.PathLike):
+        return [images]
+    if isinstance(images, np.ndarray):
+        return [images] if images.ndim < 4 else list(images)
+    return list(images)
+
+
+def _opened(name: str, one: OneImage) -> Image.Image:
+    """As Pillow has it: turned as its camera says, on white where it is transparent."""
+    if isinstance(one, np.ndarray):
+        image = _from_array(name, one)
+    elif isinstance(one, Image.Image):
+        image = one
+    else:
+        try:
+            image = Image.open(one)
+            image.load()
+        except OSError as error:
+            raise BenchError(f"{os.fspath(one)} cannot be read as an image ({error}).") from error
+    if image.mode.startswith(("I", "F")):
+        raise BenchError(f"image {name} has more than 8 bits a channel (mode {image.mode!r}). Save it with 8.")
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image
+
+
+def _from_array(name: str, array: NDArray[Any]) -> Image.Image:
+    flat = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if not flat and array.ndim == 3 and array.shape[0] in (1, 3):
+        array, flat = np.moveaxis(array, 0, 2) if array.shape[0] == 3 else array[0], True
+    bits = array.dtype == bool or (np.issubdtype(array.dtype, np.floating) and _in_unit_range(array))
+    if not flat or not array.size or not (bits or array.dtype == np.uint8):
+        raise BenchError(
+            f"image {name} is an array of {array.dtype} {list(array.shape)}. Give [height, width] or "
+            "[height, width, 3], of uint8 or of floats from 0 to 1."
+        )
+    return Image.fromarray(np.round(array * 255.0).astype(np.uint8) if bits else np.ascontiguousarray(array))
+
+
+def _in_unit_range(array: NDArray[Any]) -> bool:
+    return bool(array.size and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1)
+
+
+def _photo(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[np.uint8], str]:
+    """As `decode_photo` has it."""
+    done = [] if image.mode == "RGB" else [f"from {image.mode} to RGB"]
+    made = decode_photo(name, _as_png(image.convert("RGB")))
+    if made.resize != "none":
+        done.append(f"from {image.width} x {image.height} to 84 x 84, {made.resize}")
+    return made.pixels, _said(done)
+
+
+def _as_omniglot(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[np.uint8], str]:
+    """As `decode_character` has it, once it is like one of the original drawings."""
+    drawn, done = _drawn(image, strokes)
+    if drawn.size != (ORIGINAL, ORIGINAL):
+        done.append(f"from {drawn.width} to {ORIGINAL} pixels a side")
+        drawn = drawn.resize((ORIGINAL, ORIGINAL), _filter(drawn, ORIGINAL))
+    if image.mode != "1":
+        done.append("black and white")
+    bits = drawn.point(lambda value: 255 * (value >= 128)).convert("1", dither=Image.Dither.NONE)
+    made = decode_character(name, _as_png(bits))
+    return made.pixels, _said([*done, f"28 x 28, {made.resize}"])
+
+
+def _as_glyph(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[np.uint8], str]:
+    drawn, done = _drawn(image, strokes)
+    if drawn.size != (28, 28):
+        done.append(f"from {drawn.width} to 28 pixels a side, averaged")
+        drawn = drawn.resize((28, 28), _filter(drawn, 28))
+    return np.asarray(drawn, dtype=np.uint8)[None], _said(done)
+
+
+_PREPARATIONS: dict[str, Callable[[str, Image.Image, Strokes], tuple[NDArray[np.uint8], str]]] = {
+    "omniglot": _as_omniglot,
+    "mini-imagenet": _photo,
+    "glyphs": _as_glyph,
+}
+
+
+def _drawn(image: Image.Image, strokes: Strokes) -> tuple[Image.Image, list[str]]:
+    """A square in grey levels from 0 to 255, dark strokes on white paper, and what was done for it."""
+    done = [] if image.mode in ("1", "L") else [f"from {image.mode} to grey"]
+    grey = image.convert("L")
+    if grey.getextrema() != (0, 255):
+        done.append("contrast stretched")
+        grey = ImageOps.autocontrast(grey)
+    paper = _paper(grey)
+    if paper < 128 if strokes == "auto" else strokes == "light":
+        done.append("inverted, so that strokes are dark")
+        grey, paper = ImageOps.invert(grey), 255 - paper
+    if grey.width != grey.height:
+        done.append(f"{grey.width} x {grey.height} filled up to a square with what is at the edge")
+        side = max(grey.size)
+        grey = ImageOps.pad(grey, (side, side), Image.Resampling.NEAREST, color=paper)
+    return grey, done
+
+
+def _paper(grey: Image.Image) -> int:
+    """The level that half of the edge's pixels reach."""
+    pixels = np.asarray(grey)
+    return int(np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])))
+
+
+def _filter(image: Image.Image, side: int) -> Image.Resampling:
+    """Averages where pixels become fewer; in between where they become more."""
+    return Image.Resampling.BOX if image.width > side else Image.Resampling.BILINEAR
+
+
+def _as_png(image: Image.Image) -> bytes:
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()
+
+
+def _said(done: Sequence[str]) -> str:
+    return "; ".join(done) or "as it came"

@@ -1,0 +1,80 @@
+"""How much of an accuracy is protocol: one trained network, judged in the ways that papers judge theirs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fewshot_bench.basics.files import write_text
+from fewshot_bench.library.evaluating import check_same_images
+from fewshot_bench.library.loading import TrainedCell, load_cell
+from fewshot_bench.library.measuring import Job, Outcome, Say, measure
+from fewshot_bench.library.pools import DatasetPool, open_pool
+from fewshot_bench.library.sensitivity_rows import Row, frame, rows_of
+from fewshot_bench.library.sensitivity_table import table_of
+from fewshot_bench.library.variations import Variation, Wanted, variations
+from fewshot_bench.report.markdown import markdown
+from fewshot_bench.report.table import Table
+
+CSV = "sensitivity.csv"
+
+
+@dataclass(frozen=True, repr=False)
+class Sensitivity:
+    """A row a protocol, the cell's own first; a notebook shows the table."""
+
+    trained: TrainedCell
+    rows: tuple[Row, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """The rows as numbers, in percent."""
+        return frame(self.rows)
+
+    def table(self) -> Table:
+        """The rows as people read them."""
+        return table_of(self.trained, self.rows)
+
+    def _repr_markdown_(self) -> str:
+        return markdown([self.table()], [])
+
+    def __repr__(self) -> str:
+        return f"{len(self.rows)} protocols of {self.trained.cell.id}"
+
+
+def sensitivity(
+    cell: TrainedCell | str | Path,
+    data: DatasetPool | str | Path | None = None,
+    *,
+    tasks: Sequence[int] = Wanted().tasks,
+    queries: Sequence[int] = Wanted().queries,
+    ensemble: Sequence[int] = Wanted().ensemble,
+    steps: Sequence[int] = Wanted().steps,
+    say: Say = lambda text: None,
+) -> Sensitivity:
+    """Evaluates a finished cell, without training, by its own protocol and by others.
+
+    cell: loaded, or its folder; data: the pool, or the folder of the data; the lists: the values of each factor; say:
+    told how long it will take, then each result. Everything is written into the cell's folder as it is found,
+    sensitivity.json by task and sensitivity.csv; called again it measures only what is new. Raises BenchError as
+    load_cell and evaluate_cell do.
+    """
+    trained = cell if isinstance(cell, TrainedCell) else load_cell(cell)
+    pool = (data if isinstance(data, DatasetPool) else open_pool(trained.cell.dataset, data)).pool
+    check_same_images(trained, pool)
+    wanted = variations(trained, Wanted(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps)))
+
+    def written(outcome: Outcome) -> Sensitivity:
+        found = Sensitivity(trained, rows_of(trained, wanted, *outcome))
+        write_text(trained.folder / CSV, found.frame().to_csv(index=False, lineterminator="\n"))
+        return found
+
+    return written(measure(trained, pool, jobs_of(wanted), say, written))
+
+
+def jobs_of(wanted: Sequence[Variation]) -> list[Job]:
+    """What to measure, in order: the own protocol as tested, the other protocols, then the own on longer lists."""
+    own = wanted[0].protocol
+    possible = [Job(one.protocol, one.tasks) for one in wanted if not one.reason]
+    longer = sorted(job for job in possible if job.protocol == own)
+    return list(dict.fromkeys([possible[0], *(job for job in possible if job.protocol != own), *longer]))

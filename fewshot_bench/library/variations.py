@@ -1,0 +1,71 @@
+"""What one trained network may be judged by: its own protocol, and others that differ from it in one factor."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from fewshot_bench.grid.checks import impossible
+from fewshot_bench.learners.base import BatchNorm
+from fewshot_bench.library.loading import TrainedCell
+from fewshot_bench.library.protocols import Protocol, own_protocol
+
+BATCH_NORMS: tuple[BatchNorm, ...] = ("transductive", "inductive")
+BACKWARD = 3  # a gradient takes about as long as so many forward passes
+
+
+class Wanted(NamedTuple):
+    """The values that each factor takes. Queries are a class's."""
+
+    tasks: tuple[int, ...] = (600, 2_000, 10_000)
+    queries: tuple[int, ...] = (1, 5, 15)
+    ensemble: tuple[int, ...] = (1, 5)
+    steps: tuple[int, ...] = (1, 2, 3, 5, 10, 20)
+
+
+class Variation(NamedTuple):
+    """A protocol with the number of its tasks. factor, value: what it differs in; reason: why it cannot be, if so."""
+
+    factor: str
+    value: str
+    protocol: Protocol
+    tasks: int
+    reason: str = ""
+
+
+def variations(trained: TrainedCell, wanted: Wanted) -> list[Variation]:
+    """The cell's own protocol, then one factor at a time, then queries x batch norm; values that are its own too."""
+    own, count = own_protocol(trained), trained.cell.evaluation.tasks
+    found = [Variation("as tested", "", own, count)]
+    found += [Variation("tasks", f"{tasks:,}", own, tasks) for tasks in wanted.tasks]
+    found += [Variation("queries", str(q), own._replace(queries=q), count) for q in wanted.queries]
+    found += [Variation("batch norm", mode, own._replace(batch_norm=mode), count) for mode in BATCH_NORMS]
+    found += [Variation("ensemble", str(size), own._replace(ensemble=size), count) for size in wanted.ensemble]
+    if trained.learner.traits.inner_loop:
+        found += [Variation("inner steps", str(steps), own._replace(steps=steps), count) for steps in wanted.steps]
+    elif wanted.steps:
+        reason = f"{trained.cell.learner} has no inner loop, so there are no steps to take."
+        found.append(Variation("inner steps", "any", own, count, reason))
+    found += [
+        Variation("queries x batch norm", f"{queries}, {mode}", own._replace(queries=queries, batch_norm=mode), count)
+        for queries in wanted.queries
+        for mode in BATCH_NORMS
+    ]
+    return [one if one.reason else one._replace(reason=_why_not(trained, one)) for one in found]
+
+
+def _why_not(trained: TrainedCell, one: Variation) -> str:
+    """A sentence where a protocol cannot be; empty where it can."""
+    if one.protocol.ensemble < 1 or one.protocol.ensemble > len(trained.members):
+        kept = len(trained.members)
+        return f"{kept} validated {'epoch was' if kept == 1 else 'epochs were'} kept, no ensemble of {one.value}."
+    evaluation = replace(
+        trained.cell.evaluation, queries=one.protocol.queries, inner_steps=one.protocol.steps, tasks=one.tasks
+    )
+    return " ".join(impossible(replace(trained.cell, evaluation=evaluation)))
+
+
+def passes(trained: TrainedCell, protocol: Protocol) -> int:
+    """About how many images pass the network in a task, forwards: what its time goes by."""
+    support, queries = (trained.cell.ways * images for images in (trained.cell.shots, protocol.queries))
+    steps = protocol.steps if trained.learner.traits.inner_loop else 0
+    asked = queries if protocol.batch_norm == "transductive" else queries * (support + 1)
+    return protocol.ensemble * (BACKWARD * steps * support + asked)
