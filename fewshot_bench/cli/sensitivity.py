@@ -1,0 +1,88 @@
+"""`fewshot-bench sensitivity`: one trained cell, judged in all the ways that papers judge theirs."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.files import write_text
+from fewshot_bench.basics.names import unknown
+
+FORMATS = ("terminal", "markdown", "csv")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Test a finished cell again, without training, by other protocols: how much of a published difference is that.
+
+    One factor at a time is changed from the cell's own protocol (tasks, queries, batch norm, ensemble, inner steps),
+    and queries x batch norm together; differences are paired by task. How long it takes is said first. Results go to
+    sensitivity.json and sensitivity.csv in the cell's folder as they are found, and nothing else there changes: a
+    command that was killed goes on when it is given again, and one with other lists measures what is new.
+
+    Example: fewshot-bench sensitivity results/quick/cells/glyphs-5w1s-maml++-vgg-sgd-* --queries 1 5 --tasks 600 2000
+    """
+
+    cell: tyro.conf.Positional[Path]
+    """A finished cell's folder, results/<grid>/cells/<cell>, with its checkpoints."""
+    tasks: tuple[int, ...] = (600, 2_000, 10_000)
+    """Numbers of test tasks."""
+    queries: tuple[int, ...] = (1, 5, 15)
+    """Query images a class."""
+    ensemble: tuple[int, ...] = (1, 5)
+    """Epochs whose logits are averaged, the best by validation."""
+    steps: tuple[int, ...] = (1, 2, 3, 5, 10, 20)
+    """Inner steps; beyond those that were trained, rates that are learned by step stay at the last one's."""
+    data_dir: Path | None = None
+    """Folder of the data; $FEWSHOT_DATA or datasets/ where absent."""
+    device: str | None = None
+    """Where to compute; as the cell was where absent."""
+    format: str = "terminal"
+    """terminal, markdown or csv (plain numbers, in percent)."""
+    output: Path | None = None
+    """Write the table to this file instead of printing it."""
+
+
+def command(args: list[str]) -> int:
+    """Runs the command with the arguments after its name; returns the exit status.
+
+    Raises BenchError for what is no finished cell, other images than it was tested on, or an unknown format.
+    """
+    options = tyro.cli(Options, args=args, prog="fewshot-bench sensitivity")
+    if options.format not in FORMATS:
+        raise BenchError(unknown("format", options.format, FORMATS))
+    # torch takes seconds to load: only now that the options are known to be good.
+    from fewshot_bench.cli.progress_bar import shown_progress
+    from fewshot_bench.library.loading import load_cell
+    from fewshot_bench.library.pools import open_pool
+    from fewshot_bench.library.sensitivity import sensitivity
+    from fewshot_bench.report.markdown import markdown
+    from fewshot_bench.report.summary import screen, show
+    from fewshot_bench.report.terminal import terminal
+
+    trained = load_cell(options.cell, device=options.device)
+    with shown_progress() as progress:
+        pool = open_pool(trained.cell.dataset, options.data_dir, progress)
+    found = sensitivity(
+        trained,
+        pool,
+        tasks=options.tasks,
+        queries=options.queries,
+        ensemble=options.ensemble,
+        steps=options.steps,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    if options.format == "csv":
+        text = found.frame().to_csv(index=False, lineterminator="\n")
+    elif options.format == "markdown":
+        text = markdown([found.table()], [])
+    else:
+        text = terminal([found.table()], [], *(screen(sys.stdout) if options.output is None else ()))
+    if options.output is not None:
+        write_text(options.output, text)
+        print(f"Wrote {options.output}.")
+    else:
+        show(text, sys.stdout)
+    return 0
