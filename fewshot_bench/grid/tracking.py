@@ -1,0 +1,187 @@
+"""A run as TensorBoard or wandb shows it: one small adapter around whoever follows the grid. Nothing needs it.
+
+What is logged is on disk anyway, in metrics.jsonl and result.json; a tracker only draws it while it comes.
+"""
+
+import importlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.names import unknown
+from fewshot_bench.grid import ledger
+from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.training.cell import RESULT, Moment
+from fewshot_bench.training.cell_file import to_table
+from fewshot_bench.training.settings import Cell
+
+
+class Track(NamedTuple):
+    """One cell's run in a tracker. log(values by name, meta-step); close(status, reason) when the cell ends."""
+
+    log: Callable[[dict[str, float], int], None]
+    close: Callable[[str, str], None]
+
+
+Open = Callable[[Cell, int], Track]
+"""(cell, meta-steps done) -> its run."""
+
+
+@dataclass
+class Seen:
+    """What was logged of a cell last, so that nothing is logged twice."""
+
+    track: Track
+    loss: float | None = None
+    validated: int = 0
+
+
+@contextmanager
+def tracked(listener: Listener, kind: str, directory: Path) -> Iterator[Listener]:
+    """The listener, whose cells are also logged while the block lasts: a run a cell, in `directory`/<kind>.
+
+    "loss" at each meta-step, "val_accuracy" at each validation, "test_accuracy" at the end. kind: "tensorboard" or
+    "wandb", which is kept offline (`wandb sync` sends it where and when you like). Raises BenchError for another kind,
+    and where the extra is not installed.
+    """
+    if kind not in TRACKERS:
+        raise BenchError(unknown("tracker", kind, TRACKERS))
+    runs: dict[str, Seen] = {}
+    given_up: set[str] = set()
+
+    def moment(cell: Cell, at: Moment) -> None:
+        listener.moment(cell, at)
+        if at.phase in ("training", "validation", "test") and cell.id not in given_up:
+            with never_in_the_way(cell.id):
+                if cell.id not in runs:
+                    runs[cell.id] = Seen(start(cell, at.iteration))
+                _log(cell, at, runs[cell.id])
+
+    def ended(cell: Cell, status: str, reason: str) -> None:
+        run = runs.pop(cell.id, None)
+        if run is not None:
+            with never_in_the_way(cell.id):
+                if status == ledger.DONE:
+                    result = json.loads((ledger.folder_of(directory, cell) / RESULT).read_text(encoding="utf-8"))
+                    run.track.log({"test_accuracy": result["test_accuracy"]}, result["iterations"])
+                run.track.close(status, reason)
+        listener.ended(cell, status, reason)
+
+    @contextmanager
+    def never_in_the_way(name: str) -> Iterator[None]:
+        """What goes wrong with a tracker is told, once, and the cell goes on."""
+        try:
+            yield
+        except Exception as error:
+            given_up.add(name)
+            listener.say(f"{name} is not tracked: {type(error).__name__}: {error}")
+
+    with ExitStack() as stack:
+        start = TRACKERS[kind](directory / kind, stack)
+        try:
+            yield listener._replace(moment=moment, ended=ended)
+        finally:
+            for name, run in runs.items():
+                with never_in_the_way(name):
+                    run.track.close(ledger.QUEUED, "interrupted")
+
+
+def _log(cell: Cell, at: Moment, run: Seen) -> None:
+    """A loss that is new is that of the meta-step just done; an accuracy, that of the last validation before it."""
+    if at.loss is not None and at.loss != run.loss and at.iteration > 0:
+        run.track.log({"loss": at.loss}, at.iteration)
+        run.loss = at.loss
+    if at.phase == "validation" or at.accuracy is None:  # the accuracy is that of the validation before
+        return
+    per_epoch = cell.training.iterations_per_epoch
+    validated = at.iteration if at.phase == "test" else at.iteration // per_epoch * per_epoch
+    if validated > run.validated:
+        run.track.log({"val_accuracy": at.accuracy}, validated)
+        run.validated = validated
+
+
+def _tensorboard(folder: Path, stack: ExitStack) -> Open:
+    """One folder of event files a cell: `tensorboard --logdir <results>/tensorboard`."""
+    make: Any = _imported("tensorboard", "torch.utils.tensorboard").SummaryWriter
+
+    def start(cell: Cell, done: int) -> Track:
+        writer = make(str(folder / cell.id), purge_step=done + 1)  # what came after where it goes on is drawn anew
+
+        def log(values: dict[str, float], step: int) -> None:
+            for name, value in values.items():
+                writer.add_scalar(name, value, step)
+
+        def close(status: str, reason: str) -> None:
+            writer.add_text("status", f"{status}: {reason}" if reason else status)
+            writer.close()
+
+        return Track(log, close)
+
+    return start
+
+
+def _wandb(folder: Path, stack: ExitStack) -> Open:
+    """One offline run a cell; nothing is sent, nor asked of anybody."""
+    wandb = _imported("wandb", "wandb")
+    folder.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(_environment(WANDB_MODE="offline", WANDB_SILENT="true", WANDB_CONSOLE="off"))
+
+    def start(cell: Cell, done: int) -> Track:
+        run = wandb.init(
+            project="fewshot-bench",
+            name=cell.id,
+            group=f"{cell.learner} {cell.backbone} {cell.inner_optimizer}",
+            config=to_table(cell),
+            dir=str(folder),
+            mode="offline",
+            reinit="create_new",
+        )
+
+        def log(values: dict[str, float], step: int) -> None:
+            run.log({**values, "meta_step": step})  # as a value: a step that is not newer would be left out
+
+        def close(status: str, reason: str) -> None:
+            run.summary.update({"status": status, "reason": reason})
+            run.finish(exit_code=0 if status == ledger.DONE else 1, quiet=True)
+
+        run.define_metric("meta_step")
+        run.define_metric("*", step_metric="meta_step")
+        return Track(log, close)
+
+    return start
+
+
+TRACKERS: dict[str, Callable[[Path, ExitStack], Open]] = {"tensorboard": _tensorboard, "wandb": _wandb}
+"""Kind -> (folder, what to leave at the end) -> how a cell's run is opened."""
+
+
+def _imported(package: str, module: str) -> Any:
+    """The module. Raises BenchError where the extra is not installed."""
+    try:
+        importlib.import_module(package)
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise BenchError(
+            f"--track {package} needs {package} ({error}): `uv sync --extra track`, or "
+            "`pip install 'fewshot-bench[track]'`."
+        ) from error
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Variables that are set while the block lasts."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
