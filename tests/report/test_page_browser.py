@@ -20,6 +20,7 @@ DESKTOP, PHONE = 1280, 390
 
 HEADS = "document.querySelectorAll('[data-name=against] tr.titles th')"
 ORDER = """Array.from(document.querySelector('[data-name=against] tbody').rows)
+    .filter(row => row.className !== 'head')
     .map(row => Array.from(row.cells).map(cell => cell.firstElementChild.textContent))"""
 HIDDEN = """Array.from(document.querySelectorAll('[data-name=against] td > span'))
     .filter(each => getComputedStyle(each).visibility === 'hidden').length"""

@@ -186,3 +186,13 @@ def test_the_grid_file_names_exactly_the_cells_of_the_folder(name: str) -> None:
     cells = read_cells(REFERENCE / name)
     found = expand(GridFile("grid", "grid.toml", tomllib.loads(grid_file(cells))))
     assert sorted(cell.id for cell in found) == [cell.name for cell in cells]
+
+
+def test_a_grid_file_has_as_few_tables_as_its_combinations_allow(tmp_path: Path) -> None:
+    for dataset, split in (("omniglot", "gimli"), ("mini-imagenet", "ravi")):
+        for ways in (5, 20) if dataset == "omniglot" else (5,):
+            for seed in range(2):
+                write_cell(tmp_path, dataset=dataset, split=split, ways=ways, seed=seed)
+    mini, omniglot = tomllib.loads(grid_file(read_cells(tmp_path)))["cells"]
+    assert (mini["dataset"], mini["ways"], mini["seed"]) == ("mini-imagenet", 5, [0, 1])
+    assert (omniglot["dataset"], omniglot["ways"], omniglot["seed"]) == ("omniglot", [5, 20], [0, 1])

@@ -27,7 +27,7 @@ _PEAK_IS = "peak MiB: the most memory of any of the seeds, in MiB, as recorded."
 
 def cost_table(rows: Sequence[Row]) -> Table | None:
     """A line a trained configuration with a seed that is done; None without any."""
-    rows = [row for row in rows if row.n and all(cell.test == "test" for cell in row.group.cells)]
+    rows = costed(rows)
     if not rows:
         return None
     said = [[status(cell) for cell in row.group.cells] for row in rows]
@@ -64,6 +64,11 @@ def cost_table(rows: Sequence[Row]) -> Table | None:
         section=keys.index("task") + 1,
         under=(_UNDER, _PEAK_IS if peaks else _NO_PEAK, *([f"Device of all: {devices[0]}."] * (len(devices) == 1))),
     )
+
+
+def costed(rows: Sequence[Row]) -> list[Row]:
+    """Those with a number; of a network that was tested in two ways the first."""
+    return [row for row in rows if row.n and all(cell.test == "test" for cell in row.group.cells)]
 
 
 def _numbers(row: Row, said: Sequence[Mapping[str, Any]]) -> list[Entry]:

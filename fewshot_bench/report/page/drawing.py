@@ -50,10 +50,10 @@ class Frame(NamedTuple):
 
     x: tuple[float, float]
     y: tuple[float, float]
-    width: int = 320
-    height: int = 200
+    width: int = 240
+    height: int = 170
     left: int = 42
-    right: int = 16
+    right: int = 14
     top: int = 8
     bottom: int = 34
 

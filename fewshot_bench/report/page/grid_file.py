@@ -1,7 +1,6 @@
 """The grid file that makes a folder's cells, written from their configurations."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -16,9 +15,9 @@ _RECIPE = "recipe"
 
 
 def grid_file(cells: Sequence[Cell]) -> str:
-    """TOML with a [[cells]] table for cells that differ in their axes alone, if all combinations are there.
+    """TOML with a [[cells]] table for cells that differ in their axes alone, as few as the combinations allow.
 
-    Else each has a table of its own. Cells without a readable configuration are left out; empty where none has one.
+    Cells without a readable configuration are left out; empty where none has one.
     """
     alike: dict[str, list[Mapping[str, Any]]] = {}
     for cell in cells:
@@ -34,21 +33,12 @@ def _rest(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tables(identities: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One table for all, or one a configuration with all its seeds, or one a cell: the first of these that is exact."""
-    by_seed: dict[str, list[Mapping[str, Any]]] = {}
-    for identity in identities:
-        by_seed.setdefault(key_of([identity[axis] for axis in AXES]), []).append(identity)
-    whole = _table(identities)
-    if whole is not None:
-        return [whole]
-    return [table for group in by_seed.values() if (table := _table(group)) is not None]
-
-
-def _table(identities: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The axes as lists, where their combinations are exactly these configurations; else None."""
+    """One table where all combinations are there; else those of each value of the first axis that has several."""
     values = {axis: sorted({identity[axis] for identity in identities}) for axis in _AXES}
     points = {tuple(identity[axis] for axis in _AXES) for identity in identities}
-    if prod(map(len, values.values())) != len(points) or points != set(product(*values.values())):
-        return None
-    lists = {axis: found if len(found) > 1 or axis == "seed" else found[0] for axis, found in values.items()}
-    return lists | _rest(identities[0])
+    if prod(map(len, values.values())) == len(points):
+        lists = {axis: found if len(found) > 1 or axis == "seed" else found[0] for axis, found in values.items()}
+        return [lists | _rest(identities[0])]
+    parted = next(axis for axis, found in values.items() if len(found) > 1)
+    parts = [[identity for identity in identities if identity[parted] == value] for value in values[parted]]
+    return [table for part in parts for table in _tables(part)]

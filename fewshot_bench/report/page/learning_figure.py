@@ -62,7 +62,9 @@ def _panel(network: str, curves: Sequence[Learned], looks: dict[str, str], limit
     for curve in curves:
         marks += _curve(frame, curve, looks[_name(curve)])
     words = "; ".join(_in_words(curve) for curve in curves)
-    return Panel(network, f"{network}: {words}.", frame.width, frame.height, tuple(marks), tuple(labels))
+    seeds = sorted({curve.seeds for curve in curves})
+    n = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+    return Panel(f"{network}, n = {n}", f"{network}: {words}.", frame.width, frame.height, tuple(marks), tuple(labels))
 
 
 def _curve(frame: Frame, curve: Learned, look: str) -> list[Mark]:

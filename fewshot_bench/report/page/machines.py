@@ -49,7 +49,7 @@ def _table(name: str, title: str, found: Sequence[Mapping[str, Any]], under: tup
     return Table(
         name=name,
         title=title,
-        columns=(Column("cells", "right"), *(Column(key, wrap=key == "device") for key in keys)),
+        columns=(Column("cells", "right"), *(Column(key) for key in keys)),
         rows=tuple(
             (Entry(f"{counts[key]:,}"), *(Entry(_text(different[key].get(one))) for one in keys)) for key in ranked
         ),

@@ -12,6 +12,7 @@ from fewshot_bench.report.page.against import against_table
 from fewshot_bench.report.page.against_figure import MOST, against_figure
 from fewshot_bench.report.page.commands import commands, grid
 from fewshot_bench.report.page.cost import cost_table
+from fewshot_bench.report.page.cost_figure import cost_figure
 from fewshot_bench.report.page.learning import learned
 from fewshot_bench.report.page.learning_figure import blocks
 from fewshot_bench.report.page.machines import environment_table, plan_table
@@ -78,6 +79,7 @@ def _content(directory: Path, cells: Sequence[Cell]) -> dict[str, Any]:
         "rates_left_out": more + rates.left_out,
         "rates_faults": rates.faults,
         "cost": _views(cost_table(rows)),
+        "cost_figure": cost_figure(rows),
         "protocol": words,
         "machines": _views(environment_table(cells), plan_table(cells)),
         "commands": commands(directory),

@@ -50,7 +50,7 @@ def _figure(rates: Rates) -> Folded:
     axes_ = rates.cell.config
     limits = {name: _limits(rates, name) for name in dict.fromkeys(each.hyperparameter for each in rates.lines)}
     ends = ", ".join(_range(rates, name) for name in limits)
-    title = also(str(axes_["learner"]), model(axes_), task(axes_), f"seed {axes_['seed']}: {ends}")
+    title = also(str(axes_["learner"]), model(axes_), task(axes_), f"seed {axes_['seed']}; at the end {ends}")
     used = [kind for kind in KINDS if kind in rates.kinds.values()]
     keys = tuple(Key(kind, f"kind-{kind}") for kind in used)
     by_name = [[each for each in rates.lines if each.hyperparameter == name] for name in limits]
@@ -98,7 +98,8 @@ def _limits(rates: Rates, name: str) -> tuple[float, float]:
 
 def _range(rates: Rates, name: str) -> str:
     values = np.concatenate([each.values[-1] for each in rates.lines if each.hyperparameter == name])
-    return f"{TITLES.get(name, name)} {_ends(values[None])} at the end"
+    low, high = np.nanmin(values), np.nanmax(values)
+    return f"{name} {low:.2g} to {high:.2g}"
 
 
 def _ends(values: NDArray[np.float64]) -> str:

@@ -7,17 +7,19 @@ from typing import NamedTuple
 from fewshot_bench.report.table import Column, Marked, Table, blanked, footnotes, marked, opens_section
 
 
-class Span(NamedTuple):
-    """A heading over so many columns; "" over those that share none."""
+class Heading(NamedTuple):
+    """A heading over so many columns. look: CSS classes, as of Field."""
 
     text: str
     columns: int
+    look: str
 
 
 class Field(NamedTuple):
     """text: always there. letters: of its footnotes, as (letter, sentence). look: CSS classes.
 
-    A key that repeats the row above has the class "again": it is shown when the rows are in another order.
+    A key that repeats the row above has the class "again": it is shown when the rows are in another order. A key that a
+    whole block shares has the class "key": where room is short the block's heading stands for it.
     """
 
     text: str
@@ -26,9 +28,9 @@ class Field(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A row; opens: whether it begins a new block."""
+    """A row; heading: what the block that it begins shares, empty where it begins none."""
 
-    opens: bool
+    heading: str
     fields: tuple[Field, ...]
 
 
@@ -37,8 +39,8 @@ class View(NamedTuple):
 
     name: str
     title: str
-    spans: tuple[Span, ...]
-    columns: tuple[Column, ...]
+    spans: tuple[Heading, ...]
+    titles: tuple[Heading, ...]
     lines: tuple[Line, ...]
     notes: tuple[tuple[str, str], ...]
     under: tuple[str, ...]
@@ -48,37 +50,45 @@ def view(table: Table, without: Sequence[str] = ()) -> View:
     """The table; paragraphs below it that are in `without` stand elsewhere on the page."""
     sentences = {letter: note for note, letter in footnotes(table).items()}
     values, shown = marked(table), blanked(table)
-    rooms = [max((len(row[place].letters) for row in values), default=0) for place in range(len(table.columns))]
+    looks = [_look(table, place, [row[place] for row in values]) for place in range(len(table.columns))]
     lines = [
-        Line(
-            opens_section(table, index),
-            tuple(
-                _field(field, blank, column, room, sentences)
-                for field, blank, column, room in zip(row, shown[index], table.columns, rooms, strict=True)
-            ),
-        )
-        for index, row in enumerate(values)
+        Line(_heading(table, index), tuple(_field(*each, sentences) for each in zip(row, blanks, looks, strict=True)))
+        for index, (row, blanks) in enumerate(zip(values, shown, strict=True))
     ]
-    grouped = any(column.group for column in table.columns)
     return View(
         name=table.name,
         title=table.title,
-        spans=tuple(_spans(table.columns)) if grouped else (),
-        columns=table.columns,
+        spans=tuple(_spans(table)) if any(column.group for column in table.columns) else (),
+        titles=tuple(Heading(each.title, 1, look) for each, look in zip(table.columns, looks, strict=True)),
         lines=tuple(lines),
         notes=tuple(sentences.items()),
         under=tuple(text for text in table.under if text not in without),
     )
 
 
-def _spans(columns: Sequence[Column]) -> list[Span]:
-    return [Span(text, len(list(members))) for text, members in groupby(columns, key=lambda column: column.group)]
+def _look(table: Table, place: int, values: Sequence[Marked]) -> str:
+    """CSS classes of a column. r1 to r4: so much is kept free for footnote letters, and digits stay in line."""
+    column, room = table.columns[place], max((len(value.letters) for value in values), default=0)
+    looks = ["key" if place < table.section else "", "wrap" if column.wrap else ""]
+    looks += ["n", f"r{min(room, 4)}" if room else ""] if column.align == "right" else []
+    return " ".join(filter(None, looks))
 
 
-def _field(field: Marked, blank: Marked, column: Column, room: int, sentences: dict[str, str]) -> Field:
-    """room: letters of whichever field of the column has most; so much is kept free, and digits stay in line."""
-    looks = ["n" if column.align == "right" else "", "wrap" if column.wrap else ""]
-    looks += [f"r{min(room, 4)}"] if room and column.align == "right" else []
-    looks += ["again"] if blank != field else []
+def _spans(table: Table) -> list[Heading]:
+    def shared(pair: tuple[int, Column]) -> tuple[str, bool]:
+        return pair[1].group, pair[0] < table.section
+
+    groups = [(key, len(list(members))) for key, members in groupby(enumerate(table.columns), key=shared)]
+    return [Heading(text, count, "key" if key else "span" if text else "") for (text, key), count in groups]
+
+
+def _heading(table: Table, index: int) -> str:
+    if not table.section or not (index == 0 or opens_section(table, index)):
+        return ""
+    keys = zip(table.columns[: table.section], table.rows[index][: table.section], strict=True)
+    return ", ".join(f"{column.title} {entry.text}" for column, entry in keys)
+
+
+def _field(field: Marked, blank: Marked, look: str, sentences: dict[str, str]) -> Field:
     letters = tuple((letter, sentences[letter]) for letter in field.letters)
-    return Field(field.text, letters, " ".join(filter(None, looks)))
+    return Field(field.text, letters, f"{look} again".strip() if blank != field else look)

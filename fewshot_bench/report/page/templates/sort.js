@@ -32,6 +32,7 @@
 
   function prepare(table) {
     var body = table.tBodies[0], first = Array.from(body.rows);
+    var rows = first.filter(function (row) { return row.className !== "head"; });
     var heads = Array.from(table.tHead.rows[table.tHead.rows.length - 1].cells);
     heads.forEach(function (head, column) {
       var button = document.createElement("button");
@@ -46,7 +47,7 @@
         heads.forEach(function (other) { other.setAttribute("aria-sort", "none"); });
         head.setAttribute("aria-sort", next);
         table.classList.toggle("sorted", next !== "none");
-        body.append.apply(body, next === "none" ? first : sorted(first, column, next === "ascending" ? 1 : -1));
+        body.replaceChildren.apply(body, next === "none" ? first : sorted(rows, column, next === "ascending" ? 1 : -1));
       });
     });
   }
