@@ -52,7 +52,7 @@ def lease(folder: Path, say: Callable[[str], None], duration: float = DURATION) 
     marker = SoftFileLease(folder / LOCK, lease_duration=duration, thread_local=False, timeout=0)
     before = holder(folder)
     try:
-        _acquire(marker, folder, before, duration)
+        _acquire(marker, folder, duration)
     except (Timeout, LeaseSettingsMismatch):
         now = holder(folder)
         raise OthersError(f"another process is running it{f' ({now.words})' if now else ''}") from None
@@ -68,17 +68,13 @@ def lease(folder: Path, say: Callable[[str], None], duration: float = DURATION) 
 
 def holder(folder: Path) -> Holder | None:
     """Who has the folder, or died in it; None where it is free."""
-    found = SoftFileLease(folder / LOCK, lease_duration=DURATION).owner
-    try:
-        touched = (folder / LOCK).stat().st_mtime
-    except OSError:
+    found, age = SoftFileLease(folder / LOCK, lease_duration=DURATION).owner, _age(folder)
+    if found is None or age is None:
         return None
-    if found is None:
-        return None
-    return Holder(f"process {found.pid} on {found.hostname.partition('?')[0]}", _now(folder) - touched)
+    return Holder(f"process {found.pid} on {found.hostname.partition('?')[0]}", age)
 
 
-def _acquire(marker: SoftFileLease, folder: Path, before: Holder | None, duration: float) -> None:
+def _acquire(marker: SoftFileLease, folder: Path, duration: float) -> None:
     """Takes the lease. Raises Timeout where another has it.
 
     It watches the file for `duration` only where that looks untouched for as long: nobody waits for who is alive.
@@ -86,9 +82,18 @@ def _acquire(marker: SoftFileLease, folder: Path, before: Holder | None, duratio
     try:
         marker.acquire()
     except Timeout:
-        if before is None or 0 <= before.age < duration:
+        if 0 <= (_age(folder) or 0) < duration:
             raise
         marker.acquire(timeout=2 * duration)
+
+
+def _age(folder: Path) -> float | None:
+    """Seconds since the file was touched, by the folder's clock; None where there is none."""
+    try:
+        touched = (folder / LOCK).stat().st_mtime
+    except OSError:
+        return None
+    return _now(folder) - touched
 
 
 def _now(folder: Path) -> float:

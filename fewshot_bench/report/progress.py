@@ -71,8 +71,8 @@ def duration(seconds: float) -> str:
 def _progress(cell: Cell) -> Progress:
     running = cell.status == "running"
     has = holder(cell.folder) if running else None
-    said = _status(cell.folder)
-    now = said.get("now") if isinstance(said.get("now"), dict) else {}
+    found = _status(cell.folder).get("now")
+    now: dict[str, Any] = found if isinstance(found, dict) else {}
     status = "stopped" if running and (has is None or not has.alive) else cell.status
     who = has.words if has else ""
     if status == "stopped":

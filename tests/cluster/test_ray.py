@@ -28,7 +28,7 @@ backbone = ["vgg"]
 inner_optimizer = ["sgd"]
 seed = [0, 1, 2]
 [training]
-iterations = 300
+iterations = 180
 iterations_per_epoch = 30
 tasks_per_batch = 2
 inner_steps = 2
