@@ -50,12 +50,13 @@ class Compared(NamedTuple):
 
 
 def compared(family: Family) -> Compared:
-    """The differences of a family. Reads no more cells than it compares."""
+    """The differences of a family. Reads no more cells than it compares, and none that was read before."""
     pairs, left_out = _pairs(family)
     if not pairs:
         return Compared(family, (), left_out, _no_best(family))
     rows = {id(row): row for pair in pairs for row in pair}
-    read = read_accuracies(row.group for row in rows.values())
+    read = read_accuracies(row.group for row in rows.values() if row.read is None)
+    read |= {id(row.group): row.read for row in rows.values() if row.read is not None}
     faults = [fault for one in read.values() for fault in one.faults]
     found = []
     for first, second in pairs:

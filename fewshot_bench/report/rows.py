@@ -15,8 +15,6 @@ from fewshot_bench.report.published import Published
 from fewshot_bench.report.reading import Cell
 from fewshot_bench.report.two_level import estimate
 
-_UNREAD = Read(None, ())
-
 
 class Row(NamedTuple):
     """One configuration. Accuracies are fractions; the paper's stay in percent, as printed. nan where there is none.
@@ -25,7 +23,7 @@ class Row(NamedTuple):
     setting: what tells the row from others of the same axes. std: over seeds, ddof 1, nan for one seed.
     ci95: half of the 95 % interval of the mean: over the test tasks of an only seed, over seeds and tasks of several
     (two_level.py). untrained: mean of the twin's seeds; twin_differs: settings, other than of training, in which the
-    twin is another.
+    twin is another. read: its accuracies by task, where ci95 or gain needed them.
     """
 
     group: Group
@@ -39,6 +37,7 @@ class Row(NamedTuple):
     untrained: float
     twin_differs: tuple[str, ...]
     gain: Gain | None
+    read: Read | None = None
 
     @property
     def n(self) -> int:
@@ -73,7 +72,7 @@ def rows_of(cells: Sequence[Cell]) -> tuple[list[Row], list[str]]:
     for group, setting, (twin, differences) in zip(shown, settings(shown), beside_them, strict=True):
         if group.iterations == 0 and "iterations=0" not in setting:
             setting = ", ".join(filter(None, (setting, "untrained")))
-        row = _row(group, setting, twin, read.get(id(group), _UNREAD))
+        row = _row(group, setting, twin, read.get(id(group)))
         try:
             gain = _gain(read, group, twin) if twin else None
         except BenchError as fault:
@@ -97,7 +96,7 @@ def _gain(read: Mapping[int, Read], group: Group, twin: Group) -> Gain | None:
     return paired_gain(ours, theirs) if ours and theirs else None
 
 
-def _row(group: Group, setting: str, twin: Group | None, read: Read) -> Row:
+def _row(group: Group, setting: str, twin: Group | None, read: Read | None) -> Row:
     accuracies = [cell.result["test_accuracy"] for cell in group.cells]
     validations = [cell.result["val_accuracy"] for cell in group.cells]
     alone = len(accuracies) == 1
@@ -114,13 +113,14 @@ def _row(group: Group, setting: str, twin: Group | None, read: Read) -> Row:
         untrained=_mean([cell.result["test_accuracy"] for cell in twin.cells]) if twin else math.nan,
         twin_differs=(),
         gain=None,
+        read=read,
     )
 
 
-def _ci95(group: Group, read: Read) -> float:
+def _ci95(group: Group, read: Read | None) -> float:
     """Over seeds and tasks; nan where not all seeds could be read."""
-    whole = read.found is not None and len(read.found.seeds) == len(group.cells)
-    return estimate(read.found.values).half_width if read.found and whole else math.nan
+    found = read.found if read else None
+    return estimate(found.values).half_width if found and len(found.seeds) == len(group.cells) else math.nan
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report import accuracies, differences
 from fewshot_bench.report.document import read_report
 from fewshot_bench.report.families import families
@@ -200,3 +202,13 @@ def test_without_all_its_seeds_a_row_has_no_interval(tmp_path: Path) -> None:
     write_cell(tmp_path, (0.1, 0.2))
     (write_cell(tmp_path, (0.1, 0.3), seed=1) / "episodes.parquet").unlink()
     assert "ci95" not in [column.title for column in table(tmp_path, "ablation").columns]
+
+
+def test_only_the_seeds_that_both_have_are_paired() -> None:
+    tasks = np.arange(2)
+    first = accuracies.Accuracies((0, 1), tasks, np.array([[0.1, 0.2], [0.9, 0.8]]))
+    second = accuracies.Accuracies((1, 2), tasks, np.array([[0.5, 0.5], [0.0, 0.0]]))
+    assert accuracies.paired(first, second).tolist() == [pytest.approx([0.4, 0.3])]
+    assert accuracies.paired(first, second._replace(seeds=(5, 6))).shape == (0, 2)
+    with pytest.raises(BenchError, match="different tasks"):
+        accuracies.paired(first, second._replace(tasks=tasks + 1))
