@@ -45,7 +45,7 @@ def read_trajectories(cell: Cell) -> Trajectories | None:
         table["value"].astype("float64")
     except (ValueError, TypeError) as error:
         raise BenchError(f"{cell.name}: {FILE} holds no numbers ({str(error).splitlines()[0]}).") from error
-    return Trajectories(cell, table, tuple(dict.fromkeys(table["parameter"]))) if table["iteration"].max() > 0 else None
+    return Trajectories(cell, table, tuple(table["parameter"].unique())) if table["iteration"].max() > 0 else None
 
 
 def kinds(parameters: Sequence[str]) -> dict[str, str]:

@@ -87,7 +87,7 @@ def _read(cell: Cell) -> Rates | None:
     every = np.unique(table["iteration"].to_numpy())
     kept = every[np.linspace(0, len(every) - 1, min(len(every), MOST_POINTS)).round().astype(int)]
     table = table[table["iteration"].isin(kept)]
-    names = list(dict.fromkeys(table["hyperparameter"]))
+    names = [str(name) for name in table["hyperparameter"].unique()]
     lines = []
     for name in names:
         own = table[table["hyperparameter"] == name]
