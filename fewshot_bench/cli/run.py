@@ -1,6 +1,5 @@
 """`fewshot-bench run`: a grid from its file to its table."""
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +30,9 @@ class Run:
     set: Changes = ()
     """Changes to the grid, as in training.iterations=50; as many as you like, after one --set or several."""
 
+    shard: str = ""
+    """As 3/20: the third of twenty parts that cost about the same, for job arrays (docs/cluster.md)."""
+
     dry_run: bool = False
     """Print cells, what is done of them, and what the rest will take; write nothing."""
 
@@ -41,20 +43,18 @@ def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status."""
     options = tyro.cli(Run, args=a_flag_each(arguments), prog="fewshot-bench run")
     # torch takes seconds to load: only now that the options are known to be good.
+    from fewshot_bench.cli.dry_run import print_estimates
     from fewshot_bench.cli.how import compute
-    from fewshot_bench.grid import ledger
     from fewshot_bench.grid.expand import expand
     from fewshot_bench.grid.files import read, with_changes
+    from fewshot_bench.grid.shards import part
 
     grid = with_changes(read(options.grid), options.set, options.seed)
-    cells = expand(grid)
+    all_cells = expand(grid)
+    cells = part(all_cells, options.shard)
     directory = options.out or Path("results") / grid.name
     if options.dry_run:
-        for cell in cells:
-            state = ledger.status(ledger.folder_of(directory, cell)).get("status", "new")
-            print(f"{state:8} {cell.id}")
-        count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-        print(f"{count}; nothing was written", file=sys.stderr)
+        print_estimates(cells, directory, options.how.device, all_cells)
         return 0
     return compute(cells, directory, options.how)
 

@@ -33,7 +33,7 @@ class Status:
 def command(arguments: list[str]) -> int:
     """Runs the command; returns 1 where a cell failed. Raises BenchError for a folder without cells."""
     options = tyro.cli(Status, args=arguments, prog="fewshot-bench status")
-    from fewshot_bench.report.progress import progress, progress_table
+    from fewshot_bench.report.progress import headline, progress, progress_table
     from fewshot_bench.report.reading import read_cells
     from fewshot_bench.report.summary import screen, show
     from fewshot_bench.report.terminal import terminal
@@ -44,7 +44,9 @@ def command(arguments: list[str]) -> int:
         found = progress(read_cells(options.directory))
         if options.watch:
             print("\x1b[H\x1b[2J", end="")
-        show(terminal([progress_table(found, options.all)], [], *screen(sys.stdout)), sys.stdout)
+        table = progress_table(found, options.all)
+        text = terminal([table], [], *screen(sys.stdout)) if table.rows else headline(found) + "\n"
+        show(text, sys.stdout)
         if not options.watch or not any(one.status == "running" for one in found):
             return 1 if any(one.status == "failed" for one in found) else 0
         time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -50,7 +50,8 @@ def headline(found: Sequence[Progress]) -> str:
     kinds = [*STATUSES, "stopped"]
     words = [f"{counts[kind]} {kind}" for kind in sorted(counts, key=kinds.index) if counts[kind]]
     spent = sum(one.cell.seconds or 0.0 for one in found)
-    return f"{len(found)} cells: {', '.join(words)}; {duration(spent)} of computing so far."
+    cells = "1 cell" if len(found) == 1 else f"{len(found):,} cells"
+    return f"{cells}: {', '.join(words)}; {duration(spent)} of computing so far."
 
 
 def progress_table(found: Sequence[Progress], every: bool) -> Table:
