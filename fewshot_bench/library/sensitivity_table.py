@@ -72,10 +72,10 @@ def _recorded(trained: TrainedCell, rows: Sequence[Row]) -> str:
 
 
 def _span(trained: TrainedCell, rows: Sequence[Row]) -> str:
-    """From the lowest row to the highest, of those with as many tasks at least: fewer would add chance to it."""
-    least = trained.cell.evaluation.tasks
+    """From the lowest row to the highest, of those on the same tasks: others would add chance to it."""
+    count = trained.cell.evaluation.tasks
     found = [
-        (row.accuracy.mean, row.variation) for row in rows if row.accuracy is not None and row.variation.tasks >= least
+        (row.accuracy.mean, row.variation) for row in rows if row.accuracy is not None and row.variation.tasks == count
     ]
     (low, worst), (high, best) = (pick(found, key=lambda pair: pair[0]) for pick in (min, max))
     return (
