@@ -16,6 +16,7 @@ from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.grid.work import NOTHING, Work, plus, times
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import BatchNorm, Learner
 from fewshot_bench.learners.model import build
@@ -28,14 +29,12 @@ from fewshot_bench.training.settings import Cell, Options
 class Cost(NamedTuple):
     """training: all meta-steps of a cell; evaluation: its validations and its test.
 
-    network: its network; held: what one task keeps at most, None where that cannot be counted. remarks: a sentence for
-    each thing that was assumed instead of counted.
+    network: its network; remarks: a sentence for each thing that was assumed instead of counted.
     """
 
     training: Work
     evaluation: Work
     network: Network
-    held: Held | None
     remarks: tuple[str, ...]
 
 
@@ -55,6 +54,12 @@ def meta_steps(cell: Cell) -> list[tuple[int, Passes]]:
         (min(settings.iterations, run.stop * size) - run.start * size, task)
         for run, task in by_epoch(learner, episode, settings.inner_steps, validations(cell))
     ]
+
+
+def held_of(cell: Cell) -> Held | None:
+    """What one task of the cell's last epoch keeps at most; None where that cannot be counted."""
+    training = replace(cell.training, init_seed=None)
+    return _held(replace(cell, seed=0, training=training, backbone="", backbone_options=()))
 
 
 def network_of(cell: Cell) -> Network:
@@ -77,18 +82,26 @@ def _cost(cell: Cell) -> Cost:
         weights = count_weights(cell)
         network = Network(0, 2 * weights, 0, weights, weights, 1)
     try:
-        gradients, predictions, kept = _asked(replace(cell, backbone="", backbone_options=()))
+        gradients, predictions = _asked(replace(cell, backbone="", backbone_options=()))
     except Exception as error:  # somebody's learner may ask for more than three layers have
         remarks.append(_remark("learner", cell.learner, "what MAML takes", error))
-        gradients, predictions, kept = _as_maml(cell)
+        gradients, predictions = _as_maml(cell)
     size = cell.training.tasks_per_batch
     return Cost(
         training=_work(network, ((number * size, task) for number, task in gradients)),
         evaluation=_work(network, predictions),
         network=network,
-        held=None if remarks else kept,
         remarks=tuple(remarks),
     )
+
+
+@cache
+def _held(cell: Cell) -> Held | None:
+    rule = find("inner optimizer", cell.inner_optimizer, INNER_OPTIMIZERS)(**dict(cell.inner_optimizer_options))
+    try:
+        return held(_learner(cell), rule, _training(cell), Asked(cell.training.inner_steps, validations(cell) - 1))
+    except Exception:  # as in _cost, which tells
+        return None
 
 
 @cache
@@ -113,9 +126,9 @@ def _work(network: Network, tasks: Iterable[tuple[int, Passes]]) -> Work:
 
 
 @cache
-def _asked(cell: Cell) -> tuple[list[tuple[int, Passes]], list[tuple[int, Passes]], Held | None]:
+def _asked(cell: Cell) -> tuple[list[tuple[int, Passes]], list[tuple[int, Passes]]]:
     """What is asked of a learner, whatever the cell's network."""
-    return meta_steps(cell), _evaluations(cell), _held(cell)
+    return meta_steps(cell), _evaluations(cell)
 
 
 def _evaluations(cell: Cell) -> list[tuple[int, Passes]]:
@@ -131,19 +144,13 @@ def _evaluations(cell: Cell) -> list[tuple[int, Passes]]:
     return [(count, passes(learner, episode, Asked(cell.test_steps, last, way))) for way, count in counts.items()]
 
 
-def _held(cell: Cell) -> Held:
-    """By a meta-gradient of the last epoch."""
-    asked = Asked(cell.training.inner_steps, validations(cell) - 1)
-    return held(_learner(cell), _training(cell), asked)
-
-
-def _as_maml(cell: Cell) -> tuple[list[tuple[int, Passes]], list[tuple[int, Passes]], Held | None]:
+def _as_maml(cell: Cell) -> tuple[list[tuple[int, Passes]], list[tuple[int, Passes]]]:
     """The meta-steps and evaluations of second-order MAML, for a learner that is unlike all that are known."""
     trained = _assumed(cell.train_ways, 9 * cell.training.inner_steps, cell.train_shots, 3, cell.training.queries)
     tested = _assumed(cell.ways, 3 * cell.test_steps, cell.shots, 1, cell.test_queries)
     members = min(cell.evaluation.ensemble, validations(cell))
     count = cell.evaluation.tasks * (validations(cell) + members)
-    return [(cell.training.iterations, trained)], [(count, tested)], None
+    return [(cell.training.iterations, trained)], [(count, tested)]
 
 
 def _assumed(ways: int, of_support: int, shots: int, of_queries: int, queries: int) -> Passes:

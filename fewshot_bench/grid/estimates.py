@@ -65,7 +65,7 @@ def estimated(cells: Sequence[Cell], directory: Path, device: str, among: Sequen
         pace = _pace(one.cell, measured, kind)
         hours = None if pace is None else pace * _measure(one.cell, left, kind) / HOUR
         plan = one.plan or _usual(one.cell, kind)
-        found.append(Estimate(one.cell, one.state, one.iterations, hours, rates.of_plan(one.cost, plan)))
+        found.append(Estimate(one.cell, one.state, one.iterations, hours, rates.mebibytes(one.cell, plan)))
     remarks = [_of_hours(measured, kind), _of_memory(kind), *(remark for one in seen for remark in one.cost.remarks)]
     return Outlook(found, list(dict.fromkeys(remarks)))
 

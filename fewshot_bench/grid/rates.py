@@ -2,20 +2,21 @@
 
 Networks this small do not go by their arithmetic alone: vgg does five times the FLOP a second of densenet-8. So what a
 pass writes, and each tensor and weight that a product takes, have rates of their own, fitted by least squares of
-logarithms to the figures of docs/performance.md below; tests/grid/test_rates.py holds how far they are off.
+logarithms to the figures of docs/performance.md below; tests/grid/test_rates.py holds how far they are off. 36 cells of
+an older run on one core, of three learners (results/reference/learners-cpu), go at one pace within a factor of 1.5.
 Another machine is faster or slower by some factor, and so is another torch; no GPU was measured.
 """
 
 from typing import NamedTuple
 
-from fewshot_bench.grid.costs import Cost
+from fewshot_bench.grid import costs
 from fewshot_bench.grid.work import Work
-from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.plan import Plan, Ways
 from fewshot_bench.training.settings import NO_INNER_OPTIMIZER, Cell
 
 MACHINE = "two cores of an AMD EPYC (docs/performance.md)"
 
-WORST_SECONDS, WORST_MEMORY = 1.3, 1.45
+WORST_SECONDS, WORST_MEMORY = 1.3, 2.0
 """Factors by which the rates below are off at most, on the figures that they were fitted to."""
 
 _PLAIN = (NO_INNER_OPTIMIZER, "sgd")
@@ -23,9 +24,9 @@ _PLAIN = (NO_INNER_OPTIMIZER, "sgd")
 
 
 class Figure(NamedTuple):
-    """One measurement: MAML++ without the multi-step loss, 8 tasks, 1 query a class, 5 inner steps, traced.
+    """One measurement of time: MAML++ without the multi-step loss, 8 tasks, 1 query a class, 5 inner steps, traced.
 
-    seconds: a meta-step of both cores; mebibytes: the main process's peak above what it had before, if measured.
+    seconds: a meta-step of both cores; mebibytes: the main process's peak above what it had before, where measured.
     """
 
     dataset: str
@@ -55,9 +56,40 @@ FIGURES = (  # docs/performance.md: "A meta-step of the paper's recipe"
     Figure("omniglot", "densenet-8", 5, 1, "adam", 8 / 20.3, None),
 )
 
+
+class Kept(NamedTuple):
+    """One measurement of memory: the peak of one process, as above, Omniglot or mini-ImageNet 5-way 1-shot.
+
+    Reptile's tasks have 10 shots. Measured as benchmarks/meta_steps.py does, over two meta-steps, on made-up images.
+    """
+
+    dataset: str
+    learner: str
+    backbone: str
+    inner_optimizer: str
+    program: Ways
+    tasks_at_once: int
+    mebibytes: float
+
+
+KEPT = (
+    Kept("omniglot", "maml++", "vgg", "adam", "traced", 1, 185),
+    Kept("omniglot", "maml++", "resnet-4", "adam", "traced", 1, 521),
+    Kept("omniglot", "imaml", "vgg", "sgd", "traced", 1, 107),
+    Kept("omniglot", "reptile", "resnet-4", "sgd", "traced", 1, 159),
+    Kept("omniglot", "protonet", "vgg", "none", "traced", 1, 53),
+    Kept("omniglot", "maml++", "vgg", "sgd", "eager", 1, 253),
+    Kept("omniglot", "maml++", "vgg", "sgd", "eager", 8, 1465),
+    Kept("omniglot", "maml++", "resnet-4", "sgd", "eager", 4, 783),
+    Kept("omniglot", "maml++", "densenet-8", "sgd", "eager", 4, 522),
+    Kept("omniglot", "imaml", "resnet-4", "sgd", "eager", 4, 403),
+    Kept("omniglot", "reptile", "vgg", "adam", "eager", 4, 203),
+    Kept("mini-imagenet", "maml++", "vgg", "sgd", "eager", 1, 1951),
+)
+
 _SECONDS = Work(flop=1.6e-12, written=2.1e-10, tensors=6.4e-6, weights=7.1e-10)
 _SECONDS_OF_ADAM = Work(flop=0, written=0, tensors=5.3e-6, weights=6.8e-10)  # beside those
-_MEBIBYTES, _OF_IMAGES, _OF_WEIGHTS = 91.0, 0.53, 2.4  # at the least; shares of what is counted
+_TRACED, _EAGER = (75.0, 0.56, 1.86), (22.0, 2.4, 1.3)  # MiB at the least; shares of the activations and weights held
 
 
 def seconds(cell: Cell, work: Work) -> float:
@@ -66,17 +98,14 @@ def seconds(cell: Cell, work: Work) -> float:
     return sum(part * rate for one in rates for part, rate in zip(work, one, strict=True))
 
 
-def mebibytes(cost: Cost, tasks: int) -> float | None:
-    """What a process takes at most, above what it had, with so many tasks in one program; None where unknown."""
-    if cost.held is None:
+def mebibytes(cell: Cell, plan: Plan) -> float | None:
+    """What all processes of a plan take at most, above what Python and torch do.
+
+    None where that was never measured: on a GPU, with inner steps recomputed, or of what cannot be counted.
+    """
+    cost, held = costs.cost(cell), costs.held_of(cell)
+    if held is None or cost.remarks or plan.device != "cpu" or plan.recompute:
         return None
-    a_task = (
-        _OF_IMAGES * cost.held.images * cost.network.written + _OF_WEIGHTS * cost.held.copies * cost.network.weights
-    )
-    return _MEBIBYTES + tasks * a_task * 4 / 2**20
-
-
-def of_plan(cost: Cost, plan: Plan) -> float | None:
-    """MiB of all processes of a plan; None where that was never measured: on a GPU, or with inner steps recomputed."""
-    each = mebibytes(cost, plan.tasks_at_once * plan.replicas)
-    return None if each is None or plan.device != "cpu" or plan.recompute else plan.workers * each
+    least, of_images, of_weights = _EAGER if plan.program == "eager" else _TRACED
+    a_task = of_images * held.images * cost.network.written + of_weights * held.copies * cost.network.weights
+    return plan.workers * (least + plan.tasks_at_once * plan.replicas * a_task * 4 / 2**20)

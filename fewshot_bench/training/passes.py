@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.inner_optimizers.base import InnerOptimizer
 from fewshot_bench.inner_optimizers.sgd import sgd
 from fewshot_bench.learners.base import Learner, Parts
 from fewshot_bench.learners.model import build
@@ -68,10 +69,10 @@ def passes(learner: Learner, episode: Episode, asked: Asked) -> Passes:
     )
 
 
-def held(learner: Learner, episode: Episode, asked: Asked) -> Held:
+def held(learner: Learner, rule: InnerOptimizer, episode: Episode, asked: Asked) -> Held:
     """As `passes`, of memory. Activations and weights are counted apart: at most so many of either."""
-    wide = peak_bytes(_asked_of(learner, episode, asked, 1, 1, 1, _WIDE))
-    thick = peak_bytes(_asked_of(learner, episode, asked, _THICK, _THICK, 1))
+    wide = peak_bytes(_asked_of(learner, episode, asked, 1, 1, 1, _WIDE, rule))
+    thick = peak_bytes(_asked_of(learner, episode, asked, _THICK, _THICK, 1, 1, rule))
     return Held(images=wide / (2 * _WIDE * _BYTES), copies=thick / (_THICK**2 * _BYTES))
 
 
@@ -120,10 +121,17 @@ class _StandIn(nn.Module):
 
 
 def _asked_of(
-    learner: Learner, episode: Episode, asked: Asked, a: int, b: int, c: int, pixels: int = 1
+    learner: Learner,
+    episode: Episode,
+    asked: Asked,
+    a: int,
+    b: int,
+    c: int,
+    pixels: int = 1,
+    rule: InnerOptimizer = _RULE,
 ) -> Callable[[], Any]:
     """What a learner is asked, of a stand-in with so many channels."""
     ways = episode.ways
     model = build(lambda: _StandIn(a, b, c, ways), ways, seed=0)
     task = any_task(ImageShape(1, pixels, a), ways, episode.shots, episode.queries, "cpu")
-    return of_learner(learner, Parts(model, _RULE, episode.dataset, episode.classes), task, asked)
+    return of_learner(learner, Parts(model, rule, episode.dataset, episode.classes), task, asked)

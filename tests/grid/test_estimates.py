@@ -99,7 +99,7 @@ def test_cells_side_by_side_share_their_time(tmp_path):
 def test_memory_is_that_of_the_recorded_plan(tmp_path):
     under_way(tmp_path, CELL, 10, 1.0, Plan("cpu", 1, 4, "eager"))
     (found,) = estimated([CELL], tmp_path, "cpu").cells
-    assert found.mebibytes == rates.of_plan(cost(CELL), Plan("cpu", 1, 4, "eager"))
+    assert found.mebibytes == rates.mebibytes(CELL, Plan("cpu", 1, 4, "eager"))
 
 
 def test_a_gpu_has_no_rate_until_a_cell_is_under_way(tmp_path):
