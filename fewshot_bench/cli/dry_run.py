@@ -31,7 +31,7 @@ def summary(outlook: Outlook) -> list[str]:
     cells = outlook.cells
     states = ", ".join(f"{count} {state}" for state, count in Counter(one.state for one in cells).items())
     lines = [f"{'1 cell' if len(cells) == 1 else f'{len(cells)} cells'} ({states}); nothing was written"]
-    hours = [one.hours for one in cells if one.hours is not None]
+    hours = [one.hours for one in cells if one.hours]
     memory = [one.mebibytes for one in cells if one.mebibytes is not None]
     if hours:
         lines.append(f"left: {_time(sum(hours))} one after another, {_time(max(hours))} the longest")
@@ -41,7 +41,7 @@ def summary(outlook: Outlook) -> list[str]:
 
 
 def _time(hours: float | None) -> str:
-    if hours is None:
+    if not hours:
         return ""
     if hours * HOUR < 99.5:
         return f"{hours * HOUR:.0f} s"

@@ -21,7 +21,9 @@ NEW = "new"
 
 
 class Estimate(NamedTuple):
-    """iterations: meta-steps done. hours: left; mebibytes: at most, of all its processes; None where unknown."""
+    """iterations: meta-steps done. hours: left, 0 where none is; mebibytes: that all its processes then take at most;
+    None where unknown.
+    """
 
     cell: Cell
     state: str
@@ -38,7 +40,11 @@ class Outlook(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A cell as its folder has it. done: how much of its work; seconds: that this took, of this cell alone."""
+    """A cell as its folder has it.
+
+    done: how much of its work; seconds: that this took, of this cell alone; device: where it did, "" where that is not
+    known.
+    """
 
     cell: Cell
     state: str
@@ -46,6 +52,7 @@ class Seen(NamedTuple):
     cost: Cost
     done: Work
     seconds: float
+    device: str
     plan: Plan | None
 
 
@@ -58,14 +65,14 @@ def estimated(cells: Sequence[Cell], directory: Path, device: str, among: Sequen
     kind = _kind(device)
     seen = [_seen(cell, directory) for cell in cells]
     others = [_seen(cell, directory) for cell in among if cell not in cells]
-    measured = [one for one in [*seen, *others] if one.done != NOTHING and one.seconds > 0 and _computed_on(one, kind)]
-    found = []
-    for one in seen:
-        left = plus(plus(one.cost.training, one.cost.evaluation), times(-1, one.done))
-        pace = _pace(one.cell, measured, kind)
-        hours = None if pace is None else pace * _measure(one.cell, left, kind) / HOUR
-        plan = one.plan or _usual(one.cell, kind)
-        found.append(Estimate(one.cell, one.state, one.iterations, hours, rates.mebibytes(one.cell, plan)))
+    measured = [
+        one
+        for one in [*seen, *others]
+        if one.done != NOTHING and one.seconds > 0 and one.device.partition(":")[0] == kind
+    ]
+    found = [_estimate(one, measured, kind) for one in seen]
+    if all(one.hours == 0 for one in found):
+        return Outlook(found, [])
     remarks = [_of_hours(measured, kind), _of_memory(kind), *(remark for one in seen for remark in one.cost.remarks)]
     return Outlook(found, list(dict.fromkeys(remarks)))
 
@@ -90,12 +97,20 @@ def _seen(cell: Cell, directory: Path) -> Seen:
         share, number = iterations / cell.training.iterations, validations(cell)
         validated = share * number / (number + min(cell.evaluation.ensemble, number))
         done = plus(times(share, whole.training), times(validated, whole.evaluation))
+    how = said.get("plan")  # of an older version it has fewer fields
+    device = str(how.get("device", "")) if isinstance(how, dict) else ""
     side_by_side = 1 if plan is None else plan.replicas
-    return Seen(cell, str(said.get("status", NEW)), iterations, whole, done, spent / side_by_side, plan)
+    return Seen(cell, str(said.get("status", NEW)), iterations, whole, done, spent / side_by_side, device, plan)
 
 
-def _computed_on(one: Seen, kind: str) -> bool:
-    return one.plan is not None and torch.device(one.plan.device).type == kind
+def _estimate(one: Seen, measured: Sequence[Seen], kind: str) -> Estimate:
+    left = plus(plus(one.cost.training, one.cost.evaluation), times(-1, one.done))
+    if left == NOTHING:
+        return Estimate(one.cell, one.state, one.iterations, 0.0, None)
+    pace = _pace(one.cell, measured, kind)
+    hours = None if pace is None else pace * _measure(one.cell, left, kind) / HOUR
+    plan = one.plan or _usual(one.cell, kind)
+    return Estimate(one.cell, one.state, one.iterations, hours, rates.mebibytes(one.cell, plan))
 
 
 def _measure(cell: Cell, work: Work, kind: str) -> float:
@@ -136,6 +151,6 @@ def _of_memory(kind: str) -> str:
     if kind != "cpu":
         return f"Memory was not measured on this device ({kind})."
     return (
-        f"Memory is that of all processes of a cell, beside what Python and torch take themselves; on {rates.MACHINE} "
-        f"it was within a factor of {rates.WORST_MEMORY}."
+        "Memory is that of all processes of a cell, beside what Python and torch take themselves; where it was "
+        f"measured, it was within a factor of {rates.WORST_MEMORY:g}."
     )

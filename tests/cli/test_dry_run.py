@@ -4,7 +4,7 @@ import pytest
 
 from fewshot_bench.cli.dry_run import line, print_estimates, summary
 from fewshot_bench.grid.estimates import Estimate, Outlook
-from tests.grid.test_estimates import CELL, OTHER, under_way
+from tests.grid.test_estimates import CELL, OTHER, done, under_way
 
 
 def test_a_line_a_cell_and_the_sum_apart(tmp_path, capsys):
@@ -24,7 +24,6 @@ def test_a_line_a_cell_and_the_sum_apart(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("hours", "shown"),
     [
-        (0.0, "0 s"),
         (0.01, "36 s"),
         (0.5, "30 min"),
         (1.64, "98 min"),
@@ -46,6 +45,14 @@ def test_what_is_unknown_is_left_out():
     unknown = Estimate(CELL, "new", 0, None, None)
     assert line(unknown, 0).endswith("0/1000")
     assert summary(Outlook([unknown], ["Why."])) == ["1 cell (1 new); nothing was written", "  Why."]
+
+
+def test_what_is_done_takes_nothing(tmp_path, capsys):
+    done(tmp_path, CELL, 100.0)
+    print_estimates([CELL], tmp_path, "cpu")
+    shown = capsys.readouterr()
+    assert shown.out.endswith("1000/1000\n")
+    assert shown.err == "1 cell (1 done); nothing was written\n"
 
 
 def test_sums():

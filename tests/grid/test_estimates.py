@@ -96,6 +96,14 @@ def test_cells_side_by_side_share_their_time(tmp_path):
     assert found.hours == pytest.approx(3 * shipped(CELL))
 
 
+def test_a_plan_of_an_older_version_counts_too(tmp_path):
+    done(tmp_path, CELL, 3 * 3600 * shipped(CELL))
+    folder = ledger.folder_of(tmp_path, CELL)
+    ledger.mark(folder, ledger.DONE, plan={"device": "cpu", "threads": 1, "tasks_at_once": 8})
+    (found,) = estimated([replace(CELL, seed=1)], tmp_path, "cpu", [CELL]).cells
+    assert found.hours == pytest.approx(3 * shipped(CELL))
+
+
 def test_memory_is_that_of_the_recorded_plan(tmp_path):
     under_way(tmp_path, CELL, 10, 1.0, Plan("cpu", 1, 4, "eager"))
     (found,) = estimated([CELL], tmp_path, "cpu").cells
@@ -105,7 +113,7 @@ def test_memory_is_that_of_the_recorded_plan(tmp_path):
 def test_a_gpu_has_no_rate_until_a_cell_is_under_way(tmp_path):
     done(tmp_path, OTHER, 100.0)  # on a CPU, which says nothing
     found = estimated([CELL, OTHER], tmp_path, "cuda")
-    assert [one.hours for one in found.cells] == [None, None]
+    assert [one.hours for one in found.cells] == [None, 0]
     assert found.remarks[0].startswith("No rate was measured on this device (cuda)")
     assert found.cells[0].mebibytes is None
     done(tmp_path, CELL, 7.0, Plan("cuda:1", 1, 2, "graph"))
