@@ -15,7 +15,8 @@ from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells
-from fewshot_bench.grid.tracking import Track, tracked
+from fewshot_bench.grid.trackers import Track
+from fewshot_bench.grid.tracking import tracked
 from fewshot_bench.training.cell import Interrupted
 
 GRID: dict[str, Any] = {
@@ -159,7 +160,9 @@ def test_event_files_of_tensorboard(pattern_pool, tmp_path):
 @pytest.mark.track
 def test_offline_runs_of_wandb(pattern_pool, tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    folders = run(tmp_path, pattern_pool, "wandb")
+    said: list[str] = []
+    folders = run(tmp_path, pattern_pool, "wandb", said=said)
+    assert said == []
     assert "WANDB_MODE" not in os.environ
     found = {}
     for path in (tmp_path / "wandb").rglob("offline-run-*/run-*.wandb"):
