@@ -1,6 +1,7 @@
 """Memory of this machine."""
 
 import ctypes
+from contextlib import suppress
 from pathlib import Path
 
 from fewshot_bench.basics.errors import BenchError
@@ -38,6 +39,21 @@ def allocate(*, sparingly: bool) -> None:
     large, kept = (1 << 16, 0) if sparingly else (1 << 30, 2**31 - 1)  # bytes
     set_option(_MMAP_THRESHOLD, large)
     set_option(_TRIM_THRESHOLD, kept)
+
+
+def forget_peak() -> None:
+    """What `peak_bytes` tells begins from now, where the system can do that (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_bytes() -> int | None:
+    """The most memory that this process, not those it forked, had since `forget_peak`; None where nobody counts."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def _available(meminfo: Path) -> int | None:

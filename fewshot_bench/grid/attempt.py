@@ -12,6 +12,7 @@ import torch
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import sweep
 from fewshot_bench.basics.lease import Lost
+from fewshot_bench.basics.memory import forget_peak, peak_bytes
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
 from fewshot_bench.training.assembly import assemble
@@ -47,6 +48,7 @@ def attempt(
     says stop.
     """
     before = began(folder)
+    forget_peak()
     begun, marked = time.monotonic(), 0.0
     iterations, spent = ledger.spent(folder)
     last: Moment | None = None
@@ -64,7 +66,8 @@ def attempt(
 
     def so_far() -> dict[str, Any]:
         now = {} if last is None else {"phase": last.phase, "loss": last.loss, "accuracy": last.accuracy}
-        return {"iterations": iterations, "seconds": round(spent + time.monotonic() - begun, 3), "now": now}
+        seconds = round(spent + time.monotonic() - begun, 3)
+        return {"iterations": iterations, "seconds": seconds, "now": now, "peak_memory": _peak(plan.device)}
 
     try:
         find_device(plan.device)  # a cell goes on where it began, and says so where that is no more
@@ -105,6 +108,11 @@ def fail(cell: Cell, folder: Path, error: Exception, listener: Listener, **facts
     except (BenchError, OSError):  # the disk may be what failed
         pass
     listener.ended(cell, ledger.FAILED, reason)
+
+
+def _peak(device: str) -> int | None:
+    """Bytes: of the device's own memory, or of this process since the cell or one beside it began."""
+    return torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else peak_bytes()
 
 
 def began(folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from fewshot_bench.basics.errors import BenchError, GridError
 from fewshot_bench.basics.files import replacing, write_text
+from fewshot_bench.basics.memory import forget_peak, peak_bytes
 from fewshot_bench.basics.names import find, unknown
 from fewshot_bench.basics.options import problems, schema, understood
 from fewshot_bench.basics.seeds import seed_for
@@ -98,3 +99,16 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BenchError, match="cannot write"):
         write_text(tmp_path / "file" / "below.txt", "x")
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux counts")
+def test_the_peak_of_memory_is_since_it_was_forgotten():
+    import numpy as np
+
+    size = 300 << 20
+    forget_peak()
+    before = peak_bytes()
+    np.ones(size, dtype=np.uint8).sum()
+    assert peak_bytes() - before > 0.9 * size
+    forget_peak()
+    assert peak_bytes() - before < 0.1 * size
