@@ -19,7 +19,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made.add_argument("--budget", type=float, default=60.0, help="seconds for one library in one mode and setting")
     made.add_argument("--threads", type=int, default=cores(), help="threads of a process that is alone")
     made.add_argument("--device", default="cpu")
-    made.add_argument("--compared-in", choices=("float32", "float64"), default="float32", help="losses, before any time")
+    made.add_argument(
+        "--compared-in", choices=("float32", "float64"), default="float32", help="losses, before any time"
+    )
     made.add_argument("--only", choices=("time", "memory"), help="one of the two that are measured")
     return made
 

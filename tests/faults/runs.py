@@ -88,7 +88,7 @@ def left(out: Path) -> dict[str, bytes]:
 def believed(out: Path) -> set[str]:
     """Cells whose status says done."""
     states = {path.parent.name: path.read_text() for path in out.glob("cells/*/status.json")}
-    return {name for name, text in states.items() if json.loads(text)["status"] == "done"}
+    return {name for name, text in states.items() if text and json.loads(text)["status"] == "done"}
 
 
 def killed(made: Forker, words: list[object], out: Path, kills: int, seconds: float, draw: Random) -> list[str]:
@@ -107,10 +107,8 @@ def killed(made: Forker, words: list[object], out: Path, kills: int, seconds: fl
 
 
 def _moment(out: Path) -> str:
-    """What was under way, as the folder says."""
-    states = [json.loads(path.read_text()) for path in out.glob("cells/*/status.json")]
-    running = [
-        f"{s['now'].get('phase')} at {s['iterations']}" for s in states if s["status"] == "running" and "now" in s
-    ]
-    done = sum(s["status"] == "done" for s in states)
-    return f"{done} of {len(states)} cells done, {running[0] if running else 'none under way'}"
+    """How far it had come, as the folder says."""
+    names = [path.name.split("-") for path in out.glob("cells/*/checkpoints/*.safetensors")]
+    steps = sorted(int(number) for kind, number, _ in names if kind == "step")
+    torn = len(list(out.glob("cells/**/.*.part")))
+    return f"{len(believed(out))} cells done; checkpoints at {steps or 'none'}, {torn} files half written"
