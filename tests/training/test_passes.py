@@ -88,8 +88,17 @@ def test_bytes_alive_by_hand():
 
 @pytest.mark.parametrize(("name", "keeps"), [("maml++", True), ("imaml", False), ("reptile", False), ("fomaml", False)])
 def test_who_keeps_inner_steps(name, keeps):
-    one, five = (held(LEARNERS[name](), EPISODE, Asked(steps, 20)).images for steps in (1, 5))
+    rule = INNER_OPTIMIZERS["sgd"]()
+    one, five = (held(LEARNERS[name](), rule, EPISODE, Asked(steps, 20)).images for steps in (1, 5))
     assert five > 2.5 * one if keeps else five == pytest.approx(one, rel=0.01)
+
+
+def test_moments_are_kept_too():
+    sgd, adam = (
+        held(LEARNERS["maml++"](), INNER_OPTIMIZERS[rule](), EPISODE, Asked(5, 20)) for rule in ("sgd", "adam")
+    )
+    assert adam.copies > 3 * sgd.copies
+    assert adam.images == pytest.approx(sgd.images, rel=0.02)
 
 
 @pytest.mark.parametrize(
