@@ -20,7 +20,7 @@ GRID: dict[str, Any] = {
         "inner_optimizer": ["sgd"],
     },
     "training": {"iterations": 4, "iterations_per_epoch": 2, "tasks_per_batch": 2, "inner_steps": 2},
-    "evaluation": {"tasks": 18, "ensemble": 2},
+    "evaluation": {"tasks": 12, "ensemble": 2},
     "backbones": {"vgg": {"filters": 4}},
 }
 
