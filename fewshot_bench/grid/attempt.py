@@ -139,5 +139,6 @@ def _reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         first = str(error).splitlines()[0] if str(error) else ""
-        return f"out of memory: {first} Lower tasks_per_batch or inner_steps, or run it with --plan recompute=true."
+        smaller = "a smaller training.tasks_per_batch or training.inner_steps by --set, or --plan recompute=true"
+        return f"out of memory: {first} `retry` it with {smaller}."
     return f"{type(error).__name__}: {error}".splitlines()[0]
