@@ -22,7 +22,7 @@ class Options:
     sensitivity.json and sensitivity.csv in the cell's folder as they are found, and nothing else there changes: a
     command that was killed goes on when it is given again, and one with other lists measures what is new.
 
-    Example: fewshot-bench sensitivity results/quick/cells/glyphs-5w1s-maml++-vgg-sgd-* --queries 1 5 --tasks 600 2000
+    Example: fewshot-bench sensitivity results/quick/cells/glyphs-5w1s-maml++-vgg-sgd-seed0-80it-55cd1cb6
     """
 
     cell: tyro.conf.Positional[Path]
