@@ -8,8 +8,7 @@ import torch
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.grid import ledger, rates
-from fewshot_bench.grid.costs import Cost, cost, validations
-from fewshot_bench.grid.work import NOTHING, Work, plus, times
+from fewshot_bench.grid.costs import cost, validations
 from fewshot_bench.training.plan import Plan, find_device, recorded
 from fewshot_bench.training.programs import team
 from fewshot_bench.training.settings import Cell
@@ -42,15 +41,15 @@ class Outlook(NamedTuple):
 class Seen(NamedTuple):
     """A cell as its folder has it.
 
-    done: how much of its work; seconds: that this took, of this cell alone; device: where it did, "" where that is not
-    known.
+    done, left: of its work, in seconds on rates.MACHINE, or in FLOP where no such device was measured. seconds: that
+    what is done took, of this cell alone; device: where it did, "" where that is not known.
     """
 
     cell: Cell
     state: str
     iterations: int
-    cost: Cost
-    done: Work
+    done: float
+    left: float
     seconds: float
     device: str
     plan: Plan | None
@@ -63,17 +62,19 @@ def estimated(cells: Sequence[Cell], directory: Path, device: str, among: Sequen
     counts. Raises BenchError for what is no device.
     """
     kind = _kind(device)
-    seen = [_seen(cell, directory) for cell in cells]
-    others = [_seen(cell, directory) for cell in among if cell not in cells]
+    seen = [_seen(cell, directory, kind) for cell in cells]
+    others = [_seen(cell, directory, kind) for cell in among if cell not in cells]
     measured = [
-        one
-        for one in [*seen, *others]
-        if one.done != NOTHING and one.seconds > 0 and one.device.partition(":")[0] == kind
+        one for one in [*seen, *others] if one.done and one.seconds > 0 and one.device.partition(":")[0] == kind
     ]
     found = [_estimate(one, measured, kind) for one in seen]
     if all(one.hours == 0 for one in found):
         return Outlook(found, [])
-    remarks = [_of_hours(measured, kind), _of_memory(kind), *(remark for one in seen for remark in one.cost.remarks)]
+    remarks = [
+        _of_hours(measured, kind),
+        _of_memory(kind),
+        *(remark for cell in cells for remark in cost(cell).remarks),
+    ]
     return Outlook(found, list(dict.fromkeys(remarks)))
 
 
@@ -85,46 +86,48 @@ def _kind(device: str) -> str:
         raise BenchError(f"no device is called {device!r}. Try --device cpu.") from error
 
 
-def _seen(cell: Cell, directory: Path) -> Seen:
-    folder, whole = ledger.folder_of(directory, cell), cost(cell)
+def _seen(cell: Cell, directory: Path, kind: str) -> Seen:
+    folder = ledger.folder_of(directory, cell)
     said = ledger.status(folder)
     iterations, spent = ledger.spent(folder)
-    plan = recorded(said)
-    done = NOTHING
+    training, evaluation = _work(cell, kind)
+    done = 0.0
     if ledger.is_done(folder):
-        done = plus(whole.training, whole.evaluation)
+        done = training + evaluation
     elif 0 < iterations <= cell.training.iterations:  # validations go along with training; the test is the last of it
         share, number = iterations / cell.training.iterations, validations(cell)
-        validated = share * number / (number + min(cell.evaluation.ensemble, number))
-        done = plus(times(share, whole.training), times(validated, whole.evaluation))
-    how = said.get("plan")  # of an older version it has fewer fields
+        done = share * (training + evaluation * number / (number + min(cell.evaluation.ensemble, number)))
+    plan, how = recorded(said), said.get("plan")  # of an older version it has fewer fields
     device = str(how.get("device", "")) if isinstance(how, dict) else ""
-    side_by_side = 1 if plan is None else plan.replicas
-    return Seen(cell, str(said.get("status", NEW)), iterations, whole, done, spent / side_by_side, device, plan)
+    alone = spent / (1 if plan is None else plan.replicas)
+    state = str(said.get("status", NEW))
+    return Seen(cell, state, iterations, done, training + evaluation - done, alone, device, plan)
+
+
+def _work(cell: Cell, kind: str) -> tuple[float, float]:
+    """Of training and of evaluation; see Seen."""
+    whole = cost(cell)
+    if kind == "cpu":
+        return rates.training(cell, whole), rates.seconds(cell, whole.evaluation)
+    return whole.training.flop, whole.evaluation.flop
 
 
 def _estimate(one: Seen, measured: Sequence[Seen], kind: str) -> Estimate:
-    left = plus(plus(one.cost.training, one.cost.evaluation), times(-1, one.done))
-    if left == NOTHING:
+    if not one.left:
         return Estimate(one.cell, one.state, one.iterations, 0.0, None)
     pace = _pace(one.cell, measured, kind)
-    hours = None if pace is None else pace * _measure(one.cell, left, kind) / HOUR
+    hours = None if pace is None else pace * one.left / HOUR
     plan = one.plan or _usual(one.cell, kind)
     return Estimate(one.cell, one.state, one.iterations, hours, rates.mebibytes(one.cell, plan))
 
 
-def _measure(cell: Cell, work: Work, kind: str) -> float:
-    """How long work is, in a unit of its own: seconds on rates.MACHINE, or FLOP where no such device was measured."""
-    return rates.seconds(cell, work) if kind == "cpu" else work.flop
-
-
 def _pace(cell: Cell, measured: Sequence[Seen], kind: str) -> float | None:
-    """Seconds a unit, of cells with that network and those images where there are any; None where there is no cell."""
+    """Seconds for a unit of work, by cells with that network and those images, if any; None where there is no cell."""
     alike = [one for one in measured if (one.cell.backbone, one.cell.dataset) == (cell.backbone, cell.dataset)]
     paced = alike or measured
     if not paced:
         return 1.0 if kind == "cpu" else None
-    return sum(one.seconds for one in paced) / sum(_measure(one.cell, one.done, kind) for one in paced)
+    return sum(one.seconds for one in paced) / sum(one.done for one in paced)
 
 
 def _usual(cell: Cell, kind: str) -> Plan:
@@ -142,7 +145,7 @@ def _of_hours(measured: Sequence[Seen], kind: str) -> str:
     if not measured:
         return f"No rate was measured on this device ({kind}), so there are no hours until a cell is under way."
     count = "1 cell" if len(measured) == 1 else f"{len(measured)} cells"
-    pace = sum(one.seconds for one in measured) / sum(_measure(one.cell, one.done, kind) for one in measured)
+    pace = sum(one.seconds for one in measured) / sum(one.done for one in measured)
     against = f"{pace:.2g} times those of {rates.MACHINE}" if kind == "cpu" else f"{1e-12 / pace:.2g} TFLOP/s"
     return f"Hours are at the pace of {count} in this folder: {against}."
 

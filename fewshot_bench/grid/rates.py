@@ -7,13 +7,15 @@ an older run on one core, of three learners (results/reference/learners-cpu), go
 Another machine is faster or slower by some factor, and so is another torch; no GPU was measured.
 """
 
+from math import ceil
 from typing import NamedTuple
 
-from fewshot_bench.grid import costs
+from fewshot_bench.grid.costs import Cost, cost, held_of
 from fewshot_bench.grid.work import Work
 from fewshot_bench.training.plan import Plan, Ways
 from fewshot_bench.training.settings import NO_INNER_OPTIMIZER, Cell
 
+CORES = 2
 MACHINE = "two cores of an AMD EPYC (docs/performance.md)"
 
 WORST_SECONDS, WORST_MEMORY = 1.3, 2.0
@@ -93,9 +95,15 @@ _TRACED, _EAGER = (75.0, 0.56, 1.86), (22.0, 2.4, 1.3)  # MiB at the least; shar
 
 
 def seconds(cell: Cell, work: Work) -> float:
-    """Of so much of a cell's work, on MACHINE."""
+    """Of so much of a cell's work, on both cores of MACHINE."""
     rates = [_SECONDS, *([] if cell.inner_optimizer in _PLAIN else [_SECONDS_OF_ADAM])]
     return sum(part * rate for one in rates for part, rate in zip(work, one, strict=True))
+
+
+def training(cell: Cell, whole: Cost) -> float:
+    """Seconds of all meta-steps, on MACHINE: a core waits where a batch does not share out evenly, as a single task."""
+    tasks = cell.training.tasks_per_batch
+    return seconds(cell, whole.training) * CORES * ceil(tasks / CORES) / tasks
 
 
 def mebibytes(cell: Cell, plan: Plan) -> float | None:
@@ -103,9 +111,9 @@ def mebibytes(cell: Cell, plan: Plan) -> float | None:
 
     None where that was never measured: on a GPU, with inner steps recomputed, or of what cannot be counted.
     """
-    cost, held = costs.cost(cell), costs.held_of(cell)
-    if held is None or cost.remarks or plan.device != "cpu" or plan.recompute:
+    counted, held = cost(cell), held_of(cell)
+    if held is None or counted.remarks or plan.device != "cpu" or plan.recompute:
         return None
     least, of_images, of_weights = _EAGER if plan.program == "eager" else _TRACED
-    a_task = of_images * held.images * cost.network.written + of_weights * held.copies * cost.network.weights
+    a_task = of_images * held.images * counted.network.written + of_weights * held.copies * counted.network.weights
     return plan.workers * (least + plan.tasks_at_once * plan.replicas * a_task * 4 / 2**20)

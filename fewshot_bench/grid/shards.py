@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.grid.costs import cost
-from fewshot_bench.grid.rates import seconds
-from fewshot_bench.grid.work import plus
+from fewshot_bench.grid.rates import seconds, training
 from fewshot_bench.training.settings import Cell
 
 
@@ -47,4 +46,4 @@ def shard(cells: Sequence[Cell], costs: Mapping[str, int], index: int, count: in
 def microseconds(cell: Cell) -> int:
     """What a cell weighs: whole, so that sums do not depend on their order."""
     found = cost(cell)
-    return round(1e6 * seconds(cell, plus(found.training, found.evaluation)))
+    return round(1e6 * (training(cell, found) + seconds(cell, found.evaluation)))

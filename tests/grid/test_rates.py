@@ -9,7 +9,7 @@ from statistics import mean
 import pytest
 
 from fewshot_bench.grid.costs import cost
-from fewshot_bench.grid.rates import FIGURES, KEPT, WORST_MEMORY, WORST_SECONDS, mebibytes, seconds
+from fewshot_bench.grid.rates import FIGURES, KEPT, WORST_MEMORY, WORST_SECONDS, mebibytes, seconds, training
 from fewshot_bench.grid.work import Work, plus
 from fewshot_bench.training.cell_file import from_table
 from fewshot_bench.training.plan import Plan
@@ -79,6 +79,13 @@ def test_figures_are_those_of_the_page(request):
             assert f" | {one.mebibytes} |" in page
         else:
             assert f"{8 / one.seconds:.3g} | " in page
+
+
+@pytest.mark.parametrize(("tasks", "waits"), [(1, 2), (2, 1), (3, 4 / 3), (8, 1)])
+def test_a_core_waits_where_tasks_do_not_share_out(tasks, waits):
+    cell = cell_of(FIGURES[0])
+    cell = replace(cell, training=replace(cell.training, tasks_per_batch=tasks))
+    assert training(cell, cost(cell)) == pytest.approx(waits * seconds(cell, cost(cell).training))
 
 
 def test_adam_inside_takes_longer():
