@@ -59,6 +59,10 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     from fewshot_bench.training.cell import Interrupted
     from fewshot_bench.training.plan import find_device, given
 
+    cells = [cell for cell in cells if not _skipped(cell, directory)]
+    if not cells:
+        print("No cell is left to run.", file=sys.stderr)
+        return 0
     planned = given(how.plan)
     _check_engine(how)
     device = find_device(how.device) if how.engine == "inline" else how.device
@@ -90,6 +94,17 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     if drawn:
         print(f"Figures of what was learned, and how: {len(drawn)} files in {drawn[0].parent}.")
     return 1 if undone else 0
+
+
+def _skipped(cell: "Cell", directory: Path) -> bool:
+    """Whether another cell stands for this one, which is then said."""
+    from fewshot_bench.grid import ledger
+
+    said = ledger.status(ledger.folder_of(directory, cell))
+    if said.get("status") != ledger.SKIPPED:
+        return False
+    print(f"{cell.id} is passed over: {said.get('reason')}. Delete its folder to run it after all.", file=sys.stderr)
+    return True
 
 
 def _data_dir(how: How) -> Path:

@@ -101,7 +101,8 @@ def _seen(cell: Cell, directory: Path, kind: str) -> Seen:
     device = str(how.get("device", "")) if isinstance(how, dict) else ""
     alone = spent / (1 if plan is None else plan.replicas)
     state = str(said.get("status", NEW))
-    return Seen(cell, state, iterations, done, training + evaluation - done, alone, device, plan)
+    left = 0.0 if state == ledger.SKIPPED else training + evaluation - done
+    return Seen(cell, state, iterations, done, left, alone, device, plan)
 
 
 def _work(cell: Cell, kind: str) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from fewshot_bench.training.cell_file import from_table, to_table
 from fewshot_bench.training.settings import Cell
 
 CELLS, CONFIG, STATUS, LOG = "cells", "config.toml", "status.json", "log.txt"
-QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
+QUEUED, RUNNING, DONE, FAILED, SKIPPED = "queued", "running", "done", "failed", "skipped"
 
 
 def folder_of(directory: Path, cell: Cell) -> Path:

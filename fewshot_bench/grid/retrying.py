@@ -13,8 +13,6 @@ from fewshot_bench.grid.files import OWN_OPTIONS, TABLES, GridFile, make_importa
 from fewshot_bench.training.cell_file import from_table
 from fewshot_bench.training.settings import AXES, Cell
 
-SKIPPED = "skipped"
-
 
 def failed(directory: Path) -> list[Cell]:
     """The cells that failed. Raises BenchError where the folder holds no cells, or one of them is not its own."""
@@ -55,7 +53,7 @@ def replace_in_folder(directory: Path, replaced: dict[Cell, Cell], changes: Sequ
     for old, new in replaced.items():
         if new != old:
             reason = f"retried as {new.id}: {', '.join(changes)}"
-            ledger.mark(ledger.folder_of(directory, old), SKIPPED, reason=reason)
+            ledger.mark(ledger.folder_of(directory, old), ledger.SKIPPED, reason=reason)
 
 
 def _given(section: dict[str, Any]) -> dict[str, Any]:

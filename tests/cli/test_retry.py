@@ -70,6 +70,11 @@ def test_with_changes_another_cell_stands_for_it(failed, pattern_data, capsys):
     assert after[old]["status"] == "skipped"
     assert after[old]["reason"].startswith(f"retried as {new}: training.tasks_per_batch=1")
     assert main(["status", str(failed)]) == 0
+    grid = str(failed.parent / "grid.toml")
+    capsys.readouterr()
+    assert main(["run", grid, "--out", str(failed), "--data-dir", str(pattern_data)]) == 0
+    assert f"{old} is passed over: retried as {new}" in capsys.readouterr().err
+    assert states(failed)[old]["status"] == "skipped"
 
 
 @pytest.mark.parametrize(
