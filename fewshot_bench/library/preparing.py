@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,7 @@ from PIL import Image, ImageOps
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.datasets import dataset as known_dataset
 from fewshot_bench.data.decoding import decode_character, decode_photo
-
-OneImage = Image.Image | str | os.PathLike[str] | NDArray[Any]
-"""A PIL image, the path of a file, or an array.
-
-Arrays: uint8 [channels, height, width] as in the dataset's pool, which are taken as they are; or [height, width] or
-[height, width, 3 or 4], of uint8, of bool, or of floats in [0, 1].
-"""
+from fewshot_bench.library.opening import OneImage, opened
 
 Images = OneImage | Sequence[OneImage]
 """One image or several; an array with four axes is several."""
@@ -58,7 +52,7 @@ def prepare_images(images: Images, dataset: str, *, strokes: Strokes = "auto") -
         if isinstance(one, np.ndarray) and one.dtype == np.uint8 and one.shape == known.shape:
             found.append((one, "as it came"))
         else:
-            found.append(_PREPARATIONS[dataset](name, _opened(name, one), strokes))
+            found.append(_PREPARATIONS[dataset](name, opened(name, one), strokes))
     return Prepared(np.stack([pixels for pixels, _ in found]), names, tuple(done for _, done in found))
 
 
@@ -68,44 +62,6 @@ def _several(images: Images) -> list[OneImage]:
     if isinstance(images, np.ndarray):
         return [images] if images.ndim < 4 else list(images)
     return list(images)
-
-
-def _opened(name: str, one: OneImage) -> Image.Image:
-    """As Pillow has it: turned as its camera says, on white where it is transparent."""
-    if isinstance(one, np.ndarray):
-        image = _from_array(name, one)
-    elif isinstance(one, Image.Image):
-        image = one
-    else:
-        try:
-            image = Image.open(one)
-            image.load()
-        except OSError as error:
-            raise BenchError(f"{os.fspath(one)} cannot be read as an image ({error}).") from error
-    if image.mode.startswith(("I", "F")):
-        raise BenchError(f"image {name} has more than 8 bits a channel (mode {image.mode!r}). Save it with 8.")
-    image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image
-
-
-def _from_array(name: str, array: NDArray[Any]) -> Image.Image:
-    flat = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
-    if not flat and array.ndim == 3 and array.shape[0] in (1, 3):
-        array, flat = np.moveaxis(array, 0, 2) if array.shape[0] == 3 else array[0], True
-    bits = array.dtype == bool or (np.issubdtype(array.dtype, np.floating) and _in_unit_range(array))
-    if not flat or not array.size or not (bits or array.dtype == np.uint8):
-        raise BenchError(
-            f"image {name} is an array of {array.dtype} {list(array.shape)}. Give [height, width] or "
-            "[height, width, 3], of uint8 or of floats from 0 to 1."
-        )
-    return Image.fromarray(np.round(array * 255.0).astype(np.uint8) if bits else np.ascontiguousarray(array))
-
-
-def _in_unit_range(array: NDArray[Any]) -> bool:
-    return bool(array.size and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1)
 
 
 def _photo(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[np.uint8], str]:
