@@ -84,4 +84,4 @@ def test_reproducing_starts_from_a_preset_that_is_there(line, capsys):
 def test_one_cell_of_the_papers_grid(capsys):
     command = block("bash", "training.iterations=7500").replace("\\\n", " ").removeprefix("uv run run_bench.py ")
     assert main([*shlex.split(command), "--dry-run"]) == 0
-    assert "1 cell;" in capsys.readouterr().err
+    assert "1 cell (1 new);" in capsys.readouterr().err
