@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.report.alike import START, joined, key_of, same_start
 from fewshot_bench.report.contents import AXES
-from fewshot_bench.report.groups import differing, flat, key_of
+from fewshot_bench.report.groups import differing, flat
 from fewshot_bench.report.reading import FILES, Cell, read_cell, read_cells
 
 UNTRAINED = "untrained"
@@ -50,7 +51,7 @@ def matched(a: Sequence[Cell], b: Sequence[Cell]) -> Matched:
     An axis of which each run has one value, and another than the other run, does not tell counterparts apart: it is
     what is compared. So two single cells are always counterparts.
     """
-    readable = [[cell for cell in cells if cell.config] for cells in (a, b)]
+    readable = [joined([cell for cell in cells if cell.config]) for cells in (a, b)]
     axes = [[_axes(cell) for cell in cells] for cells in readable]
     kept = [axis for axis in (*AXES, "seed", UNTRAINED) if not _compared(axis, *axes)]
     buckets: dict[str, tuple[list[Cell], list[Cell]]] = {}
@@ -81,7 +82,7 @@ def _compared(axis: str, ours: Sequence[Mapping[str, Any]], theirs: Sequence[Map
 
 def _nearest(ours: Sequence[Cell], theirs: Sequence[Cell]) -> list[Pair]:
     """Pairs of cells with equal axes, those with the fewest differences first; each cell once. In order of `ours`."""
-    every = [Pair(a, b, tuple(differing([settings_of(a), settings_of(b)]))) for a, b in product(ours, theirs)]
+    every = [Pair(a, b, _differing(a, b)) for a, b in product(ours, theirs)]
     taken: set[int] = set()
     chosen = []
     for pair in sorted(every, key=lambda pair: len(pair.differing)):  # of equals the first
@@ -89,3 +90,9 @@ def _nearest(ours: Sequence[Cell], theirs: Sequence[Cell]) -> list[Pair]:
             taken |= {id(pair.a), id(pair.b)}
             chosen.append(pair)
     return sorted(chosen, key=lambda pair: pair.a.name)
+
+
+def _differing(a: Cell, b: Cell) -> tuple[str, ...]:
+    """The settings in which two cells differ; not init_seed where one names what the other has without naming it."""
+    keys = differing([settings_of(a), settings_of(b)])
+    return tuple(key for key in keys if key != START or not same_start([a], [b]))

@@ -1,16 +1,17 @@
 """Results of two runs: counterparts tested against each other on the tasks that they share."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.report.alike import but_seed, key_of
 from fewshot_bench.report.by_task import by_task
 from fewshot_bench.report.comparing import Pair, settings_of
 from fewshot_bench.report.contents import SHOWN_AS
-from fewshot_bench.report.groups import differing, key_of, show
+from fewshot_bench.report.groups import differing, show
 from fewshot_bench.report.holm import holm
 from fewshot_bench.report.measured import measured
 from fewshot_bench.report.paired import SAME_TASKS
@@ -43,7 +44,7 @@ def results(pairs: Sequence[Pair]) -> list[Result]:
     groups: dict[str, list[Tests]] = {}
     for pair in pairs:
         for tests in _tests(pair):
-            groups.setdefault(key_of([_but_seed(cell) for cell in tests] + [tests[0].test]), []).append(tests)
+            groups.setdefault(key_of([*map(but_seed, tests), tests[0].test]), []).append(tests)
     found = [
         _result(label, tests) for label, tests in zip(_labels(list(groups.values())), groups.values(), strict=True)
     ]
@@ -56,10 +57,6 @@ def _tests(pair: Pair) -> Iterator[Tests]:
     if pair.a.status == pair.b.status == "done":
         theirs = {cell.test: cell for cell in measured([pair.b])}
         yield from ((cell, theirs[cell.test]) for cell in measured([pair.a]) if cell.test in theirs)
-
-
-def _but_seed(cell: Cell) -> dict[str, Any]:
-    return {key: value for key, value in cell.identity.items() if key != "seed"}
 
 
 def _result(label: str, tests: Sequence[Tests]) -> Result:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from fewshot_bench.report.alike import but_seed, joined, key_of
 from fewshot_bench.report.contents import AXES, NO_DIFFERENCE
 from fewshot_bench.report.reading import Cell
 
@@ -34,12 +35,12 @@ class Group(NamedTuple):
 def grouped(cells: Iterable[Cell]) -> list[Group]:
     """Groups of the cells whose configuration is readable, in order of first appearance.
 
-    A cell that lies there twice (same configuration and seed, e.g. a copied folder) counts once.
+    A cell that lies there twice (same configuration and seed, e.g. a copied folder) counts once. One that does not name
+    the init_seed of its other seeds, since it has that one anyway, is of their group (alike.joined).
     """
     plans: dict[str, list[Cell]] = {}
-    for cell in cells:
-        if cell.config:
-            plans.setdefault(key_of({k: v for k, v in cell.identity.items() if k != "seed"}), []).append(cell)
+    for cell in joined([cell for cell in cells if cell.config]):
+        plans.setdefault(but_seed(cell), []).append(cell)
     return [group for plan in plans.values() for group in _by_protocol(plan)]
 
 
@@ -136,8 +137,3 @@ def _same(one: object, other: object) -> bool:
     if type(one) is type(other) and isinstance(one, str | bool | int | float | None):
         return one == other
     return key_of(one) == key_of(other)
-
-
-def key_of(value: object) -> str:
-    """The same text for equal values, whatever the order of their keys."""
-    return json.dumps(value, sort_keys=True, default=str)

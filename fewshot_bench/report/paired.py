@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fewshot_bench.report.accuracies import Accuracies, paired
+from fewshot_bench.report.alike import START, key_of, same_start
 from fewshot_bench.report.contents import NO_DIFFERENCE
-from fewshot_bench.report.groups import Group, differing, key_of
+from fewshot_bench.report.groups import Group, differing
 
 SAME_TASKS = ("split_hash", "pool_hash", "queries", "evaluation_tasks", "evaluation_seed")
 """What has to agree, beside dataset, ways and shots, for two networks to have met the same test tasks."""
@@ -75,4 +76,5 @@ def _measured(group: Group) -> str:
 
 
 def _settings_that_differ(group: Group, twin: Group) -> list[str]:
-    return [key for key in differing([group.config, twin.config]) if key not in NO_DIFFERENCE]
+    ignored = (*NO_DIFFERENCE, *([START] if same_start(group.cells, twin.cells) else []))
+    return [key for key in differing([group.config, twin.config]) if key not in ignored]

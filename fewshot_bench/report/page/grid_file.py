@@ -6,8 +6,8 @@ from typing import Any
 
 import tomli_w
 
+from fewshot_bench.report.alike import joined, key_of
 from fewshot_bench.report.contents import AXES
-from fewshot_bench.report.groups import key_of
 from fewshot_bench.report.reading import Cell
 
 _AXES = (*AXES, "seed")
@@ -20,7 +20,7 @@ def grid_file(cells: Sequence[Cell]) -> str:
     Cells without a readable configuration are left out; empty where none has one.
     """
     alike: dict[str, list[Mapping[str, Any]]] = {}
-    for cell in cells:
+    for cell in joined(cells):
         if cell.identity:
             alike.setdefault(key_of(_rest(cell.identity)), []).append(cell.identity)
     tables = [table for identities in alike.values() for table in _tables(identities)]
