@@ -4,8 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
+from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.cli.progress_bar import shown_progress
 
 
@@ -20,11 +19,10 @@ class Options:
     Examples: fewshot-bench audit; fewshot-bench audit --only maml higher; fewshot-bench audit --out results/audit
     """
 
-    out: Path | None = None
+    out: Unsaid[Path | None] = None
     """Folder for audit.csv, audit.md and environment.json; nothing is written where it is absent."""
-    only: tuple[str, ...] = ()
-    """Tables (maml, batches, rules, implicit, zero-order) and makers (ours, paper, torch, higher, torchopt,
-    learn2learn, torchmeta) to keep to."""
+    only: Unsaid[tuple[str, ...]] = ()
+    """Tables (maml, batches, rules, implicit, zero-order) and makers (ours, paper, or a library's name) to keep to."""
 
 
 def command(args: list[str]) -> int:
@@ -32,7 +30,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for a word that names neither a table nor a maker, or where files cannot be written.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench audit")
+    options = parse(Options, args, "audit")
     # torch takes seconds to load; --help need not.
     from fewshot_bench.audit import files, remarks, row, rows, running, tables, versions
     from fewshot_bench.report.summary import screen, show

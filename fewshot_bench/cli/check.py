@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.cli.kinds import Kind, factory, with_options
+from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.conformance.findings import Stages, findings
 from fewshot_bench.data.datasets import DATASETS
 
@@ -29,11 +30,11 @@ class Options:
     """What it is."""
     name: tyro.conf.Positional[str]
     """Its name in a grid, or its import path, package.module:name; paths begin in the current folder too."""
-    options: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Options of its own, as KEY=VALUE."""
-    dataset: str | None = None
+    options: tyro.conf.Positional[Unsaid[Annotated[tuple[str, ...], tyro.conf.arg(metavar="[KEY=VALUE ...]")]]] = ()
+    """Options of its own."""
+    dataset: Unsaid[str | None] = None
     """For a backbone: the dataset whose image shape it is tried on, omniglot where absent. No data is read."""
-    ways: int | None = None
+    ways: Unsaid[int | None] = None
     """For a backbone: classes of a task, 5 where absent."""
 
 
@@ -42,7 +43,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for a name that does not exist and an option that it does not have.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench check")
+    options = parse(Options, args, "check")
     _refuse(options)
     make = with_options(factory(options.kind, options.name), options.options, options.name)
     stages, subject = _trial(options, make)

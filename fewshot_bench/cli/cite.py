@@ -7,6 +7,7 @@ from pathlib import Path
 import tyro
 
 from fewshot_bench.basics.files import write_text
+from fewshot_bench.cli.parsing import Unsaid, parse
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Options:
 
     run: tyro.conf.Positional[Path]
     """A results folder (the one with cells/ in it), or the folder of one cell."""
-    output: Path | None = None
+    output: Unsaid[Path | None] = None
     """Write to this file instead of printing."""
 
 
@@ -30,7 +31,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for a folder without cells, or an output that cannot be written.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench cite")
+    options = parse(Options, args, "cite")
     from fewshot_bench.report.citing import bibtex
     from fewshot_bench.report.comparing import read_run
     from fewshot_bench.report.summary import show  # pandas takes half a second to load; --help need not

@@ -9,6 +9,7 @@ import tyro
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.names import unknown
+from fewshot_bench.cli.parsing import Unsaid, parse
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Options:
     """Another one; differences are B minus A."""
     format: str = "terminal"
     """terminal or markdown."""
-    output: Path | None = None
+    output: Unsaid[Path | None] = None
     """Write to this file instead of printing."""
 
 
@@ -38,7 +39,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for a folder without cells, an unknown format, or an output that cannot be written.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench compare")
+    options = parse(Options, args, "compare")
     from fewshot_bench.report.comparing_tables import compare  # pyarrow and scipy take time to load; --help need not
     from fewshot_bench.report.markdown import markdown
     from fewshot_bench.report.summary import screen, show

@@ -5,6 +5,8 @@ from typing import Literal
 
 import tyro
 
+from fewshot_bench.cli.parsing import parse
+
 
 @dataclass(frozen=True)
 class Options:
@@ -14,7 +16,7 @@ class Options:
 
     zsh: add the line `source <(fewshot-bench completion zsh)` to ~/.zshrc, after compinit.
 
-    fish: fewshot-bench completion fish > ~/.config/fish/completions/fewshot-bench.fish, once and after an update.
+    fish: `fewshot-bench completion fish > ~/.config/fish/completions/fewshot-bench.fish`, once and after an update.
 
     Example: fewshot-bench completion bash
     """
@@ -25,7 +27,7 @@ class Options:
 
 def command(args: list[str]) -> int:
     """Runs the command with the arguments after its name; returns the exit status."""
-    options = tyro.cli(Options, args=args, prog="fewshot-bench completion")
+    options = parse(Options, args, "completion")
     from fewshot_bench.cli.command_words import places  # reads every other command
     from fewshot_bench.cli.main import COMMANDS
     from fewshot_bench.cli.shells import SHELLS

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 import tyro
 
 from fewshot_bench.basics.errors import DataError
+from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.cli.progress_bar import shown_progress
 from fewshot_bench.data.archives import broken, html_start
 from fewshot_bench.data.datasets import DATASETS, Dataset, dataset, open_pool, prepare_pool, raw_data
@@ -29,8 +30,8 @@ class Import:
     """Which dataset the files are."""
     source: Annotated[Path, tyro.conf.arg(name="from")]
     """The folder or file that holds them."""
-    data_dir: Path = field(default_factory=default_data_dir)
-    """Data folder; the pool goes to its `.prepared`, or to the user's cache where it is read-only."""
+    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    """Data folder, $FEWSHOT_DATA or datasets/ where absent; the pool goes there, or where it cannot, to your cache."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Get:
 
     name: tyro.conf.Positional[str]
     """Which dataset."""
-    data_dir: Path = field(default_factory=default_data_dir)
-    """Data folder; raw files go to its subfolder of the dataset's name."""
+    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    """Data folder, $FEWSHOT_DATA or datasets/ where absent; raw files go to its subfolder of the dataset's name."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ class Verify:
     Example: fewshot-bench data verify omniglot --data-dir /data
     """
 
-    name: tyro.conf.Positional[str | None] = None
+    name: tyro.conf.Positional[Unsaid[str | None]] = None
     """Which dataset; all that are prepared where none is named."""
-    data_dir: Path = field(default_factory=default_data_dir)
-    """Data folder."""
+    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    """Data folder; $FEWSHOT_DATA or datasets/ where absent."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class List:
     Example: fewshot-bench data list
     """
 
-    data_dir: Path = field(default_factory=default_data_dir)
-    """Data folder."""
+    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    """Data folder; $FEWSHOT_DATA or datasets/ where absent."""
 
 
 HELP = """Bring data in, check it, and say what is there.
@@ -84,7 +85,7 @@ Command = (
 
 def command(args: list[str]) -> int:
     """Runs `fewshot-bench data ARGS`; returns the exit status. Lets BenchError and tyro's SystemExit (2) pass."""
-    chosen = tyro.cli(Command, args=args, prog="fewshot-bench data", description=HELP)
+    chosen: Import | Get | Verify | List = parse(cast(Any, Command), args, "data", HELP)
     if isinstance(chosen, Import):
         _import(chosen)
     elif isinstance(chosen, Get):

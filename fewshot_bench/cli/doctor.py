@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
+from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.doctor.finding import Finding, Look, looked
 from fewshot_bench.grid.files import GridFile, check_shape, read
@@ -27,12 +28,12 @@ class Options:
     Example: fewshot-bench doctor gimli-omniglot --data-dir /data
     """
 
-    grid: tyro.conf.Positional[str | None] = None
+    grid: tyro.conf.Positional[Unsaid[str | None]] = None
     """A grid file or preset that is to run here: its datasets and the room it takes count as needed."""
-    out: Path | None = None
+    out: Unsaid[Path | None] = None
     """Folder of the results; results/<name of the grid> where absent."""
-    data_dir: Path = field(default_factory=default_data_dir)
-    """Data folder."""
+    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    """Data folder; $FEWSHOT_DATA or datasets/ where absent."""
 
 
 def command(args: list[str]) -> int:
@@ -40,7 +41,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for a grid that is neither a file nor a preset, or is no TOML.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench doctor")
+    options = parse(Options, args, "doctor")
     grid = None if options.grid is None else read(options.grid)
     if grid is not None:
         check_shape(grid)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cli.parsing import Unsaid
 
 if TYPE_CHECKING:
     from fewshot_bench.data.pool import Pool
@@ -20,19 +21,19 @@ if TYPE_CHECKING:
 class How:
     """Where and how cells are computed."""
 
-    data_dir: Path | None = None
+    data_dir: Unsaid[Path | None] = None
     """Folder of the data; $FEWSHOT_DATA or datasets/ where absent."""
 
     device: str = "auto"
     """"auto", "cpu", "cuda", "cuda:1", ... New cells are computed there; resumed ones where they began."""
 
-    plan: str = ""
+    plan: Unsaid[str] = ""
     """How new cells are computed, as program=traced,workers=2; what is left open is measured (docs/performance.md)."""
 
     engine: Literal["inline", "ray"] = "inline"
     """inline: one cell after another, in this process. ray: many at once, on this machine or a cluster."""
 
-    address: str | None = None
+    address: Unsaid[str | None] = None
     """With ray: a running cluster, "auto" for the one this machine is part of. Absent: this machine alone."""
 
     cpus_per_cell: float = 1.0
@@ -41,7 +42,7 @@ class How:
     gpus_per_cell: float = 0.0
     """With ray: GPUs that a cell takes; 0.25 lets four cells share one."""
 
-    track: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    track: Unsaid[tuple[Literal["tensorboard", "wandb"], ...]] = ()
     """Where training curves go beside the folder of results; wandb stays offline."""
 
 

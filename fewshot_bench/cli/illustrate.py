@@ -6,6 +6,8 @@ from typing import Literal
 
 import tyro
 
+from fewshot_bench.cli.parsing import parse
+
 
 @dataclass(frozen=True)
 class Options:
@@ -30,7 +32,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for too few samples, or where files cannot be written.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench illustrate")
+    options = parse(Options, args, "illustrate")
     from fewshot_bench.illustrations.imaml import draw  # torch and matplotlib take seconds to load; --help need not
 
     drawn = draw(options.out, options.samples)

@@ -11,6 +11,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, unknown
 from fewshot_bench.cli.describe import docs, first_sentence, option_lines, sentence
 from fewshot_bench.cli.kinds import factory
+from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.data.datasets import DATASETS, Dataset
 from fewshot_bench.grid.files import TABLES, presets
 
@@ -27,9 +28,9 @@ class Options:
     Examples: fewshot-bench list; fewshot-bench list learners; fewshot-bench list backbone my_nets:tiny
     """
 
-    what: tyro.conf.Positional[str | None] = None
+    what: tyro.conf.Positional[Unsaid[str | None]] = None
     """learners, backbones, inner-optimizers, datasets or presets; or a name of any kind. Absent: everything."""
-    name: tyro.conf.Positional[str | None] = None
+    name: tyro.conf.Positional[Unsaid[str | None]] = None
     """A name of that kind, or an import path."""
 
 
@@ -38,7 +39,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for what is neither a kind nor a name.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench list")
+    options = parse(Options, args, "list")
     print("\n".join(_lines(options)))
     return 0
 

@@ -12,6 +12,7 @@ import tyro
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.cli.kinds import Kind
+from fewshot_bench.cli.parsing import parse
 
 NEXT = """Wrote {file} and {test}. Next{where}:
   edit {file}
@@ -43,7 +44,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for a name that is none or is taken, and where a file is there already or cannot be written.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench new")
+    options = parse(Options, args, "new")
     kind, name = options.kind, options.name
     _check(name)
     file, test = options.into / f"{name}.py", options.into / f"test_{name}.py"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import tyro
 
+from fewshot_bench.cli.parsing import parse
+
 
 @dataclass(frozen=True)
 class Options:
@@ -26,7 +28,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for a folder without cells, or where figures cannot be written.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench plot")
+    options = parse(Options, args, "plot")
     from fewshot_bench.report.plots import plot  # matplotlib takes a second to load; --help need not
 
     files = 0

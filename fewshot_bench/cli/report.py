@@ -9,6 +9,7 @@ import tyro
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.names import unknown
+from fewshot_bench.cli.parsing import Unsaid, parse
 
 HTML = "html"
 
@@ -25,9 +26,8 @@ class Options:
     directory: tyro.conf.Positional[Path]
     """The folder that `fewshot-bench run` wrote to (the one with cells/ in it)."""
     format: str = "terminal"
-    """terminal, markdown, latex (booktabs; compiles alone or inside your paper), csv (plain numbers, in percent) or
-    html (one page)."""
-    output: Path | None = None
+    """terminal, markdown, latex (booktabs), csv (plain numbers, in percent) or html (one page)."""
+    output: Unsaid[Path | None] = None
     """Write to this file instead of printing; html is always written, to DIR/report.html where this is absent."""
 
 
@@ -36,7 +36,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for a folder without cells, an unknown format, or an output that cannot be written.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench report")
+    options = parse(Options, args, "report")
     if options.format == HTML:
         from fewshot_bench.report.page.making import write_page
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from fewshot_bench.cli.how import How
+from fewshot_bench.cli.parsing import parse
 from fewshot_bench.cli.run import Changes, a_flag_each
 
 
@@ -32,7 +33,7 @@ class Retry:
 
 def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status. Raises BenchError for a folder without cells."""
-    options = tyro.cli(Retry, args=a_flag_each(arguments), prog="fewshot-bench retry")
+    options = parse(Retry, a_flag_each(arguments), "retry")
     from fewshot_bench.cli.how import compute
     from fewshot_bench.grid.retrying import changed, failed, replace_in_folder
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from fewshot_bench.cli.how import How
+from fewshot_bench.cli.parsing import Unsaid, parse
 
 Changes = tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="SECTION.KEY=VALUE")]]
 
@@ -21,19 +22,19 @@ class Run:
     grid: Annotated[str, tyro.conf.Positional] = "quick"
     """A grid file (TOML), or the name of a preset."""
 
-    out: Path | None = None
+    out: Unsaid[Path | None] = None
     """Folder of the results; results/<name of the grid> where absent. It may hold cells of other grids."""
 
-    seed: tuple[int, ...] = ()
+    seed: Unsaid[tuple[int, ...]] = ()
     """Seeds in place of the grid's."""
 
     set: Changes = ()
     """Changes to the grid, as in training.iterations=50; as many as you like, after one --set or several."""
 
-    shard: str = ""
+    shard: Unsaid[str] = ""
     """As 3/20: the third of twenty parts that cost about the same, for job arrays (docs/cluster.md)."""
 
-    dry_run: bool = False
+    dry_run: Unsaid[bool] = False
     """Print cells, what is done of them, and what the rest will take; write nothing."""
 
     how: Annotated[How, tyro.conf.arg(name="")] = field(default_factory=How)
@@ -41,7 +42,7 @@ class Run:
 
 def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status."""
-    options = tyro.cli(Run, args=a_flag_each(arguments), prog="fewshot-bench run")
+    options = parse(Run, a_flag_each(arguments), "run")
     # torch takes seconds to load: only now that the options are known to be good.
     from fewshot_bench.cli.dry_run import print_estimates
     from fewshot_bench.cli.how import compute

@@ -9,6 +9,7 @@ import tyro
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.names import unknown
+from fewshot_bench.cli.parsing import Unsaid, parse
 
 FORMATS = ("terminal", "markdown", "csv")
 
@@ -35,13 +36,13 @@ class Options:
     """Epochs whose logits are averaged, the best by validation."""
     steps: tuple[int, ...] = (1, 2, 3, 5, 10, 20)
     """Inner steps; beyond those that were trained, rates that are learned by step stay at the last one's."""
-    data_dir: Path | None = None
+    data_dir: Unsaid[Path | None] = None
     """Folder of the data; $FEWSHOT_DATA or datasets/ where absent."""
-    device: str | None = None
+    device: Unsaid[str | None] = None
     """Where to compute; as the cell was where absent."""
     format: str = "terminal"
     """terminal, markdown or csv (plain numbers, in percent)."""
-    output: Path | None = None
+    output: Unsaid[Path | None] = None
     """Write the table to this file instead of printing it."""
 
 
@@ -50,7 +51,7 @@ def command(args: list[str]) -> int:
 
     Raises BenchError for what is no finished cell, other images than it was tested on, or an unknown format.
     """
-    options = tyro.cli(Options, args=args, prog="fewshot-bench sensitivity")
+    options = parse(Options, args, "sensitivity")
     if options.format not in FORMATS:
         raise BenchError(unknown("format", options.format, FORMATS))
     # torch takes seconds to load: only now that the options are known to be good.

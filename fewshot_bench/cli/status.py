@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cli.parsing import Unsaid, parse
 
 SECONDS_BETWEEN_LOOKS = 5.0
 
@@ -23,16 +24,16 @@ class Status:
     directory: Annotated[Path, tyro.conf.Positional]
     """The folder that `fewshot-bench run` writes to."""
 
-    all: bool = False
+    all: Unsaid[bool] = False
     """A line for every cell, also for those that are done or only wait."""
 
-    watch: bool = False
+    watch: Unsaid[bool] = False
     """Look again every few seconds, until nothing runs any more."""
 
 
 def command(arguments: list[str]) -> int:
     """Runs the command; returns 1 where a cell failed. Raises BenchError for a folder without cells."""
-    options = tyro.cli(Status, args=arguments, prog="fewshot-bench status")
+    options = parse(Status, arguments, "status")
     from fewshot_bench.report.progress import headline, progress, progress_table
     from fewshot_bench.report.reading import read_cells
     from fewshot_bench.report.summary import screen, show

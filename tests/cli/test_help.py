@@ -17,6 +17,8 @@ import tyro
 from fewshot_bench.cli import main as program
 from fewshot_bench.cli.command_words import options_of, subcommands
 from fewshot_bench.cli.main import COMMANDS, USAGE, main
+from fewshot_bench.cli.parsing import parse
+from fewshot_bench.cli.wrapping import wrapped
 
 PROGRAM = Path(__file__).resolve().parents[2] / "run_bench.py"
 
@@ -58,8 +60,8 @@ WORDS = [
 
 def examples(page: str) -> list[str]:
     """The commands after `Example:` or `Examples:` in what a command says of itself."""
-    found = re.search(r"^Examples?: (.*)$", page, re.MULTILINE)
-    return found[1].split("; ") if found else []
+    found = re.search(r"^Examples?:\s(.*(?:\n  .*)*)$", page, re.MULTILINE)
+    return " ".join(found[1].split()).split("; ") if found else []
 
 
 @pytest.mark.parametrize("words", WORDS)
@@ -87,6 +89,65 @@ def test_every_option_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     assert [
         (place.words, one.field) for place in places(list(COMMANDS)) for one in place.arguments if not one.says
     ] == []
+
+
+def help_of(words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `--help` prints after these words."""
+    with pytest.raises(SystemExit, match="0"):
+        main([*words.split(), "--help"])
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [None, 80, 120])
+@pytest.mark.parametrize("words", WORDS)
+def test_help_is_as_wide_as_the_terminal(
+    words: str, width: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """80 where nothing tells; and the same words as on a page that is wide enough for all of them."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    wide = help_of(words, capsys)
+    monkeypatch.delenv("COLUMNS")
+    if width is not None:
+        monkeypatch.setenv("COLUMNS", str(width))
+    narrow = help_of(words, capsys)
+    assert max(map(len, narrow.splitlines())) <= (width or 80)
+    assert sorted(words_of(narrow)) == sorted(words_of(wide))
+
+
+def words_of(page: str) -> list[str]:
+    """What is between spaces, but for the borders of boxes."""
+    return [word for word in page.split() if set(word) - set("╭╮╰╯─│-")]
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_help_says_nothing_in_pythons_words(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(words_of(help_of(words, capsys)))
+    assert not re.search(r"\b(None|True|False)\b|default: ?\)|default: ''|default: datasets", said)
+
+
+def test_an_absent_value_has_no_name_of_its_own() -> None:
+    assert tyro.cli(options_of("cite"), args=["results/quick"]).output is None
+    assert parse(options_of("cite"), ["results/quick", "--output", "None"], "cite").output == Path("None")
+
+
+def test_a_usage_that_is_too_long_is_broken_in_a_terminal_too() -> None:
+    printed = re.sub("\x1b\\[[0-9;]*m", "", in_a_terminal("check", "--help", COLUMNS="80"))
+    assert "{backbone,inner-optimizer,learner} STR\r\n  [KEY=VALUE ...]\r\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("one two three", 8, ["one two", "  three"]),
+        ("a-long-word-that-stays", 8, ["a-long-word-that-stays"]),
+        ("Run `data list` now", 12, ["Run `data", "  list` now"]),
+        ("Run `data list` now", 14, ["Run", "  `data list`", "  now"]),
+        ("Example: list; list learners", 20, ["Example: list;", "  list learners"]),
+        ("gone -> data get omniglot", 20, ["gone ->", "  data get omniglot"]),
+    ],
+)
+def test_commands_stay_whole_where_they_fit_a_line(text: str, width: int, lines: list[str]) -> None:
+    assert wrapped(text, width, "  ") == lines
 
 
 def in_a_terminal(*words: str, **environment: str) -> str:
