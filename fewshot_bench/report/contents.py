@@ -48,8 +48,8 @@ def wrong_config(config: Mapping[str, Any], folder: str) -> str:
             return f"config.toml: `{key}` is {table[key]!r}, not a table"
     try:
         found = content_hash(config)
-    except TypeError as error:  # a date, say, which no grid can hold
-        return f"config.toml is not a cell's: {error}"
+    except TypeError:
+        return "config.toml holds what no grid can hold, a date say"
     if not folder.endswith(f"-{found}"):
         return f"config.toml was changed, or its folder renamed: what it says has the hash {found}"
     return ""

@@ -14,6 +14,9 @@ from fewshot_bench.report.contents import number, whole, wrong_config, wrong_res
 STATUSES = ("done", "failed", "skipped", "running", "queued")
 FILES = ("config.toml", "status.json", "result.json")
 
+_AGAIN = "run the grid again"
+_AWAY = f"move the cell's folder away and {_AGAIN}"  # a grid refuses a folder whose configuration is not its own
+
 
 class Cell(NamedTuple):
     """One cell as it lies on disk.
@@ -85,12 +88,16 @@ def read_cell(folder: Path) -> Cell | None:
     # A result is written whole or not at all, so it stands for a status that was lost.
     said = status.get("status", "done" if result and not result_fault else "queued")
     reason = str(status.get("reason") or "")
-    if config_fault or status_fault:
-        said, reason = "failed", config_fault or status_fault
+    if config_fault:
+        said, reason = "failed", f"{config_fault}; {_AWAY}"
+    elif status_fault:
+        said, reason = "failed", f"{status_fault}; {_AGAIN}"
     elif said not in STATUSES:
-        said, reason = "failed", f"status.json holds the unknown status {said!r}"
+        said, reason = "failed", f"status.json holds the unknown status {said!r}; {_AGAIN}"
     elif said == "done" and result_fault:
-        said, reason = "failed", f"status.json says done, but {result_fault}; run the grid again"
+        # The grid takes a cell for done whose result is called as the cell is, whatever else stands in it.
+        mend = _AWAY if result.get("cell") == folder.name else _AGAIN
+        said, reason = "failed", f"status.json says done, but {result_fault}; {mend}"
     return Cell(
         folder=folder,
         config={} if config_fault else _filled(config),
@@ -113,8 +120,8 @@ def _parsed(path: Path, loads: Callable[[str], Any]) -> tuple[dict[str, Any], st
         return {}, f"{path.name} cannot be read: {error.strerror}"
     except UnicodeDecodeError:
         return {}, f"{path.name} is not text"
-    except (ValueError, RecursionError) as error:
-        return {}, f"{path.name} is torn or was edited: {error}"
+    except (ValueError, RecursionError):
+        return {}, f"{path.name} is torn or was edited"
     return (content, "") if isinstance(content, dict) else ({}, f"{path.name} holds no table of keys")
 
 

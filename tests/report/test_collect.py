@@ -12,6 +12,8 @@ from fewshot_bench.report.collect import COLUMNS, collect, write_results_csv
 from fewshot_bench.report.document import FORMATS, read_report
 from tests.report.factory import FINGERPRINT, write_cell
 
+AGAIN = "run the grid again"
+AWAY = f"move the cell's folder away and {AGAIN}"
 PROMISED = [
     *("dataset", "split", "ways", "shots", "learner", "backbone", "inner_optimizer", "seed", "status", "reason"),
     *("iterations", "val_accuracy", "test_accuracy", "test_ci95", "seconds", "split_hash", "queries", "batch_norm"),
@@ -110,14 +112,14 @@ def test_a_result_of_another_cell_is_not_believed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "status", "words"),
     [
-        ("config.toml", "dataset = ", "failed", "config.toml is torn"),
-        ("config.toml", 'dataset = "omniglot"', "failed", "`learner` is None"),
-        ("config.toml", None, "failed", "config.toml is missing"),
-        ("status.json", '{"status": "do', "failed", "status.json is torn"),
-        ("status.json", '{"status": "asleep"}', "failed", "unknown status 'asleep'"),
+        ("config.toml", "dataset = ", "failed", f"config.toml is torn or was edited; {AWAY}"),
+        ("config.toml", 'dataset = "omniglot"', "failed", f"`learner` is None, not a name; {AWAY}"),
+        ("config.toml", None, "failed", f"config.toml is missing; {AWAY}"),
+        ("status.json", '{"status": "do', "failed", f"status.json is torn or was edited; {AGAIN}"),
+        ("status.json", '{"status": "asleep"}', "failed", f"unknown status 'asleep'; {AGAIN}"),
         ("status.json", "[]", "failed", "holds no table"),
-        ("result.json", None, "failed", "result.json is missing"),
-        ("result.json", '{"test_accuracy": 0.', "failed", "result.json is torn"),
+        ("result.json", None, "failed", f"result.json is missing; {AGAIN}"),
+        ("result.json", '{"test_accuracy": 0.', "failed", f"done, but result.json is torn or was edited; {AGAIN}"),
         ("result.json", '{"test_accuracy": 93.7}', "failed", "93.7, not a fraction"),
         ("result.json", '{"test_accuracy": NaN}', "failed", "nan, not a fraction"),
         ("status.json", None, "done", ""),
@@ -133,6 +135,15 @@ def test_a_broken_file_is_named_in_a_sentence(
     row = collect(tmp_path).iloc[0]
     assert row["status"] == status
     assert words in row["reason"]
+    assert "line" not in row["reason"]  # a parser's words
+
+
+def test_a_result_that_the_grid_takes_for_whole_has_to_be_moved_away(tmp_path: Path) -> None:
+    folder = write_cell(tmp_path)
+    (folder / "result.json").write_text(json.dumps({"cell": folder.name, "test_accuracy": 93.7}))
+    assert collect(tmp_path)["reason"].tolist() == [
+        f"status.json says done, but result.json: `test_accuracy` is 93.7, not a fraction; {AWAY}"
+    ]
 
 
 def test_a_cell_with_a_configuration_alone_is_queued(tmp_path: Path) -> None:
