@@ -113,13 +113,18 @@ def _paper(row: Row) -> list[Entry]:
 
 def _untrained(row: Row) -> list[Entry]:
     other = (f"Of a network with other {', '.join(row.twin_differs)}.",) if row.twin_differs else ()
-    accuracy = percent(row.untrained)._replace(notes=other)
+    accuracy = percent(row.untrained)
     if row.gain is None:
-        return [accuracy, _NONE, _NONE]
-    notes: tuple[str, ...] = () if row.gain.mean > 2 * row.gain.standard_error else (_NO_GAIN,)
-    notes += () if row.gain.seeds == row.n else (f"Over {row.gain.seeds} of {row.n} seeds: the others have no pair.",)
+        return [accuracy._replace(notes=other), _NONE, _NONE]
+    paired = row.gain.seeds
+    alone = (f"Over {paired} of {row.n} seeds: the others have no pair.",) if paired != row.n else ()
+    notes = () if row.gain.mean > 2 * row.gain.standard_error else (_NO_GAIN,)
     gain = round(100 * row.gain.mean, 2) + 0.0  # without the sign of a zero
-    return [accuracy, Entry(f"{gain:+.2f}", notes), percent(row.gain.standard_error)]
+    return [
+        accuracy._replace(notes=(*other, *(alone if row.untrained_n == paired else ()))),
+        Entry(f"{gain:+.2f}", (*notes, *alone)),
+        percent(row.gain.standard_error),
+    ]
 
 
 def percent(fraction: float) -> Entry:

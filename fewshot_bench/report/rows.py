@@ -22,8 +22,8 @@ class Row(NamedTuple):
     paper, comparison: the published value beside it and what that is an instance of.
     setting: what tells the row from others of the same axes. std: over seeds, ddof 1, nan for one seed.
     ci95: half of the 95 % interval of the mean: over the test tasks of an only seed, over seeds and tasks of several
-    (two_level.py). untrained: mean of the twin's seeds; twin_differs: settings, other than of training, in which the
-    twin is another. read: its accuracies by task, where ci95 or gain needed them.
+    (two_level.py). untrained: mean of the twin's seeds, untrained_n: how many; twin_differs: settings, other than of
+    training, in which the twin is another. read: its accuracies by task, where ci95 or gain needed them.
     """
 
     group: Group
@@ -35,6 +35,7 @@ class Row(NamedTuple):
     paper: Published | None
     comparison: Comparison | None
     untrained: float
+    untrained_n: int
     twin_differs: tuple[str, ...]
     gain: Gain | None
     read: Read | None = None
@@ -111,6 +112,7 @@ def _row(group: Group, setting: str, twin: Group | None, read: Read | None) -> R
         paper=found and found.value,
         comparison=found and found.comparison,
         untrained=_mean([cell.result["test_accuracy"] for cell in twin.cells]) if twin else math.nan,
+        untrained_n=len(twin.cells) if twin else 0,
         twin_differs=(),
         gain=None,
         read=read,

@@ -52,6 +52,26 @@ def test_repeated_keys_are_blank_and_absent_numbers_are_dashes(tmp_path: Path) -
     ]
 
 
+def test_fewer_untrained_seeds_are_told_of_at_their_accuracy_and_at_the_gain(tmp_path: Path) -> None:
+    for seed in range(3):
+        write_cell(tmp_path, (0.9, 0.8), seed=seed)
+    untrained = [write_cell(tmp_path, (0.5, 0.5), seed=seed, training={"iterations": 0}) for seed in range(2)]
+    told = "Over 2 of 3 seeds: the others have no pair."
+    shown = table(tmp_path, "ablation")
+    assert [
+        column.title for column, entry in zip(shown.columns, shown.rows[0], strict=True) if told in entry.notes
+    ] == [
+        "acc",
+        "gain",
+    ]
+    (untrained[1] / "episodes.parquet").unlink()  # its accuracy is in the mean, and has no pair
+    shown = table(tmp_path, "ablation")
+    told = "Over 1 of 3 seeds: the others have no pair."
+    assert [
+        column.title for column, entry in zip(shown.columns, shown.rows[0], strict=True) if told in entry.notes
+    ] == ["gain"]
+
+
 def test_suspect_values_carry_a_footnote(tmp_path: Path) -> None:
     write_cell(tmp_path, inner_optimizer="adam")
     write_cell(tmp_path, inner_optimizer="sgd")
