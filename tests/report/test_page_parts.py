@@ -17,6 +17,7 @@ from fewshot_bench.report.page.grid_file import grid_file
 from fewshot_bench.report.page.learning import POINTS, learned
 from fewshot_bench.report.page.learning_figure import blocks
 from fewshot_bench.report.page.machines import environment_table
+from fewshot_bench.report.page.making import page
 from fewshot_bench.report.page.rates import learned_rates, thinned
 from fewshot_bench.report.page.rates_figure import ROOM, folded
 from fewshot_bench.report.reading import read_cells
@@ -140,6 +141,7 @@ def test_cost_is_time_by_meta_step(tmp_path: Path) -> None:
     titles = ("seconds", "s per meta-step", "peak MiB", "parameters", "meta-steps", "n")
     assert [field(table, title) for title in titles] == ["45.0", "0.150", "6", "112,261", "300", "2"]
     assert table is not None
+    assert any("beyond what it had when the seed began" in text for text in table.under)
     assert any("side by side" in note for entry in table.rows[0] for note in entry.notes)
 
 
@@ -179,6 +181,16 @@ def test_rates_are_those_of_the_file(tmp_path: Path) -> None:
         ("lr", 0, [[0.1, 0.1], [0.2, 0.4]]),
         ("lr", 1, [[0.1, 0.1], [1.2, 1.4]]),
     ]
+
+
+def test_rates_that_are_not_in_the_folder_are_not_said_to_be_none(tmp_path: Path) -> None:
+    for learner in ("maml++", "reptile"):
+        write_cell(tmp_path / "bare", learner=learner)
+    assert learned_rates(read_cells(tmp_path / "bare"))[:3] == ((), ("maml++", "reptile"), ())
+    assert "Not recorded in this folder: what maml++, reptile learned" in page(tmp_path / "bare")
+    write_hyperparameters(write_cell(tmp_path / "none", learner="reptile"), {("lr", "a.weight"): []})
+    assert "No finished cell here learned anything beside its weights." in page(tmp_path / "none")
+    assert "Not recorded" not in page(tmp_path / "none")
 
 
 @pytest.mark.parametrize("name", ["learners-cpu", "imaml-omniglot-cpu"])

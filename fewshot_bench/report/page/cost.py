@@ -13,7 +13,8 @@ from fewshot_bench.report.rows import Row
 from fewshot_bench.report.table import Column, Entry, Table
 
 PEAK = "peak_memory"
-"""Key of a status: the most bytes that a cell held at once."""
+"""Key of a status, in bytes: the most memory of the process that computed the cell beyond what it had when the cell
+began, or on a GPU the device's."""
 
 _NONE = Entry("-")
 _UNDER = (
@@ -22,7 +23,10 @@ _UNDER = (
     "are in it too. parameters: of the network, those adapted and those not."
 )
 _NO_PEAK = "Peak memory is not recorded in this folder."
-_PEAK_IS = "peak MiB: the most memory of any of the seeds, in MiB, as recorded."
+_PEAK_IS = (
+    "peak MiB: the most memory, in MiB, that the process which computed a seed had beyond what it had when the seed "
+    "began, or on a GPU the most of the device's memory; worker processes are not counted. The highest of the seeds."
+)
 
 
 def cost_table(rows: Sequence[Row]) -> Table | None:

@@ -76,6 +76,7 @@ def _content(directory: Path, cells: Sequence[Cell]) -> dict[str, Any]:
         "against_most": MOST,
         "curves": blocks(learned(cells)),
         "rates": figures,
+        "rates_unrecorded": rates.unrecorded,
         "rates_left_out": more + rates.left_out,
         "rates_faults": rates.faults,
         "cost": _views(cost_table(rows)),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.reading import Cell
-from fewshot_bench.report.trajectories import kinds, read_trajectories
+from fewshot_bench.report.trajectories import FILE, kinds, read_trajectories
 
 MOST_POINTS = 60
 """Of a line as it is read."""
@@ -47,18 +47,24 @@ class Rates(NamedTuple):
 
 
 class Found(NamedTuple):
-    """rates: of the first done seed of each configuration that learned any. faults: sentences; left_out: configurations
-    that nobody looked at, since there were too many."""
+    """rates: of the first done seed of each configuration that learned any. unrecorded: learners of which this folder
+    does not say what they learned. faults: sentences; left_out: configurations that nobody looked at, since there were
+    too many."""
 
     rates: tuple[Rates, ...]
+    unrecorded: tuple[str, ...]
     faults: tuple[str, ...]
     left_out: int
 
 
 def learned_rates(cells: Sequence[Cell]) -> Found:
-    """Reads hyperparameters.parquet of the first seed of each trained configuration."""
+    """Reads hyperparameters.parquet of the first seed of each trained configuration.
+
+    Every trained cell writes one, without rows where nothing is learned: where it is absent, it was taken away.
+    """
     groups = [group for group in grouped(cells) if group.iterations != 0 and group.cells]
     rates: list[Rates] = []
+    unrecorded = [group.axes["learner"] for group in groups if not (group.cells[0].folder / FILE).is_file()]
     faults: list[str] = []
     for group in groups[:MOST_CELLS]:
         try:
@@ -67,7 +73,7 @@ def learned_rates(cells: Sequence[Cell]) -> Found:
             faults.append(f"Not drawn: {fault}")
             continue
         rates += [found] if found else []
-    return Found(tuple(rates), tuple(faults), max(0, len(groups) - MOST_CELLS))
+    return Found(tuple(rates), tuple(dict.fromkeys(unrecorded)), tuple(faults), max(0, len(groups) - MOST_CELLS))
 
 
 def thinned(rates: Rates, points: int) -> Rates:
