@@ -37,6 +37,8 @@ def command(args: list[str]) -> int:
     Raises BenchError for a folder without cells, an unknown format, or an output that cannot be written.
     """
     options = parse(Options, args, "report")
+    if options.output is not None and options.output.is_dir():
+        raise BenchError(f"{options.output} is a folder; give a file.")
     if options.format == HTML:
         from fewshot_bench.report.page.making import write_page
 
@@ -46,7 +48,7 @@ def command(args: list[str]) -> int:
         FORMATS,
         read_report,
     )  # pandas takes half a second to load; --help need not
-    from fewshot_bench.report.summary import screen, show
+    from fewshot_bench.report.screen import screen, show
     from fewshot_bench.report.terminal import terminal
 
     if options.format not in FORMATS:

@@ -35,6 +35,9 @@ def test_bad_input_is_a_sentence(tmp_path: Path) -> None:
         command([str(tmp_path)])
     with pytest.raises(BenchError, match=r"unknown format 'markdwon' \(did you mean 'markdown'\?\)"):
         command([str(tmp_path / "results"), "--format", "markdwon"])
+    for name in ("csv", "html"):
+        with pytest.raises(BenchError, match=f"^{tmp_path} is a folder; give a file.$"):
+            command([str(tmp_path / "results"), "--format", name, "--output", str(tmp_path)])
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchError, match="cannot write"):
         command([str(tmp_path / "results"), "--output", str(tmp_path / "file" / "table.tex")])
