@@ -34,7 +34,7 @@ def command(args: list[str]) -> int:
     options = parse(Options, args, "cite")
     from fewshot_bench.report.citing import bibtex
     from fewshot_bench.report.comparing import read_run
-    from fewshot_bench.report.summary import show  # pandas takes half a second to load; --help need not
+    from fewshot_bench.report.screen import show  # pandas takes half a second to load; --help need not
 
     text = bibtex(read_run(options.run))
     if options.output is not None:

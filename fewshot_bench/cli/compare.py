@@ -42,7 +42,7 @@ def command(args: list[str]) -> int:
     options = parse(Options, args, "compare")
     from fewshot_bench.report.comparing_tables import compare  # pyarrow and scipy take time to load; --help need not
     from fewshot_bench.report.markdown import markdown
-    from fewshot_bench.report.summary import screen, show
+    from fewshot_bench.report.screen import screen, show
     from fewshot_bench.report.terminal import terminal
 
     formats = {"terminal": terminal, "markdown": markdown}

@@ -33,15 +33,15 @@ def shown(value: Any) -> str:
     return "absent" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def option_lines(factory: Callable[..., Any]) -> list[str]:
-    """A line an option: name, default, type and, where its field has a docstring, what it means."""
+def option_rows(factory: Callable[..., Any]) -> list[tuple[str, str]]:
+    """A row an option: name, default and type in columns; and what it means, where its field has a docstring."""
     said = meanings(bare(factory))
     rows = [
         (name, shown(option.default), type_name(option.type), said.get(name, ""))
         for name, option in schema(factory).items()
     ]
     names, defaults, kinds = (max((len(row[i]) for row in rows), default=0) for i in range(3))
-    return [f"{n:{names}} = {d:{defaults}}  {k:{kinds}}  {m}".rstrip() for n, d, k, m in rows]
+    return [(f"{n:{names}} = {d:{defaults}}  {k:{kinds}}  ", m) for n, d, k, m in rows]
 
 
 def meanings(made_by: Callable[..., Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """`fewshot-bench doctor`: whether this machine has what a run needs, and what mends what it lacks."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,15 @@ from rich.console import Console
 from rich.text import Text
 
 from fewshot_bench.cli.parsing import Unsaid, parse
+from fewshot_bench.cli.wrapping import beside, wrapped
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.doctor.finding import Finding, Look, looked
 from fewshot_bench.grid.files import GridFile, check_shape, read
+from fewshot_bench.report.screen import screen
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 INDENT = 28  # where a line's text begins
+ARROW = 9  # where an arrow begins that has a line of its own: below what the line is about
 LITTLE_ROOM = 200_000_000  # bytes: one cell of the largest network with its checkpoints
 
 
@@ -46,14 +50,29 @@ def command(args: list[str]) -> int:
     if grid is not None:
         check_shape(grid)
     console = Console(highlight=False, soft_wrap=True)  # in colour only in a terminal, and not with NO_COLOR
+    width, _ = screen(sys.stdout)
     levels = []
     for found in looked(_looks(options, grid)):
-        line = Text.assemble((f"{found.level:9}", COLOURS[found.level]), f"{found.about:{INDENT - 10}} {found.says}")
-        console.print(line.append(f"  -> {found.mend}" if found.mend else ""))
+        first, *more = lines(found, width)
+        console.print(Text.assemble((found.level, COLOURS[found.level]), "\n".join([first, *more])[len(found.level) :]))
         levels.append(found.level)
     faults, warnings = levels.count("fault"), levels.count("warning")
     console.print(f"{_count(faults, 'fault')}, {_count(warnings, 'warning')}")
     return 1 if faults else 0
+
+
+def lines(found: Finding, width: int) -> list[str]:
+    """What was found, and after an arrow what mends it: in the same line, or where that is too long in one of its own.
+
+    width: of a line, in characters.
+    """
+    head, mend = f"{found.level:9}{found.about:{INDENT - 10}} ", f"-> {found.mend}"
+    together = f"{head}{found.says}  {mend}"
+    if found.mend and len(together) <= width:
+        return [together]
+    under = " " * ARROW
+    said = beside(head, found.says, width, under)
+    return [*said, *(under + line for line in wrapped(mend, width - ARROW, "   "))] if found.mend else said
 
 
 def _looks(options: Options, grid: GridFile | None) -> dict[str, Look]:

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from fewshot_bench.cli.wrapping import wrapped
 from fewshot_bench.grid.estimates import HOUR, Estimate, Outlook, estimated
+from fewshot_bench.report.screen import screen
 from fewshot_bench.training.settings import Cell
 
 
@@ -15,7 +17,9 @@ def print_estimates(cells: Sequence[Cell], directory: Path, device: str, among: 
     width = max((len(cell.id) for cell in cells), default=0)
     for one in outlook.cells:
         print(line(one, width))
-    print("\n".join(summary(outlook)), file=sys.stderr)
+    room, _ = screen(sys.stderr)
+    for text in summary(outlook):
+        print("\n".join(wrapped(text, room, "  ")), file=sys.stderr)
 
 
 def line(one: Estimate, width: int) -> str:

@@ -1,6 +1,7 @@
 """`fewshot-bench list`: what there is to put into a grid."""
 
 import itertools
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,13 @@ import tyro
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, unknown
-from fewshot_bench.cli.describe import docs, first_sentence, option_lines, sentence
+from fewshot_bench.cli.describe import docs, first_sentence, option_rows, sentence
 from fewshot_bench.cli.kinds import factory
 from fewshot_bench.cli.parsing import Unsaid, parse
+from fewshot_bench.cli.wrapping import beside, wrapped
 from fewshot_bench.data.datasets import DATASETS, Dataset
 from fewshot_bench.grid.files import TABLES, presets
+from fewshot_bench.report.screen import screen
 
 AXES = {"learners": "learner", "backbones": "backbone", "inner-optimizers": "inner_optimizer"}
 """Kinds that are names of code, and their axes in a grid file."""
@@ -40,21 +43,22 @@ def command(args: list[str]) -> int:
     Raises BenchError for what is neither a kind nor a name.
     """
     options = parse(Options, args, "list")
-    print("\n".join(_lines(options)))
+    width, _ = screen(sys.stdout)
+    print("\n".join(_lines(options, width)))
     return 0
 
 
-def _lines(options: Options) -> list[str]:
+def _lines(options: Options, width: int) -> list[str]:
     if options.what is None:
-        return [line for kind in KINDS for line in (kind, *("  " + row for row in _rows(kind)), "")][:-1]
+        return [line for kind in KINDS for line in (kind, *_rows(kind, width, "  "), "")][:-1]
     kind = _kind(options.what)
     if kind is not None:
-        return _rows(kind, with_options=True) if options.name is None else _about(kind, options.name)
+        return _rows(kind, width, with_options=True) if options.name is None else _about(kind, options.name, width)
     known = {name: kind for kind in reversed(KINDS) for name in _sentences(kind)}
     if options.what not in known:
         near = did_you_mean(options.what, [*KINDS, *known])
         raise BenchError(f"there is nothing called {options.what!r}{near}. Kinds: {', '.join(KINDS)}.")
-    return _about(known[options.what], options.what)
+    return _about(known[options.what], options.what, width)
 
 
 def _kind(word: str) -> str | None:
@@ -77,26 +81,31 @@ def _factories(kind: str) -> Mapping[str, Callable[..., Any]]:
     return SEAMS[AXES[kind]]
 
 
-def _rows(kind: str, *, with_options: bool = False) -> list[str]:
+def _rows(kind: str, width: int, indent: str = "", *, with_options: bool = False) -> list[str]:
     sentences, lines = _sentences(kind), []
-    width = max(map(len, sentences))
+    longest = max(map(len, sentences))
     for name, text in sentences.items():
-        lines.append(f"{name:{width}}  {text}")
+        lines += beside(f"{indent}{name:{longest}}  ", text, width, f"{indent}  ")
         if with_options and kind in AXES:
-            lines += ["    " + line for line in option_lines(_factories(kind)[name])]
+            lines += _options(_factories(kind)[name], width)
     return lines
 
 
-def _about(kind: str, name: str) -> list[str]:
+def _options(make: Callable[..., Any], width: int) -> list[str]:
+    return [line for head, text in option_rows(make) for line in beside(f"    {head}", text, width, " " * 8)]
+
+
+def _about(kind: str, name: str, width: int) -> list[str]:
     if kind in AXES:
         make = factory(AXES[kind], name)
-        options = option_lines(make)
+        options = _options(make, width)
         heading = f'Options, set in a grid by [{TABLES[AXES[kind]]}."{name}"]:' if options else "No options."
-        return [f"{name}: {sentence(make)}", *docs(make).splitlines()[1:], "", heading, *("    " + o for o in options)]
+        said = [*wrapped(f"{name}: {sentence(make)}", width), *docs(make).splitlines()[1:]]
+        return [*said, "", heading, *options]
     sentences = _sentences(kind)
     if name not in sentences:
         raise BenchError(unknown(kind.removesuffix("s"), name, sentences))
-    return presets()[name].splitlines() if kind == "presets" else [f"{name}  {sentences[name]}"]
+    return presets()[name].splitlines() if kind == "presets" else wrapped(f"{name}  {sentences[name]}", width)
 
 
 def _dataset(known: Dataset) -> str:

@@ -60,7 +60,7 @@ def command(args: list[str]) -> int:
     from fewshot_bench.library.pools import open_pool
     from fewshot_bench.library.sensitivity import sensitivity
     from fewshot_bench.report.markdown import markdown
-    from fewshot_bench.report.summary import screen, show
+    from fewshot_bench.report.screen import screen, show
     from fewshot_bench.report.terminal import terminal
 
     trained = load_cell(options.cell, device=options.device)

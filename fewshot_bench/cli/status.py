@@ -36,7 +36,7 @@ def command(arguments: list[str]) -> int:
     options = parse(Status, arguments, "status")
     from fewshot_bench.report.progress import headline, progress, progress_table
     from fewshot_bench.report.reading import read_cells
-    from fewshot_bench.report.summary import screen, show
+    from fewshot_bench.report.screen import screen, show
     from fewshot_bench.report.terminal import terminal
 
     if options.watch and not sys.stdout.isatty():

@@ -18,7 +18,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
     def whole(found: re.Match[str]) -> str:
         commands = found[0].split("; ")  # as examples stand beside each other
-        return "; ".join(one.replace(" ", _GAP) if len(one) < room else one for one in commands)
+        return "; ".join(one.replace(" ", _GAP) if len(one) <= room else one for one in commands)
 
     lines = textwrap.wrap(
         _WHOLE.sub(whole, text),
@@ -28,3 +28,16 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
         break_on_hyphens=False,
     )
     return [line.replace(_GAP, " ") for line in lines]
+
+
+def beside(head: str, text: str, width: int, indent: str) -> list[str]:
+    """`text` after `head`, in a column of its own; under it, after `indent`, where less than half a line is left.
+
+    A line that is short enough is one.
+    """
+    if len(head + text) <= width:
+        return [(head + text).rstrip()]
+    if 2 * len(head) <= width:
+        first, *more = wrapped(text, width - len(head))
+        return [head + first, *(" " * len(head) + line for line in more)]
+    return [*wrapped(head.rstrip(), width, indent), *(indent + line for line in wrapped(text, width - len(indent)))]

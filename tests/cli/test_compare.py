@@ -40,4 +40,4 @@ def test_bad_input_is_a_sentence(runs: list[str], tmp_path: Path) -> None:
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         command(["--help"])
-    assert "Example: fewshot-bench compare" in capsys.readouterr().out
+    assert "Example: fewshot-bench compare" in " ".join(capsys.readouterr().out.split())

@@ -6,7 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from fewshot_bench.cli.doctor import lines as fitted
 from fewshot_bench.cli.main import main
+from fewshot_bench.doctor.finding import Finding
+from fewshot_bench.report.terminal import WIDTH
 
 GRID = """
 [grid]
@@ -27,8 +30,8 @@ def here(tmp_path, monkeypatch):
 
 
 def lines(printed: str) -> dict[str, str]:
-    """What was printed, by what each line is about; the last line by ''."""
-    *found, last = printed.splitlines()
+    """What was printed, by what each line is about, with what stands below it; the last line by ''."""
+    *found, last = re.sub(r"\n +", " ", printed).splitlines()
     return {re.split(r"  +| (?=\S+$)", line[9:])[0].strip(): line for line in found} | {"": last}
 
 
@@ -54,6 +57,49 @@ def test_a_machine_that_has_all(here, capsys):
     assert found["omniglot"].endswith(f"-> fewshot-bench data get omniglot --data-dir {here / 'data'}")
     assert re.fullmatch(r"0 faults, \d+ warnings?", found[""])
     assert list(here.iterdir()) == []
+
+
+PEERS = Finding("ok", "extra peers", "not installed: one>=1, two>=2; for comparisons", "uv sync --extra peers")
+
+
+@pytest.mark.parametrize(
+    ("width", "printed"),
+    [
+        (103, ["ok       extra peers        not installed: one>=1, two>=2; for comparisons  -> uv sync --extra peers"]),
+        (
+            98,
+            [
+                "ok       extra peers        not installed: one>=1, two>=2; for comparisons",
+                "         -> uv sync --extra peers",
+            ],
+        ),
+        (
+            60,
+            [
+                "ok       extra peers        not installed: one>=1, two>=2;",
+                "                            for comparisons",
+                "         -> uv sync --extra peers",
+            ],
+        ),
+        (
+            33,
+            [
+                "ok       extra peers",
+                "         not installed: one>=1,",
+                "         two>=2; for comparisons",
+                "         -> uv sync --extra peers",
+            ],
+        ),
+    ],
+)
+def test_what_mends_it_stands_below_where_a_line_is_too_short(width, printed):
+    assert fitted(PEERS, width) == printed
+
+
+def test_no_line_is_longer_than_a_file_has_columns(here, capsys):
+    main(["doctor", "--data-dir", str(here)])
+    printed = capsys.readouterr().out.splitlines()
+    assert [line for line in printed if len(line) > WIDTH and len(line.split()) > 1 and str(here) not in line] == []
 
 
 def test_what_a_grid_needs_is_a_fault_where_it_is_missing(here, capsys):

@@ -4,6 +4,7 @@ import pytest
 
 from fewshot_bench.cli.dry_run import line, print_estimates, summary
 from fewshot_bench.grid.estimates import Estimate, Outlook
+from fewshot_bench.report.terminal import WIDTH
 from tests.grid.test_estimates import CELL, OTHER, done, under_way
 
 
@@ -18,7 +19,8 @@ def test_a_line_a_cell_and_the_sum_apart(tmp_path, capsys):
     assert first.endswith("MiB")
     assert "2 cells (1 running, 1 new); nothing was written" in shown.err
     assert "one after another" in shown.err
-    assert "at the pace of 1 cell in this folder" in shown.err
+    assert "at the pace of 1 cell in this folder" in " ".join(shown.err.split())
+    assert max(map(len, shown.err.splitlines())) <= WIDTH
 
 
 @pytest.mark.parametrize(

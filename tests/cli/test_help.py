@@ -141,7 +141,7 @@ def test_a_usage_that_is_too_long_is_broken_in_a_terminal_too() -> None:
         ("one two three", 8, ["one two", "  three"]),
         ("a-long-word-that-stays", 8, ["a-long-word-that-stays"]),
         ("Run `data list` now", 12, ["Run `data", "  list` now"]),
-        ("Run `data list` now", 14, ["Run", "  `data list`", "  now"]),
+        ("Run `data list` now", 13, ["Run", "  `data list`", "  now"]),
         ("Example: list; list learners", 20, ["Example: list;", "  list learners"]),
         ("gone -> data get omniglot", 20, ["gone ->", "  data get omniglot"]),
     ],

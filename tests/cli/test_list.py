@@ -5,12 +5,13 @@ import sys
 import pytest
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.cli.describe import first_sentence, option_lines, sentence
+from fewshot_bench.cli.describe import first_sentence, option_rows, sentence
 from fewshot_bench.cli.main import main
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.files import presets
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
+from fewshot_bench.report.terminal import WIDTH
 
 KINDS = {
     "learners": LEARNERS,
@@ -21,9 +22,29 @@ KINDS = {
 }
 
 
-def listed(capsys, *words):
-    assert main(["list", *words]) == 0
+def listed(capsys, *words, width=1000):
+    """The lines that are printed where no terminal is, and a file as wide as that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fewshot_bench.report.screen.WIDTH", width)
+        assert main(["list", *words]) == 0
     return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, WIDTH])
+@pytest.mark.parametrize("words", [[], *([kind] for kind in KINDS), ["omniglot"]])
+def test_lines_are_no_longer_than_asked_for_and_say_the_same(words, width, capsys):
+    narrow, wide = (listed(capsys, *words, width=columns) for columns in (width, 1000))
+    assert max(map(len, narrow)) <= width
+    assert " ".join(narrow).split() == " ".join(wide).split()
+
+
+def test_a_file_gets_a_hundred_columns(capsys):
+    assert main(["list", "presets"]) == 0
+    assert 90 < max(map(len, capsys.readouterr().out.splitlines())) <= WIDTH == 100
+    assert listed(capsys, "presets", width=80)[:2] == [
+        "anil-mini-imagenet              mini-ImageNet of Table 2 of Raghu et al. 2020",
+        "                                (arXiv:1909.09157): ANIL and MAML, 5-way 1- and",
+    ]
 
 
 def test_everything_has_a_line_with_a_sentence(capsys):
@@ -104,4 +125,4 @@ def test_a_factory_without_words_has_no_sentence():
         return image, ways, depth
 
     assert sentence(bare) == ""
-    assert option_lines(bare) == ["depth = 3  true or false, a number, a text or a list of these"]
+    assert option_rows(bare) == [("depth = 3  true or false, a number, a text or a list of these  ", "")]
