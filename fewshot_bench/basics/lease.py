@@ -3,13 +3,17 @@
 filelock's SoftFileLease: a file names process and machine, and its owner touches it while it lives. On one machine a
 dead owner is seen at once; on another it is one whose file was not touched for `DURATION` by the onlooker's own clock,
 which nobody sets. Locks of the system (flock) would not do: file systems that machines share may keep them to one.
+
+filelock replaces a dead owner's file by exchanging two names, which NFS and the like refuse, and an empty file never
+(its owner's machine went down before it was written). What stood still so long is set aside here then.
 """
 
 import os
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +25,7 @@ from fewshot_bench.basics.files import cannot_write
 LOCK = ".lease"
 
 DURATION = 60.0  # seconds; the file is touched every third of it
+SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class OthersError(BenchError):
@@ -61,9 +66,32 @@ def lease(folder: Path, say: Callable[[str], None], duration: float = DURATION) 
     try:
         if before is not None:
             say(f"{before.words} had it and is gone: taken over")
-        yield lambda: marker.compromise is not None
+        yield _lost(marker)
     finally:
         marker.release()
+
+
+def _lost(marker: SoftFileLease) -> Lost:
+    """Looks into the file itself at most once a second, so at once where the process stood still for longer.
+
+    Twice, since who looks whether an owner is alive may have its file in hand for a moment.
+    """
+    mine, looked = marker.token, time.monotonic()
+
+    def lost() -> bool:
+        nonlocal looked
+        if marker.compromise is not None:
+            return True
+        if time.monotonic() - looked < SECONDS_BETWEEN_LOOKS:
+            return False
+        theirs = _token(marker) != mine
+        if theirs:
+            time.sleep(0.1)
+            theirs = _token(marker) != mine
+        looked = time.monotonic()
+        return theirs
+
+    return lost
 
 
 def holder(folder: Path) -> Holder | None:
@@ -84,7 +112,47 @@ def _acquire(marker: SoftFileLease, folder: Path, duration: float) -> None:
     except Timeout:
         if 0 <= (_age(folder) or 0) < duration:
             raise
-        marker.acquire(timeout=2 * duration)
+        with suppress(Timeout):
+            marker.acquire(timeout=duration / 20)  # for a file that names nobody
+            return
+        _set_aside(folder / LOCK, _still_for(folder / LOCK, duration))
+        marker.acquire()
+
+
+def _still_for(path: Path, duration: float) -> tuple[int, int]:
+    """Which file it is that nobody touched for so many seconds from now. Raises Timeout where somebody did."""
+    begun, before = time.monotonic(), _which(path)
+    while time.monotonic() - begun < duration:
+        time.sleep(duration / 20)
+        if _which(path) != before:
+            raise Timeout(str(path))
+    return before
+
+
+def _set_aside(path: Path, judged: tuple[int, int]) -> None:
+    """Removes the file, if it is the one that was judged; a newer one that somebody made meanwhile is put back."""
+    aside = path.with_name(f"{path.name}-{uuid.uuid4().hex}.gone")
+    with suppress(FileNotFoundError):
+        if _which(path) == judged:
+            path.rename(aside)
+            if _which(aside) != judged:
+                with suppress(FileExistsError):
+                    path.hardlink_to(aside)
+            aside.unlink()
+
+
+def _which(path: Path) -> tuple[int, int]:
+    """A file, and when it was touched last: numbers of files are used again."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns
+
+
+def _token(marker: SoftFileLease) -> str | None:
+    found = marker.owner
+    return None if found is None else found.token
 
 
 def _age(folder: Path) -> float | None:

@@ -41,19 +41,29 @@ def allocate(*, sparingly: bool) -> None:
     set_option(_TRIM_THRESHOLD, kept)
 
 
-def forget_peak() -> None:
-    """What `peak_bytes` tells begins from now, where the system can do that (Linux)."""
+def forget_peak() -> int:
+    """`peak_bytes` begins to look from now, where the system can do that (Linux); returns what is held now, in bytes.
+
+    What the C library keeps of freed memory is given back before, so that it does not count.
+    """
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _held("VmRSS:") or 0
 
 
 def peak_bytes() -> int | None:
     """The most memory that this process, not those it forked, had since `forget_peak`; None where nobody counts."""
+    return _held("VmHWM:")
+
+
+def _held(line: str) -> int | None:
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
+    return next((int(one.split()[1]) * 1024 for one in lines if one.startswith(line)), None)
 
 
 def _available(meminfo: Path) -> int | None:

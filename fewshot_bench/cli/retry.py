@@ -35,9 +35,11 @@ def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status. Raises BenchError for a folder without cells."""
     options = parse(Retry, a_flag_each(arguments), "retry")
     from fewshot_bench.cli.how import compute
-    from fewshot_bench.grid.retrying import changed, failed, replace_in_folder
+    from fewshot_bench.grid.retrying import cells_called, changed, replace_in_folder
+    from fewshot_bench.report.reading import read_cells
 
-    cells = failed(options.directory)
+    failed = [cell.name for cell in read_cells(options.directory) if cell.status == "failed"]
+    cells = cells_called(failed, options.directory)
     if not cells:
         print(f"No cell of {options.directory} failed.", file=sys.stderr)
         return 0

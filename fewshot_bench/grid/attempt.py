@@ -3,6 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,13 +13,14 @@ import torch
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import sweep
 from fewshot_bench.basics.lease import Lost
-from fewshot_bench.basics.memory import forget_peak, peak_bytes
+from fewshot_bench.basics.memory import NoRoomError, forget_peak, peak_bytes
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.cell import CHECKPOINTS, Answer, Interrupted, Moment, Wanted, run
 from fewshot_bench.training.environment import environment
 from fewshot_bench.training.plan import Plan, find_device
+from fewshot_bench.training.room import out_of_memory
 from fewshot_bench.training.settings import Cell
 
 SECONDS_BETWEEN_STATUS = 10.0
@@ -48,16 +50,18 @@ def attempt(
     says stop.
     """
     before = began(folder)
-    forget_peak()
+    held = forget_peak()
     begun, marked = time.monotonic(), 0.0
     iterations, spent = ledger.spent(folder)
     last: Moment | None = None
 
     def watch(moment: Moment) -> bool:
         nonlocal iterations, marked, last
-        iterations, last = moment.iteration, moment
         if lost():
             raise TakenOverError("another process took it over, since this one gave no sign for a while")
+        if moment.phase == "writing":
+            return False
+        iterations, last = moment.iteration, moment
         listener.moment(cell, moment)
         if time.monotonic() - marked > SECONDS_BETWEEN_STATUS:
             ledger.mark(folder, ledger.RUNNING, **so_far())
@@ -67,10 +71,12 @@ def attempt(
     def so_far() -> dict[str, Any]:
         now = {} if last is None else {"phase": last.phase, "loss": last.loss, "accuracy": last.accuracy}
         seconds = round(spent + time.monotonic() - begun, 3)
-        return {"iterations": iterations, "seconds": seconds, "now": now, "peak_memory": _peak(plan.device)}
+        return {"iterations": iterations, "seconds": seconds, "now": now, "peak_memory": _peak(plan.device, held)}
 
     try:
         find_device(plan.device)  # a cell goes on where it began, and says so where that is no more
+        if plan.device.startswith("cuda"):
+            torch.cuda.reset_peak_memory_stats(plan.device)
         sweep(folder)
         sweep(folder / CHECKPOINTS)
         _check_same_images(before, pool)
@@ -91,7 +97,8 @@ def attempt(
         listener.ended(cell, ledger.RUNNING, str(error))
         return False
     except Interrupted:
-        ledger.mark(folder, ledger.QUEUED, **so_far(), reason="interrupted; the same command goes on")
+        with suppress(BenchError):  # the disk may be full; all that counts is on it
+            ledger.mark(folder, ledger.QUEUED, **so_far(), reason="interrupted; the same command goes on")
         ledger.log(folder, f"{now()} interrupted at meta-step {iterations}")
         raise
     except Exception as error:  # a cell's fault is a row in the table; the other cells go on
@@ -101,18 +108,17 @@ def attempt(
 
 def fail(cell: Cell, folder: Path, error: Exception, listener: Listener, **facts: Any) -> None:
     """Records that a cell failed, and why."""
-    reason = _reason(error)
-    try:
-        ledger.log(folder, f"{now()} failed\n{''.join(traceback.format_exception(error))}")
+    reason = _reason(error, begun=bool(began(folder)))
+    with suppress(BenchError, OSError):  # the disk may be what failed
         ledger.mark(folder, ledger.FAILED, reason=reason, **facts)
-    except (BenchError, OSError):  # the disk may be what failed
-        pass
+    ledger.log(folder, f"{now()} failed\n{''.join(traceback.format_exception(error))}")
     listener.ended(cell, ledger.FAILED, reason)
 
 
-def _peak(device: str) -> int | None:
-    """Bytes: of the device's own memory, or of this process since the cell or one beside it began."""
-    return torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else peak_bytes()
+def _peak(device: str, held: int) -> int | None:
+    """Bytes: of the device's own memory, or of this process beyond what it held when the cell began."""
+    most = torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else peak_bytes()
+    return most if most is None or device.startswith("cuda") else max(0, most - held)
 
 
 def began(folder: Path) -> dict[str, Any]:
@@ -134,11 +140,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, begun: bool) -> str:
+    """A sentence. begun: there is a checkpoint, and so a plan that does not change any more."""
+    if out_of_memory(error) and not isinstance(error, NoRoomError):
+        first = str(error).splitlines()[0] if str(error) else ""
+        smaller = "a smaller training.tasks_per_batch or training.inner_steps by --set"
+        return f"out of memory: {first} `retry` it with {smaller}{'' if begun else ', or --plan recompute=true'}."
     if isinstance(error, BenchError):
         return str(error)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        first = str(error).splitlines()[0] if str(error) else ""
-        smaller = "a smaller training.tasks_per_batch or training.inner_steps by --set, or --plan recompute=true"
-        return f"out of memory: {first} `retry` it with {smaller}."
     return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -109,7 +109,7 @@ def work(told: Work) -> None:
     just dying: it waits as long as that one may seem alive.
     """
     folder = ledger.folder_of(told.directory, told.cell)
-    until = time.monotonic() + 2 * DURATION
+    until = time.monotonic() + 3 * DURATION
     looked, asked = 0.0, False
 
     def stop() -> bool:
@@ -125,7 +125,7 @@ def work(told: Work) -> None:
     device, listener = find_device(told.device), Listener(ignore, ignore, stop)
     try:
         while run_here([told.cell], told.directory, pools, device, listener, told.given):
-            if ledger.status(folder).get("status") != ledger.RUNNING or time.monotonic() > until:
+            if holder(folder) is None or time.monotonic() > until:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
     except Interrupted:  # written down, and the driver knows
@@ -135,15 +135,15 @@ def work(told: Work) -> None:
 def _tell(cell: Cell, directory: Path, fault: Exception | None, listener: Listener) -> None:
     """Says what became of a cell whose process has ended."""
     folder = ledger.folder_of(directory, cell)
-    if fault is not None:
+    said, has = ledger.status(folder), holder(folder)
+    if ledger.is_done(folder):
+        listener.ended(cell, ledger.DONE, "")
+    elif has is not None and has.alive:
+        listener.ended(cell, ledger.RUNNING, f"another process is running it ({has.words})")
+    elif fault is not None:
         fail(cell, folder, fault, listener)
-        return
-    said = ledger.status(folder)
-    if said.get("status") == ledger.RUNNING:
-        has = holder(folder)
-        listener.ended(cell, ledger.RUNNING, f"another process is running it{f' ({has.words})' if has else ''}")
-        return
-    listener.ended(cell, str(said.get("status", ledger.QUEUED)), str(said.get("reason", "")))
+    else:
+        listener.ended(cell, str(said.get("status", ledger.QUEUED)), str(said.get("reason", "")))
 
 
 def _follow(cell: Cell, directory: Path, listener: Listener) -> None:
@@ -160,6 +160,7 @@ def _connected(address: str | None, share: Share) -> Iterator[Starter]:
     """A Ray cluster while the block lasts."""
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # else each worker gets an environment of its own
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # by default a cell too large is tried for ever
     try:
         import ray
     except ImportError as error:

@@ -101,6 +101,8 @@ def _seen(cell: Cell, directory: Path, kind: str) -> Seen:
     device = str(how.get("device", "")) if isinstance(how, dict) else ""
     alone = spent / (1 if plan is None else plan.replicas)
     state = str(said.get("status", NEW))
+    if state == ledger.DONE and not ledger.is_done(folder):
+        state = ledger.FAILED  # its result is torn, or not its own
     left = 0.0 if state == ledger.SKIPPED else training + evaluation - done
     return Seen(cell, state, iterations, done, left, alone, device, plan)
 

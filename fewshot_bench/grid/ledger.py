@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,6 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def log(folder: Path, text: str) -> None:
-    """Adds to the cell's log.txt."""
-    with (folder / LOG).open("a", encoding="utf-8") as file:
+    """Adds to the cell's log.txt, where the disk takes it."""
+    with suppress(OSError), (folder / LOG).open("a", encoding="utf-8") as file:
         file.write(text.rstrip("\n") + "\n")

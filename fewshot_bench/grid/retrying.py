@@ -1,12 +1,11 @@
 """The cells of a folder that failed, to be run once more: as they are, or with changes as other cells."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES, GridFile, make_importable, with_changes
@@ -14,16 +13,13 @@ from fewshot_bench.training.cell_file import from_table
 from fewshot_bench.training.settings import AXES, Cell
 
 
-def failed(directory: Path) -> list[Cell]:
-    """The cells that failed. Raises BenchError where the folder holds no cells, or one of them is not its own."""
-    folders = sorted(path for path in (directory / ledger.CELLS).glob("*") if (path / ledger.CONFIG).is_file())
-    if not folders:
-        raise BenchError(f"{directory} holds no cells. Give the folder that `fewshot-bench run` wrote to.")
+def cells_called(names: Iterable[str], directory: Path) -> list[Cell]:
+    """The cells of a folder by name. Raises BenchError where the configuration of one is not its own."""
     make_importable(Path.cwd())
-    chosen = [folder for folder in folders if ledger.status(folder).get("status") == ledger.FAILED]
-    for folder in chosen:
+    folders = [directory / ledger.CELLS / name for name in names]
+    for folder in folders:
         ledger.check_untouched(folder)
-    return [from_table(tomllib.loads((folder / ledger.CONFIG).read_text(encoding="utf-8"))) for folder in chosen]
+    return [from_table(tomllib.loads((folder / ledger.CONFIG).read_text(encoding="utf-8"))) for folder in folders]
 
 
 def changed(cells: Sequence[Cell], changes: Sequence[str]) -> dict[Cell, Cell]:
@@ -51,9 +47,10 @@ def as_grid(cell: Cell) -> GridFile:
 def replace_in_folder(directory: Path, replaced: dict[Cell, Cell], changes: Sequence[str]) -> None:
     """Marks the cells that others stand for now, with which and why; their files stay."""
     for old, new in replaced.items():
-        if new != old:
+        folder = ledger.folder_of(directory, old)
+        if new != old and ledger.status(folder).get("status") == ledger.FAILED:  # another command may have ended it
             reason = f"retried as {new.id}: {', '.join(changes)}"
-            ledger.mark(ledger.folder_of(directory, old), ledger.SKIPPED, reason=reason)
+            ledger.mark(folder, ledger.SKIPPED, reason=reason)
 
 
 def _given(section: dict[str, Any]) -> dict[str, Any]:

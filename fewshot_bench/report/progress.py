@@ -75,16 +75,16 @@ def _progress(cell: Cell) -> Progress:
     found = _status(cell.folder).get("now")
     now: dict[str, Any] = found if isinstance(found, dict) else {}
     status = "stopped" if running and (has is None or not has.alive) else cell.status
-    who = has.words if has else ""
+    who = f"{has.words}, last sign {duration(max(0.0, has.age))} ago" if has else ""
     if status == "stopped":
-        who = f"{who or 'who ran it'} is gone; the same command goes on"
+        who = f"{has.words if has else 'who ran it'} is gone; the same command goes on"
     return Progress(
         cell,
         status,
         str(now.get("phase", "")) if running else "",
         _number(now.get("loss")),
         _number(now.get("accuracy")),
-        _left(cell) if status == "running" else None,
+        _left(cell) if status == "running" and now.get("phase") == "training" else None,
         who,
     )
 

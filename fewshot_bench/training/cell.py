@@ -31,7 +31,8 @@ class Interrupted(Exception):  # noqa: N818  # not an error
 class Moment(NamedTuple):
     """How far a cell is.
 
-    phase: "training", "validation" or "test"; loss: of the last meta-step; accuracy: of the last validation.
+    phase: "training", "validation" or "test", and "writing" before results or a checkpoint are written; loss: of the
+    last meta-step; accuracy: of the last validation.
     """
 
     phase: str
@@ -41,7 +42,9 @@ class Moment(NamedTuple):
 
 
 Watch = Callable[[Moment], bool]
-"""Called before each meta-step and evaluation; True asks the cell to stop there."""
+"""Called before each meta-step and evaluation; True asks the cell to stop there. Before anything is written it may
+raise: what is written would be in somebody else's way.
+"""
 
 
 class Wanted(NamedTuple):
@@ -78,6 +81,7 @@ def run(
     predict = predictions(assembly)
     yield from _train(assembly, predict, folder, watch, state, records)
     content = _test(assembly, predict, folder, watch, state, records)
+    watch(_moment("writing", state, None))
     write_text(folder / RESULT, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return content
 
@@ -104,8 +108,9 @@ def _train(
             records.hyperparameters(learned(assembly, state, epoch))
         if ended:
             watch(_moment("validation", state, loss))  # not cut short: its step would have to be taken again
-            _validate(assembly, predict, folder, state, records)
+            _validate(assembly, predict, folder, watch, state, records)
         if stop or ended or save:
+            watch(_moment("writing", state, loss))
             _save(folder, state, records)
         if ended:
             checkpoint.keep_epochs(folder / CHECKPOINTS, [best["file"] for best in _best(assembly, state)])
@@ -123,11 +128,14 @@ def _write_metrics(records: Records, state: TrainingState, epoch: int, unseen: l
     return metrics[-1]["loss"]
 
 
-def _validate(assembly: Assembly, predict: Predict, folder: Path, state: TrainingState, records: Records) -> None:
+def _validate(
+    assembly: Assembly, predict: Predict, folder: Path, watch: Watch, state: TrainingState, records: Records
+) -> None:
     """Scores the meta-parameters on the validation tasks and writes them down."""
     batch_norm = assembly.learner.traits.batch_norm
     scores = _scores(assembly, predict, state, assembly.streams.val, [state.meta], batch_norm)
     epoch = len(state.epochs) + 1
+    watch(_moment("writing", state, None))
     file = checkpoint.write(folder / CHECKPOINTS, "epoch", epoch, state.meta, {"iteration": state.iteration})
     record = {"epoch": epoch, "iteration": state.iteration, "val_accuracy": float(scores.accuracy.mean())}
     state.epochs.append(record | {"val_loss": float(scores.loss.mean()), "file": file})
@@ -143,7 +151,7 @@ def _test(
         raise Interrupted
     batch_norm = assembly.learner.traits.batch_norm
     if not state.epochs:  # an untrained network: validated too, for the table
-        _validate(assembly, predict, folder, state, records)
+        _validate(assembly, predict, folder, watch, state, records)
     best = _best(assembly, state)
     members = [member(state, folder, record["file"]) for record in best]
     scores = _scores(assembly, predict, state, assembly.streams.test, members, batch_norm)

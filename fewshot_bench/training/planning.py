@@ -15,6 +15,7 @@ from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import team
+from fewshot_bench.training.room import out_of_memory
 from fewshot_bench.training.settings import Cell
 from fewshot_bench.training.state import begin
 
@@ -92,7 +93,9 @@ def _timed_with_room(
     for way in dict.fromkeys((plan, *(one._replace(**given) for one in leaner))):
         try:
             return way, timed(cell, pool, way, log)
-        except (NoRoomError, torch.OutOfMemoryError, MemoryError) as error:
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
             log(f"plan: no room: {error}: {way}")
     raise NoRoomError("nor with one seed at a time and inner steps computed again")
 

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+from fewshot_bench.basics import lease as leases
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.lease import LOCK, OthersError, holder, lease
 
@@ -121,3 +122,54 @@ def test_a_folder_that_cannot_be_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BenchError, match="cannot write"), lease(tmp_path / "file" / "cell", silent):
         pass
+
+
+@pytest.mark.parametrize("content", [ELSEWHERE.format(duration=DURATION), ""], ids=["dead", "empty"])
+def test_where_names_cannot_be_exchanged_a_dead_owner_is_replaced_too(tmp_path, monkeypatch, content):
+    """As on NFS. An empty file is what a machine leaves that goes down at the wrong moment."""
+    monkeypatch.setattr("filelock._soft.exchange_names", lambda *unused: False)
+    path = elsewhere(tmp_path, 10 * DURATION)
+    path.chmod(0o644)
+    path.write_text(content)
+    os.utime(path, (1e9, 1e9))
+    with lease(tmp_path, print, DURATION) as lost:
+        assert holder(tmp_path).words.startswith(f"process {os.getpid()}")
+        assert not lost()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_living_owner_is_not_set_aside_where_names_cannot_be_exchanged(tmp_path, monkeypatch):
+    monkeypatch.setattr("filelock._soft.exchange_names", lambda *unused: False)
+    path = elsewhere(tmp_path, 3.6e6)
+    touching = Thread(target=touch_for_a_while, args=(path, 3 * DURATION))
+    touching.start()
+    try:
+        with pytest.raises(OthersError, match="process 4321 on node7"), lease(tmp_path, silent, DURATION):
+            pass
+    finally:
+        touching.join()
+    assert path.exists()
+
+
+def test_who_set_a_newer_file_aside_puts_it_back(tmp_path, monkeypatch):
+    path = elsewhere(tmp_path)
+    judged = leases._which(path)
+    answers = iter([judged])  # it is replaced between the look and the rename
+    real = leases._which
+    monkeypatch.setattr(leases, "_which", lambda path: next(answers, None) or real(path))
+    path.unlink()
+    path = elsewhere(tmp_path, age=5)
+    content, which = path.read_text(), real(path)
+    leases._set_aside(path, judged)
+    assert (path.read_text(), real(path)) == (content, which)
+    assert [one.name for one in tmp_path.iterdir()] == [LOCK]
+
+
+def test_who_stood_still_sees_at_once_that_another_has_it(tmp_path, monkeypatch):
+    """As after SIGSTOP: the thread that touches the file has not looked yet."""
+    with lease(tmp_path, silent) as lost:
+        (tmp_path / LOCK).unlink()
+        elsewhere(tmp_path)
+        later = time.monotonic() + 90
+        monkeypatch.setattr(leases.time, "monotonic", lambda: later)
+        assert lost()

@@ -26,6 +26,21 @@ os.fsync = full
 """
 """The disk has no room from the n-th flush of a file on."""
 
+KILLED_IN_WRITE = """
+import os, signal
+from fewshot_bench.basics import files
+flush, calls = os.fsync, []
+
+def killed(handle):
+    calls.append(handle)
+    if len(calls) == {nth}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    flush(handle)
+
+os.fsync = killed
+"""
+"""The process dies with a file written beside its place and not yet renamed."""
+
 LIMITED = f"import resource; resource.setrlimit({resource.RLIMIT_FSIZE}, ({{size}}, {{size}}))"
 """The system takes no file of more than so many bytes: metrics.jsonl outgrows it while it is added to."""
 
@@ -93,6 +108,18 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(made, undisturbed, data, tm
     assert not believed(tmp_path / "out")
     assert made.run(words).status == 0
     assert left(tmp_path / "out") == expected
+
+
+@pytest.mark.parametrize("nth", [2, 8, 15])
+def test_what_a_kill_left_half_written_is_swept_and_never_read(made, undisturbed, data, tmp_path, nth):
+    words, expected = undisturbed
+    out = tmp_path / "out"
+    words = [*words, "--data-dir", data, "--out", out]
+    assert made.run(words, before=KILLED_IN_WRITE.format(nth=nth)).status == -signal.SIGKILL
+    assert list(out.glob("**/.*.part"))
+    assert made.run(words).status == 0
+    assert left(out) == expected
+    assert not list(out.glob("cells/**/.*.part"))
 
 
 def test_a_write_that_the_system_cuts_short_is_no_line_of_the_metrics(made, undisturbed, data, tmp_path):

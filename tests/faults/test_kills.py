@@ -38,7 +38,6 @@ def survive(made, undisturbed, folder, kills, seed):
         assert last.status == 0, last.output
         assert left(out) == expected
         assert not list(out.glob("cells/*/*.part"))
-        assert not list(out.glob("cells/*/.lease"))
         shutil.rmtree(out)  # its name may come again
     return moments
 
@@ -46,6 +45,21 @@ def survive(made, undisturbed, folder, kills, seed):
 def test_ten_kills_at_random_moments(made, undisturbed, tmp_path):
     moments = survive(made, undisturbed, tmp_path, kills=10, seed=7)
     assert len(set(moments)) > 3  # they hit different moments
+
+
+@pytest.mark.long
+def test_seeds_side_by_side_in_several_processes_killed_too(made, pattern_data, tmp_path):
+    """As a GPU's plan has them, and a longer cell's on a CPU: packed, traced, with a forked process beside."""
+    grid = tmp_path / "grid.toml"
+    grid.write_text(
+        GRID.replace('["maml++", "reptile"]', '["maml++"]').replace("[training]", "seed = [0, 1]\n[training]")
+    )
+    plan = "program=traced,workers=2,replicas=2,tasks_at_once=1,threads=1"
+    words = ["run", grid, "--data-dir", pattern_data, "--plan", plan]
+    ended = made.run([*words, "--out", tmp_path / "whole"])
+    assert ended.status == 0, ended.output
+    assert len(believed(tmp_path / "whole")) == 2
+    survive(made, (words, left(tmp_path / "whole"), ended.seconds), tmp_path, kills=3, seed=3)
 
 
 @pytest.mark.long

@@ -1,0 +1,80 @@
+"""What a process of the cluster engine does with a cell that another process has. The engine itself: tests/cluster."""
+
+import threading
+import time
+
+import pytest
+
+from fewshot_bench.basics.lease import LOCK
+from fewshot_bench.grid import cluster, ledger
+from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.training.settings import Cell, Evaluation, Training
+
+CELL = Cell(
+    dataset="omniglot",
+    split="gimli",
+    ways=3,
+    shots=1,
+    learner="maml",
+    backbone="tests.training.networks:small",
+    inner_optimizer="sgd",
+    seed=0,
+    training=Training(iterations=2, iterations_per_epoch=2, tasks_per_batch=2, inner_steps=1),
+    evaluation=Evaluation(tasks=4, ensemble=1),
+)
+ELSEWHERE = "filelock/2\npid=4321\nhost=node7\nmode=lease\ntoken=abc\nduration=60.0\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    ledger.enroll(tmp_path, [CELL])
+    return ledger.folder_of(tmp_path, CELL)
+
+
+@pytest.fixture
+def told(tmp_path, pattern_data):
+    return cluster.Work(CELL, tmp_path, pattern_data, "cpu", {}, tmp_path / ".stop")
+
+
+def held_elsewhere(folder):
+    (folder / LOCK).write_text(ELSEWHERE)
+    (folder / LOCK).chmod(0o444)
+
+
+def test_it_waits_for_whoever_has_the_cell_though_that_has_not_begun(folder, told):
+    """A node that died while it planned: the cell is still queued."""
+    held_elsewhere(folder)
+    begun = time.monotonic()
+    freed = threading.Timer(2.5, (folder / LOCK).unlink)
+    freed.start()
+    cluster.work(told)
+    freed.join()
+    assert ledger.is_done(folder)
+    assert time.monotonic() - begun >= 2.5
+
+
+def test_it_stops_where_it_is_asked_to(folder, told):
+    told.stop.touch()
+    cluster.work(told)
+    assert not ledger.is_done(folder)
+
+
+@pytest.mark.parametrize(
+    ("state", "fault", "says"),
+    [
+        ("done", RuntimeError("its node was lost"), "done"),
+        ("held", RuntimeError("its node was lost"), "running"),
+        ("free", RuntimeError("its node was lost"), "failed"),
+        ("free", None, "queued"),
+    ],
+)
+def test_what_became_of_a_cell_is_what_its_folder_says(folder, told, tmp_path, state, fault, says):
+    if state == "done":
+        cluster.work(told)
+    if state == "held":
+        held_elsewhere(folder)
+    heard = []
+    listener = Listener(lambda *unused: None, lambda cell, status, reason: heard.append(status), lambda: False)
+    cluster._tell(CELL, tmp_path, fault, listener)
+    assert heard == [says]
+    assert ledger.status(folder)["status"] == ("queued" if state == "held" else says)
