@@ -29,7 +29,7 @@ class Options:
     cell: tyro.conf.Positional[Path]
     """A finished cell's folder, results/<grid>/cells/<cell>, with its checkpoints."""
     tasks: tuple[int, ...] = (600, 2_000, 10_000)
-    """Numbers of test tasks."""
+    """Numbers of test tasks, each at least 2."""
     queries: tuple[int, ...] = (1, 5, 15)
     """Query images a class."""
     ensemble: tuple[int, ...] = (1, 5)
@@ -49,7 +49,8 @@ class Options:
 def command(args: list[str]) -> int:
     """Runs the command with the arguments after its name; returns the exit status.
 
-    Raises BenchError for what is no finished cell, other images than it was tested on, or an unknown format.
+    Raises BenchError for what is no finished cell, other images than it was tested on, an unknown format, or a value
+    that no protocol can have.
     """
     options = parse(Options, args, "sensitivity")
     if options.format not in FORMATS:
@@ -59,10 +60,12 @@ def command(args: list[str]) -> int:
     from fewshot_bench.library.loading import load_cell
     from fewshot_bench.library.pools import open_pool
     from fewshot_bench.library.sensitivity import sensitivity
+    from fewshot_bench.library.variations import Wanted, check_wanted
     from fewshot_bench.report.markdown import markdown
     from fewshot_bench.report.screen import screen, show
     from fewshot_bench.report.terminal import terminal
 
+    check_wanted(Wanted(options.tasks, options.queries, options.ensemble, options.steps))
     trained = load_cell(options.cell, device=options.device)
     with shown_progress() as progress:
         pool = open_pool(trained.cell.dataset, options.data_dir, progress)

@@ -13,7 +13,7 @@ from fewshot_bench.library.measuring import Job, Outcome, Say, measure
 from fewshot_bench.library.pools import DatasetPool, open_pool
 from fewshot_bench.library.sensitivity_rows import Row, frame, rows_of
 from fewshot_bench.library.sensitivity_table import table_of
-from fewshot_bench.library.variations import Variation, Wanted, variations
+from fewshot_bench.library.variations import Variation, Wanted, check_wanted, variations
 from fewshot_bench.report.markdown import markdown
 from fewshot_bench.report.table import Table
 
@@ -56,13 +56,15 @@ def sensitivity(
 
     cell: loaded, or its folder; data: the pool, or the folder of the data; the lists: the values of each factor; say:
     told how long it will take, then each result. Everything is written into the cell's folder as it is found,
-    sensitivity.json by task and sensitivity.csv; called again it measures only what is new. Raises BenchError as
-    load_cell and evaluate_cell do.
+    sensitivity.json by task and sensitivity.csv; called again it measures only what is new. Raises BenchError for a
+    value that no protocol can have, before anything else, and as load_cell and evaluate_cell do.
     """
+    values = Wanted(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps))
+    check_wanted(values)
     trained = cell if isinstance(cell, TrainedCell) else load_cell(cell)
     pool = (data if isinstance(data, DatasetPool) else open_pool(trained.cell.dataset, data)).pool
     check_same_images(trained, pool)
-    wanted = variations(trained, Wanted(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps)))
+    wanted = variations(trained, values)
 
     def written(outcome: Outcome) -> Sensitivity:
         found = Sensitivity(trained, rows_of(trained, wanted, *outcome))

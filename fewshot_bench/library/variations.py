@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
+from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.grid.checks import impossible
 from fewshot_bench.learners.base import BatchNorm
 from fewshot_bench.library.loading import TrainedCell
@@ -19,6 +20,18 @@ class Wanted(NamedTuple):
     queries: tuple[int, ...] = (1, 5, 15)
     ensemble: tuple[int, ...] = (1, 5)
     steps: tuple[int, ...] = (1, 2, 3, 5, 10, 20)
+
+
+LEAST = Wanted(tasks=(2,), queries=(1,), ensemble=(1,), steps=(0,))
+"""An interval takes two tasks, an accuracy a query; a network may be judged as it is, without a step."""
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Raises BenchError for a value that no protocol can have."""
+    for factor, values, (least,) in zip(wanted._fields, wanted, LEAST, strict=True):
+        for value in values:
+            if value < least:
+                raise BenchError(f"`{factor}` is {value}, but has to be at least {least}.")
 
 
 class Variation(NamedTuple):
@@ -54,7 +67,7 @@ def variations(trained: TrainedCell, wanted: Wanted) -> list[Variation]:
 
 def _why_not(trained: TrainedCell, one: Variation) -> str:
     """A sentence where a protocol cannot be; empty where it can."""
-    if one.protocol.ensemble < 1 or one.protocol.ensemble > len(trained.members):
+    if one.protocol.ensemble > len(trained.members):
         kept = len(trained.members)
         return f"{kept} validated {'epoch was' if kept == 1 else 'epochs were'} kept, no ensemble of {one.value}."
     evaluation = replace(

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cli.main import main
 from fewshot_bench.cli.sensitivity import command
 from fewshot_bench.library.grids import run_grid
+from fewshot_bench.library.sensitivity import sensitivity
 from tests.library.conftest import GRID
 
 LISTS = ["--tasks", "30", "--queries", "1", "20", "--steps", "1", "--ensemble", "1"]
@@ -55,6 +57,20 @@ def test_bad_input_is_a_sentence(cell, tmp_path):
         command([str(cell), "--format", "markdwon"])
     with pytest.raises(BenchError, match="no device 'cuda:77' on this machine"):
         command([str(cell), "--device", "cuda:77"])
+
+
+@pytest.mark.parametrize(
+    ("factor", "value", "least"), [("tasks", 1, 2), ("queries", 0, 1), ("ensemble", 0, 1), ("steps", -1, 0)]
+)
+def test_a_value_that_no_protocol_can_have_is_refused_before_anything_is_read(factor, value, least, capsys):
+    assert main(["sensitivity", "nowhere", f"--{factor}", str(least), str(value)]) == 2
+    out, err = capsys.readouterr()
+    assert err == f"error: `{factor}` is {value}, but has to be at least {least}.\n"
+    assert not out
+    with pytest.raises(BenchError, match=f"`{factor}` is {value}"):
+        sensitivity("nowhere", **{factor: (value,)})
+    with pytest.raises(BenchError, match="is not there"):
+        sensitivity("nowhere", **{factor: (least,)})
 
 
 def test_help_has_an_example_and_loads_nothing_slow():
