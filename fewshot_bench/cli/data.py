@@ -1,5 +1,6 @@
 """`fewshot-bench data`: bring data in, and say what is there."""
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -9,12 +10,14 @@ import tyro
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.cli.progress_bar import shown_progress
+from fewshot_bench.cli.wrapping import wrapped
 from fewshot_bench.data.archives import broken, html_start
 from fewshot_bench.data.datasets import DATASETS, Dataset, dataset, open_pool, prepare_pool, raw_data
 from fewshot_bench.data.locations import default_data_dir, place_for_pool, prepared_pool, raw_places
 from fewshot_bench.data.pool import read_pool
 from fewshot_bench.data.sources import download
 from fewshot_bench.data.verifying import verify
+from fewshot_bench.report.screen import screen
 
 
 @dataclass(frozen=True)
@@ -142,11 +145,13 @@ def _verify(chosen: Verify) -> None:
 
 
 def _list(chosen: List) -> None:
+    width, _ = screen(sys.stdout)
     for known in DATASETS.values():
-        print(
+        text = (
             f"{known.name}: {known.classes} classes x {known.examples}, {'x'.join(map(str, known.shape))}; "
             f"splits {', '.join(known.splits)}; {_state(known, chosen.data_dir)}"
         )
+        print("\n".join(wrapped(text, width, "  ")))
 
 
 def _state(known: Dataset, data_dir: Path) -> str:

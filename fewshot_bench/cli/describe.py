@@ -10,6 +10,8 @@ from typing import Any
 
 from fewshot_bench.basics.options import bare, schema, type_name
 
+SOURCE_WIDTH = 110  # a docstring's lines in this package go on to about there
+
 
 def docs(factory: Callable[..., Any]) -> str:
     """Its docstring, without indentation; empty where there is none."""
@@ -26,6 +28,20 @@ def sentence(factory: Callable[..., Any]) -> str:
 def first_sentence(text: str) -> str:
     """Up to the first full stop that a capital letter or nothing follows, within the first paragraph."""
     return re.split(r"(?<=\.)\s+(?=[A-Z])", " ".join(text.partition("\n\n")[0].split()))[0]
+
+
+def unbroken(text: str) -> list[str]:
+    """Lines of a docstring, joined where one ended only because the next word had no room in the source."""
+    joined: list[str] = []
+    before = ""
+    for line in text.splitlines():
+        opens = not line[:1].strip() or re.match(r"\w+(, \w+)*: ", line)  # a paragraph, a formula or an entry
+        if before and not opens and len(before) + len(line.split()[0]) >= SOURCE_WIDTH:
+            joined[-1] += f" {line}"
+        else:
+            joined.append(line)
+        before = line
+    return joined
 
 
 def shown(value: Any) -> str:

@@ -10,7 +10,7 @@ import tyro
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, unknown
-from fewshot_bench.cli.describe import docs, first_sentence, option_rows, sentence
+from fewshot_bench.cli.describe import docs, first_sentence, option_rows, sentence, unbroken
 from fewshot_bench.cli.kinds import factory
 from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.cli.wrapping import beside, wrapped
@@ -100,8 +100,8 @@ def _about(kind: str, name: str, width: int) -> list[str]:
         make = factory(AXES[kind], name)
         options = _options(make, width)
         heading = f'Options, set in a grid by [{TABLES[AXES[kind]]}."{name}"]:' if options else "No options."
-        said = [*wrapped(f"{name}: {sentence(make)}", width), *docs(make).splitlines()[1:]]
-        return [*said, "", heading, *options]
+        more = [part for line in unbroken(docs(make))[1:] for part in wrapped(line, width) or [""]]
+        return [*wrapped(f"{name}: {sentence(make)}", width), *more, "", heading, *options]
     sentences = _sentences(kind)
     if name not in sentences:
         raise BenchError(unknown(kind.removesuffix("s"), name, sentences))

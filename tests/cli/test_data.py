@@ -35,7 +35,7 @@ def test_import_then_verify_then_list(raw: Path, tmp_path: Path, capsys: pytest.
     assert "split gimli 1150/50/423 classes" in out
 
     assert command(["list", "--data-dir", str(data)]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.replace("\n  ", " ").splitlines()
     assert any(
         line.startswith("omniglot: 1623 classes") and line.endswith(f"prepared in {open_place(data)}") for line in lines
     )

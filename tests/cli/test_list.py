@@ -31,7 +31,10 @@ def listed(capsys, *words, width=1000):
 
 
 @pytest.mark.parametrize("width", [60, 80, WIDTH])
-@pytest.mark.parametrize("words", [[], *([kind] for kind in KINDS), ["omniglot"]])
+@pytest.mark.parametrize(
+    "words",
+    [[], *([kind] for kind in KINDS), ["omniglot"], ["sgd"], ["adam"], ["vgg"], ["rprop"]],
+)
 def test_lines_are_no_longer_than_asked_for_and_say_the_same(words, width, capsys):
     narrow, wide = (listed(capsys, *words, width=columns) for columns in (width, 1000))
     assert max(map(len, narrow)) <= width
@@ -118,6 +121,14 @@ def test_a_mistake_is_a_sentence(words, says, capsys):
 def test_a_first_sentence_is_not_cut_at_an_abbreviation():
     text = "As in Finn et al. 2017, eq. 1, and\nmore. Then another.\n\nBody."
     assert first_sentence(text) == "As in Finn et al. 2017, eq. 1, and more."
+
+
+def test_a_docstring_is_broken_anew_and_its_entries_stay_apart(capsys):
+    lines = listed(capsys, "sgd", width=80)
+    assert "nesterov: g + momentum * b in place of b (Sutskever et al. 2013, section 2);" in lines
+    assert "weight_decay: of the L2 penalty's gradient, weight_decay * p." in lines
+    (at,) = [i for i, line in enumerate(lines) if line.startswith("The last four are off")]
+    assert " ".join(lines[at : at + 3]).endswith("[0, 1], weight_decay from 0 up.")
 
 
 def test_a_factory_without_words_has_no_sentence():
