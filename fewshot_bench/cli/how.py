@@ -82,8 +82,9 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
                 undone = run_cells(cells, directory, pools, device, listener, planned)
             else:
                 from fewshot_bench.grid import cluster
+                from fewshot_bench.grid.ray_cluster import Share
 
-                share = cluster.Share(how.cpus_per_cell, how.gpus_per_cell)
+                share = Share(how.cpus_per_cell, how.gpus_per_cell)
                 undone = cluster.run_cells(
                     cells, directory, _data_dir(how), device, listener, planned, share, how.address
                 )

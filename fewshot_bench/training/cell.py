@@ -15,6 +15,7 @@ from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.evaluation import Predict, Scores, evaluate, predictions
 from fewshot_bench.training.records import Records
 from fewshot_bench.training.result import best_epochs, result
+from fewshot_bench.training.rows import by_task, learned
 from fewshot_bench.training.state import TrainingState, begin, restore, stage, tensors_of
 from fewshot_bench.training.step import batch, settled, take
 from fewshot_bench.training.tasks import Stream
@@ -196,24 +197,3 @@ def _save(folder: Path, state: TrainingState, records: Records) -> None:
 
 def _moment(phase: str, state: TrainingState, loss: float | None) -> Moment:
     return Moment(phase, state.iteration, loss, state.epochs[-1]["val_accuracy"] if state.epochs else None)
-
-
-def learned(assembly: Assembly, state: TrainingState, epoch: int) -> list[dict[str, Any]]:
-    """Rows of hyperparameters.parquet: what is learned beside the weights; inner_step -1: the same at all steps."""
-    rows = []
-    for key, value in assembly.learner.learned(assembly.parts, state.meta).items():
-        hyperparameter, parameter = key.split("/", 1)
-        place = {"iteration": state.iteration, "epoch": epoch}
-        name = {"parameter": parameter, "hyperparameter": hyperparameter}
-        numbers = enumerate(value.tolist()) if value.dim() else [(-1, float(value))]
-        rows += [place | {"inner_step": step} | name | {"value": number} for step, number in numbers]
-    return rows
-
-
-def by_task(split: str, iteration: int, scores: Scores) -> list[dict[str, Any]]:
-    """Rows of episodes.parquet."""
-    pairs = zip(scores.accuracy.tolist(), scores.loss.tolist(), strict=True)
-    return [
-        {"split": split, "iteration": iteration, "task": task, "accuracy": accuracy, "loss": loss}
-        for task, (accuracy, loss) in enumerate(pairs)
-    ]
