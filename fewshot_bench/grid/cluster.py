@@ -59,8 +59,8 @@ def run_cells(
                     waiting.clear()
                     stop.touch()
                 for cell in [waiting.pop(0) for _ in range(min(len(waiting), nodes.room(len(running))))]:
-                    work = Work(cell, directory.resolve(), data_dir.resolve(), device, given, stop)
-                    running[nodes.begin(work)] = cell
+                    told = Work(cell, directory.resolve(), data_dir.resolve(), device, given, stop)
+                    running[nodes.begin(told)] = cell
                 if not running:
                     time.sleep(SECONDS_BETWEEN_LOOKS)  # no node has room, or none is left
                 for done in nodes.ended(list(running)):
