@@ -16,7 +16,7 @@ Changes = tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(met
 class Run:
     """Train and evaluate every cell of a grid, then print its table. The same command again does only what is missing.
 
-    Example: fewshot-bench run gimli-omniglot --seed 0 --set training.iterations=300 --dry-run
+    Example: fewshot-bench run omniglot-cpu --seed 0 1 --set training.iterations=99
     """
 
     grid: Annotated[str, tyro.conf.Positional] = "quick"
