@@ -2,16 +2,17 @@
 # The runs that the paper's tables are compared with, at its full budget, one after another, for one machine with a GPU.
 #
 #   benchmarks/reference_runs.sh                                all of them; started again, it goes on where it was
-#   BUDGET=75 TASKS=20 DEVICE=cpu OUT=results/try benchmarks/reference_runs.sh      a thousandth of it, on a CPU
+#   BUDGET=75 EPOCHS=3 TASKS=20 SEEDS=0 DEVICE=cpu OUT=results/try benchmarks/reference_runs.sh      a thousandth, on a CPU
 #
-# BUDGET meta-steps a cell (75000), the part of it that the slow ones get (SLOW=7500), SEEDS ("0 1 2"), TASKS of each
-# evaluation (600), DEVICE (auto), OUT (results/reference-runs). FEWSHOT_DATA is where the data lie. A run that fails does
+# BUDGET meta-steps a cell (75000) in so many EPOCHS (150), the part that the slow ones get (SLOW=7500), SEEDS ("0 1 2"),
+# TASKS of each evaluation (600), DEVICE (auto), OUT (results/reference-runs). FEWSHOT_DATA is where the data lie. A run that fails does
 # not stop the others; the last line says how many did.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 BUDGET=${BUDGET:-75000}
 SLOW=${SLOW:-$((BUDGET / 10))}
+EPOCHS=${EPOCHS:-150}
 SEEDS=${SEEDS:-0 1 2}
 TASKS=${TASKS:-600}
 DEVICE=${DEVICE:-auto}
@@ -22,7 +23,7 @@ failed=0
 cells() {
     local name=$1 preset=$2 ways=$3 backbone=$4 rule=$5 steps=$6
     shift 6
-    local epoch=$((steps < 150 ? 1 : steps / 150))  # 150 epochs, as the paper's
+    local epoch=$((steps < EPOCHS ? 1 : steps / EPOCHS))
     for iterations in "$steps" 0; do
         # shellcheck disable=SC2086  # seeds are words
         uv run run_bench.py run "$preset" --out "$OUT/$name" --device "$DEVICE" --seed $SEEDS \
