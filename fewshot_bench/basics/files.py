@@ -4,7 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fewshot_bench.basics.errors import BenchError
@@ -29,6 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+        _flush_names(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
@@ -64,6 +65,16 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
     return BenchError(
         f"cannot write {path}: {why}. Free some space or choose another folder; nothing that was there is lost."
     )
+
+
+def _flush_names(folder: Path) -> None:
+    """So that a machine that goes down does not forget a renaming that what comes later relies on, where folders can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:
