@@ -68,7 +68,7 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
 
 
 def _flush_names(folder: Path) -> None:
-    """So that a machine that goes down does not forget a renaming that what comes later relies on, where folders can."""
+    """So that a machine that goes down forgets no renaming that later ones rely on; where folders can be flushed."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
