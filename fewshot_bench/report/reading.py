@@ -79,7 +79,7 @@ def read_cell(folder: Path) -> Cell | None:
     """The cell in `folder`; None where none of a cell's files is there, so it is somebody else's folder."""
     config, config_fault = _parsed(folder / "config.toml", toml.loads)
     status, status_fault = _parsed(folder / "status.json", json.loads)
-    result, result_fault = _parsed(folder / "result.json", json.loads)
+    result, result_fault = _parsed(folder / "result.json", _without_epochs)
     result.pop("epochs", None)
     if not (config or status or result) and not any((folder / name).is_file() for name in FILES):
         return None
@@ -123,6 +123,15 @@ def _parsed(path: Path, loads: Callable[[str], Any]) -> tuple[dict[str, Any], st
     except (ValueError, RecursionError):
         return {}, f"{path.name} is torn or was edited"
     return (content, "") if isinstance(content, dict) else ({}, f"{path.name} holds no table of keys")
+
+
+def _without_epochs(text: str) -> Any:
+    """result.json; where it is laid out as `run` writes it, without its list of epochs, which is nearly all of it."""
+    start = text.find('\n "epochs": [\n')
+    end = text.find("\n ],", start)
+    if start < 0 or end < 0:
+        return json.loads(text)
+    return json.loads(text[:start] + text[end + len("\n ],") :])
 
 
 def _filled(config: Mapping[str, Any]) -> dict[str, Any]:
