@@ -6,7 +6,7 @@ from typing import NamedTuple
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 
 from benchmarks.libraries import CONTENDERS
 from fewshot_bench.report.style import STYLE
@@ -67,7 +67,8 @@ def _panel(axes: Axes, points: Sequence[Point], measure: str, looks: dict[str, d
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
 
 
 def _looks(names: Sequence[str]) -> dict[str, dict[str, object]]:
