@@ -67,7 +67,7 @@ def _panel(axes: Axes, points: Sequence[Point], measure: str, looks: dict[str, d
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)) if some else NullLocator())
     axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
 
 
