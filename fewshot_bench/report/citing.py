@@ -9,7 +9,6 @@ from importlib.resources import files
 from typing import Any
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.report.comparing_facts import recorded
 from fewshot_bench.report.reading import Cell
 
 KINDS = ("dataset", "split", "learner", "backbone", "inner_optimizer", "option")
@@ -86,5 +85,5 @@ def _versions(key: str, cells: Sequence[Cell]) -> list[str]:
     """The versions that cells were computed with, where `key` stands for software."""
     if key not in VERSIONS:
         return []
-    found = {str(recorded(cell)["environment"].get(VERSIONS[key], "")) for cell in cells}
+    found = {str(cell.recorded("environment").get(VERSIONS[key], "")) for cell in cells}
     return sorted(found - {""})

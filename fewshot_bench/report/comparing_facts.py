@@ -1,13 +1,11 @@
 """What differs between two runs beside their results: settings, protocol, plan, environment."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fewshot_bench.report.comparing import Pair, settings_of
 from fewshot_bench.report.groups import differing, flat, show
-from fewshot_bench.report.reading import Cell
 
 RECORDED = ("plan", "environment")
 """Tables of status.json: how a cell was computed, and with what."""
@@ -38,9 +36,8 @@ def _differences(pair: Pair) -> Iterator[tuple[str, str, str, str]]:
         yield "status", "status", pair.a.status, pair.b.status
     if pair.a.status == pair.b.status == "done":
         yield from _different("protocol", pair.a.fingerprint, pair.b.fingerprint)
-    ours, theirs = recorded(pair.a), recorded(pair.b)
     for kind in RECORDED:
-        yield from _different(kind, ours[kind], theirs[kind])
+        yield from _different(kind, flat(pair.a.recorded(kind)), flat(pair.b.recorded(kind)))
 
 
 def _different(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
@@ -50,13 +47,3 @@ def _different(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterato
 
 def _shown(table: Mapping[str, Any], key: str) -> str:
     return show(table[key]) if key in table else "not recorded"
-
-
-def recorded(cell: Cell) -> dict[str, dict[str, Any]]:
-    """Plan and environment of a cell, flat; empty where they are not recorded or cannot be read."""
-    try:
-        status = json.loads((cell.folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # reading.py says so in the cell's reason
-        status = {}
-    tables = status if isinstance(status, dict) else {}
-    return {kind: flat(tables[kind]) if isinstance(tables.get(kind), dict) else {} for kind in RECORDED}

@@ -1,12 +1,11 @@
 """How far the cells of a folder are, who has them, and when they will be done: read from disk alone."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fewshot_bench.basics.lease import holder
+from fewshot_bench.report.contents import number
 from fewshot_bench.report.reading import STATUSES, Cell
 from fewshot_bench.report.table import Column, Entry, Table
 
@@ -72,8 +71,7 @@ def duration(seconds: float) -> str:
 def _progress(cell: Cell) -> Progress:
     running = cell.status == "running"
     has = holder(cell.folder) if running else None
-    found = _status(cell.folder).get("now")
-    now: dict[str, Any] = found if isinstance(found, dict) else {}
+    now = cell.recorded("now")
     status = "stopped" if running and (has is None or not has.alive) else cell.status
     who = f"{has.words}, last sign {duration(max(0.0, has.age))} ago" if has else ""
     if status == "stopped":
@@ -82,8 +80,8 @@ def _progress(cell: Cell) -> Progress:
         cell,
         status,
         str(now.get("phase", "")) if running else "",
-        _number(now.get("loss")),
-        _number(now.get("accuracy")),
+        number(now.get("loss")),
+        number(now.get("accuracy")),
         _left(cell) if status == "running" and now.get("phase") == "training" else None,
         who,
     )
@@ -108,15 +106,3 @@ def _row(one: Progress) -> tuple[Entry, ...]:
         one.who or one.cell.reason,
     )
     return tuple(Entry(text) for text in texts)
-
-
-def _status(folder: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -26,7 +26,8 @@ class Cell(NamedTuple):
     memory that ten thousand cells have and stand in no table.
     test: which of its tests `result` has the figures of, as episodes.parquet names it.
     status: one of STATUSES; a cell whose files cannot be believed is "failed", and `reason` says which file and why.
-    iterations: meta-steps done so far; seconds: spent so far; both None where not recorded.
+    iterations: meta-steps done so far; seconds: spent so far; both None where not recorded. said: status.json, empty
+    where it cannot be read.
     """
 
     folder: Path
@@ -36,6 +37,7 @@ class Cell(NamedTuple):
     reason: str
     iterations: int | None
     seconds: float | None
+    said: Mapping[str, Any]
     result: Mapping[str, Any]
     test: str = "test"
 
@@ -48,6 +50,11 @@ class Cell(NamedTuple):
     def seed(self) -> int:
         """The seed of the grid's axis; -1 where the configuration is unreadable."""
         return int(self.config.get("seed", -1))
+
+    def recorded(self, key: str) -> dict[str, Any]:
+        """A table within status.json, such as the plan; {} where it is none."""
+        found = self.said.get(key)
+        return dict(found) if isinstance(found, dict) else {}
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -106,6 +113,7 @@ def read_cell(folder: Path) -> Cell | None:
         reason=" ".join(reason.split()),
         iterations=whole(status.get("iterations", result.get("iterations"))),
         seconds=number(status.get("seconds")),
+        said=status,
         result=result if said == "done" else {},
     )
 

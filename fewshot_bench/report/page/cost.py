@@ -2,13 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fewshot_bench.report.ablation import percent
 from fewshot_bench.report.contents import number, whole
 from fewshot_bench.report.page.keys import key_columns, key_entries
-from fewshot_bench.report.page.said import facts, status
+from fewshot_bench.report.reading import Cell
 from fewshot_bench.report.rows import Row
 from fewshot_bench.report.table import Column, Entry, Table
 
@@ -34,9 +33,8 @@ def cost_table(rows: Sequence[Row]) -> Table | None:
     rows = costed(rows)
     if not rows:
         return None
-    said = [[status(cell) for cell in row.group.cells] for row in rows]
-    peaks = any(number(one.get(PEAK)) is not None for each in said for one in each)
-    devices = list(dict.fromkeys(_device(each) for each in said))
+    peaks = any(number(cell.said.get(PEAK)) is not None for row in rows for cell in row.group.cells)
+    devices = list(dict.fromkeys(_device(row.group.cells) for row in rows))
     keys = key_columns(rows)
     numbers = [
         "test acc",
@@ -58,11 +56,11 @@ def cost_table(rows: Sequence[Row]) -> Table | None:
         rows=tuple(
             (
                 *key_entries(row, keys),
-                *_numbers(row, each),
-                *([_peak(each)] if peaks else []),
-                *([Entry(_device(each))] if len(devices) > 1 else []),
+                *_numbers(row),
+                *([_peak(row.group.cells)] if peaks else []),
+                *([Entry(_device(row.group.cells))] if len(devices) > 1 else []),
             )
-            for row, each in zip(rows, said, strict=True)
+            for row in rows
         ),
         keys=keys.index("task") + 1,
         section=keys.index("task") + 1,
@@ -75,12 +73,12 @@ def costed(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.n and all(cell.test == "test" for cell in row.group.cells)]
 
 
-def _numbers(row: Row, said: Sequence[Mapping[str, Any]]) -> list[Entry]:
+def _numbers(row: Row) -> list[Entry]:
     cells = row.group.cells
     seconds = _mean([cell.seconds for cell in cells])
     steps = _mean([cell.iterations for cell in cells])
     sizes = sorted({size for cell in cells if (size := whole(cell.result.get("parameters"))) is not None})
-    together = max((whole(facts(one, "plan").get("replicas")) or 1 for one in said), default=1)
+    together = max((whole(cell.recorded("plan").get("replicas")) or 1 for cell in cells), default=1)
     notes = (_together(together),) if together > 1 else ()
     each = seconds / steps if steps and steps > 0 else math.nan
     return [
@@ -97,13 +95,13 @@ def _together(seeds: int) -> str:
     return f"Up to {seeds} seeds were trained side by side: these seconds were spent on all of them at once."
 
 
-def _peak(said: Sequence[Mapping[str, Any]]) -> Entry:
-    peaks = [peak for one in said if (peak := number(one.get(PEAK))) is not None]
+def _peak(cells: Sequence[Cell]) -> Entry:
+    peaks = [peak for cell in cells if (peak := number(cell.said.get(PEAK))) is not None]
     return Entry(f"{max(peaks) / 2**20:,.0f}") if peaks else _NONE
 
 
-def _device(said: Sequence[Mapping[str, Any]]) -> str:
-    names = dict.fromkeys(str(facts(one, "environment").get("device", "")) for one in said)
+def _device(cells: Sequence[Cell]) -> str:
+    names = dict.fromkeys(str(cell.recorded("environment").get("device", "")) for cell in cells)
     return " or ".join(filter(None, names)) or "not recorded"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fewshot_bench.report.groups import Group, grouped, settings
-from fewshot_bench.report.page.said import validated
+from fewshot_bench.report.page.validations import validated
 from fewshot_bench.report.paired import twin_of, untrained_of
 from fewshot_bench.report.reading import Cell
 

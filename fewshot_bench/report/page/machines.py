@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fewshot_bench.report.page.said import facts, status
 from fewshot_bench.report.reading import Cell
 from fewshot_bench.report.table import Column, Entry, Table
 
@@ -16,7 +15,7 @@ _COMMIT = "commit"  # as in git_commit, or commit
 
 def environment_table(cells: Sequence[Cell]) -> Table | None:
     """A line for each set of versions and device that cells were computed with; None where none is recorded."""
-    found = [_shown(facts(status(cell), "environment")) for cell in cells]
+    found = [_shown(cell.recorded("environment")) for cell in cells]
     if not any(found):
         return None
     commit = any(_COMMIT in key for one in found for key in one)
@@ -26,7 +25,7 @@ def environment_table(cells: Sequence[Cell]) -> Table | None:
 
 def plan_table(cells: Sequence[Cell]) -> Table | None:
     """A line for each plan; None where none is recorded."""
-    found = [facts(status(cell), "plan") for cell in cells]
+    found = [cell.recorded("plan") for cell in cells]
     why = "A plan is found by a short measurement before a cell's first step, or given by run --plan, and then kept."
     return _table("plans", "Plans: how the cells were computed", found, (why,)) if any(found) else None
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fewshot_bench.report.page.said import status
 from fewshot_bench.report.page.words import duration, optimizer, task
 from fewshot_bench.report.reading import STATUSES, Cell
 
@@ -31,7 +30,7 @@ def overview(cells: Sequence[Cell]) -> list[Fact]:
         "seeds": [str(seed) for seed in sorted({cell.seed for cell in readable})],
         "meta-steps": [f"{steps:,}" for steps in sorted({_steps(cell) for cell in readable})],
         "time of all": [duration(sum(cell.seconds or 0.0 for cell in cells))],
-        "begun": _span(sorted(day for cell in cells if (day := str(status(cell).get("started", ""))[:10]))),
+        "begun": _span(sorted(day for cell in cells if (day := str(cell.said.get("started", ""))[:10]))),
     }
     return [Fact(name, _listed(values)) for name, values in named.items() if values]
 
