@@ -61,6 +61,8 @@ def sha256_of(path: Path) -> str:
 
 def cannot_write(path: Path, error: OSError) -> BenchError:
     """The sentence for a write that failed."""
+    if isinstance(error, IsADirectoryError):
+        return BenchError(f"{path} is a folder; give a file.")
     why = error.strerror or str(error)
     return BenchError(
         f"cannot write {path}: {why}. Free some space or choose another folder; nothing that was there is lost."

@@ -1,12 +1,10 @@
 """`fewshot-bench cite`: BibTeX of what a run used."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
-from fewshot_bench.basics.files import write_text
 from fewshot_bench.cli.parsing import Unsaid, parse
 
 
@@ -34,12 +32,7 @@ def command(args: list[str]) -> int:
     options = parse(Options, args, "cite")
     from fewshot_bench.report.citing import bibtex
     from fewshot_bench.report.comparing import read_run
-    from fewshot_bench.report.screen import show  # pandas takes half a second to load; --help need not
+    from fewshot_bench.report.screen import put  # pandas takes half a second to load; --help need not
 
-    text = bibtex(read_run(options.run))
-    if options.output is not None:
-        write_text(options.output, text)
-        print(f"Wrote {options.output}.")
-    else:
-        show(text, sys.stdout)
+    put(bibtex(read_run(options.run)), options.output)
     return 0

@@ -7,7 +7,6 @@ from pathlib import Path
 import tyro
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.cli.parsing import Unsaid, parse
 
@@ -42,18 +41,16 @@ def command(args: list[str]) -> int:
     options = parse(Options, args, "compare")
     from fewshot_bench.report.comparing_tables import compare  # pyarrow and scipy take time to load; --help need not
     from fewshot_bench.report.markdown import markdown
-    from fewshot_bench.report.screen import screen, show
+    from fewshot_bench.report.screen import put, screen
     from fewshot_bench.report.terminal import terminal
 
     formats = {"terminal": terminal, "markdown": markdown}
     if options.format not in formats:
         raise BenchError(unknown("format", options.format, formats))
     found = compare(options.a, options.b)
-    if options.output is not None:
-        write_text(options.output, formats[options.format](*found))
-        print(f"Wrote {options.output}.")
-    elif options.format == "terminal":
-        show(terminal(*found, *screen(sys.stdout)), sys.stdout)
+    if options.format == "terminal" and options.output is None:
+        text = terminal(*found, *screen(sys.stdout))
     else:
-        show(markdown(*found), sys.stdout)
+        text = formats[options.format](*found)
+    put(text, options.output)
     return 0

@@ -7,7 +7,6 @@ from pathlib import Path
 import tyro
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.cli.parsing import Unsaid, parse
 
@@ -37,8 +36,6 @@ def command(args: list[str]) -> int:
     Raises BenchError for a folder without cells, an unknown format, or an output that cannot be written.
     """
     options = parse(Options, args, "report")
-    if options.output is not None and options.output.is_dir():
-        raise BenchError(f"{options.output} is a folder; give a file.")
     if options.format == HTML:
         from fewshot_bench.report.page.making import write_page
 
@@ -48,17 +45,15 @@ def command(args: list[str]) -> int:
         FORMATS,
         read_report,
     )  # pandas takes half a second to load; --help need not
-    from fewshot_bench.report.screen import screen, show
+    from fewshot_bench.report.screen import put, screen
     from fewshot_bench.report.terminal import terminal
 
     if options.format not in FORMATS:
         raise BenchError(unknown("format", options.format, (*FORMATS, HTML)))
     report = read_report(options.directory)
-    if options.output is not None:
-        write_text(options.output, FORMATS[options.format](report))
-        print(f"Wrote {options.output}.")
-    elif options.format == "terminal":
-        show(terminal(report.tables, report.remarks, *screen(sys.stdout)), sys.stdout)
+    if options.format == "terminal" and options.output is None:
+        text = terminal(report.tables, report.remarks, *screen(sys.stdout))
     else:
-        show(FORMATS[options.format](report), sys.stdout)
+        text = FORMATS[options.format](report)
+    put(text, options.output)
     return 0

@@ -7,7 +7,6 @@ from pathlib import Path
 import tyro
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.cli.parsing import Unsaid, parse
 
@@ -62,7 +61,7 @@ def command(args: list[str]) -> int:
     from fewshot_bench.library.sensitivity import sensitivity
     from fewshot_bench.library.variations import Wanted, check_wanted
     from fewshot_bench.report.markdown import markdown
-    from fewshot_bench.report.screen import screen, show
+    from fewshot_bench.report.screen import put, screen
     from fewshot_bench.report.terminal import terminal
 
     check_wanted(Wanted(options.tasks, options.queries, options.ensemble, options.steps))
@@ -84,9 +83,5 @@ def command(args: list[str]) -> int:
         text = markdown([found.table()], [])
     else:
         text = terminal([found.table()], [], *(screen(sys.stdout) if options.output is None else ()))
-    if options.output is not None:
-        write_text(options.output, text)
-        print(f"Wrote {options.output}.")
-    else:
-        show(text, sys.stdout)
+    put(text, options.output)
     return 0

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import sys
+from pathlib import Path
 from typing import TextIO
 
+from fewshot_bench.basics.files import write_text
 from fewshot_bench.report.terminal import WIDTH
 
 
@@ -11,6 +14,15 @@ def show(text: str, file: TextIO) -> None:
     """Prints `text`; a character that the file's encoding does not have becomes a question mark."""
     encoding = file.encoding or "utf-8"
     file.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def put(text: str, output: Path | None) -> None:
+    """Writes `text` to a file and says so, or prints it where `output` is None. Raises BenchError where it cannot."""
+    if output is None:
+        show(text, sys.stdout)
+    else:
+        write_text(output, text)
+        print(f"Wrote {output}.")
 
 
 def screen(file: TextIO) -> tuple[int, bool]:
