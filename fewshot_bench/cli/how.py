@@ -13,7 +13,6 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.parsing import Unsaid
 
 if TYPE_CHECKING:
-    from fewshot_bench.data.pool import Pool
     from fewshot_bench.training.settings import Cell
 
 
@@ -52,8 +51,11 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     Raises BenchError, before any work, for what cannot be.
     """
     from fewshot_bench.cli.live import following
+    from fewshot_bench.cli.progress_bar import shown_progress
+    from fewshot_bench.data.locations import default_data_dir
     from fewshot_bench.grid import ledger
     from fewshot_bench.grid.inline import run_cells
+    from fewshot_bench.grid.pools import pools_of
     from fewshot_bench.report.collect import write_results_csv
     from fewshot_bench.report.plots import plot
     from fewshot_bench.report.summary import summary
@@ -66,8 +68,10 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
         return 0
     planned = given(how.plan)
     _check_engine(how)
+    data_dir = how.data_dir or default_data_dir()
     device = find_device(how.device) if how.engine == "inline" else how.device
-    pools = _pools(cells, how)
+    with shown_progress() as progress:
+        pools = pools_of(cells, data_dir, progress)
     _check_writable(directory)
     ledger.enroll(directory, cells)
     with ExitStack() as stack:
@@ -85,9 +89,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
                 from fewshot_bench.grid.ray_cluster import Share
 
                 share = Share(how.cpus_per_cell, how.gpus_per_cell)
-                undone = cluster.run_cells(
-                    cells, directory, _data_dir(how), device, listener, planned, share, how.address
-                )
+                undone = cluster.run_cells(cells, directory, data_dir, device, listener, planned, share, how.address)
         except Interrupted:
             print(f"interrupted; the same command goes on. So far: {write_results_csv(directory)}", file=sys.stderr)
             return 130
@@ -107,27 +109,6 @@ def _skipped(cell: "Cell", directory: Path) -> bool:
         return False
     print(f"{cell.id} is passed over: {said.get('reason')}. Delete its folder to run it after all.", file=sys.stderr)
     return True
-
-
-def _data_dir(how: How) -> Path:
-    from fewshot_bench.data.locations import default_data_dir
-
-    return how.data_dir or default_data_dir()
-
-
-def _pools(cells: "list[Cell]", how: How) -> "dict[str, Pool]":
-    """The pools that the cells need, prepared where they were not, and checked against their splits."""
-    from fewshot_bench.cli.progress_bar import shown_progress
-    from fewshot_bench.data.datasets import open_pool
-    from fewshot_bench.data.duplicates import check_images
-    from fewshot_bench.data.splits import read_split
-
-    data_dir = _data_dir(how)
-    with shown_progress() as progress:
-        pools = {name: open_pool(name, data_dir, progress) for name in dict.fromkeys(cell.dataset for cell in cells)}
-    for dataset, split in dict.fromkeys((cell.dataset, cell.split) for cell in cells):
-        check_images(dataset, read_split(dataset, split), pools[dataset])
-    return pools
 
 
 def _check_engine(how: How) -> None:

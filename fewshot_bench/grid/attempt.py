@@ -117,8 +117,10 @@ def fail(cell: Cell, folder: Path, error: Exception, listener: Listener, **facts
 
 def _peak(device: str, held: int) -> int | None:
     """Bytes: of the device's own memory, or of this process beyond what it held when the cell began."""
-    most = torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else peak_bytes()
-    return most if most is None or device.startswith("cuda") else max(0, most - held)
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device)
+    most = peak_bytes()
+    return None if most is None else max(0, most - held)
 
 
 def began(folder: Path) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def enroll(directory: Path, cells: Iterable[Cell]) -> None:
     """
     cells = list(cells)
     for cell in cells:
-        check_untouched(folder_of(directory, cell))
+        folder = folder_of(directory, cell)
+        if (folder / CONFIG).exists():
+            cell_in(folder)
     for cell in cells:
         folder = folder_of(directory, cell)
         if not (folder / CONFIG).exists():
@@ -41,11 +43,11 @@ def enroll(directory: Path, cells: Iterable[Cell]) -> None:
             mark(folder, QUEUED)
 
 
-def check_untouched(folder: Path) -> None:
-    """Raises BenchError where the folder's config.toml is not that of the cell whose hash is in the folder's name."""
+def cell_in(folder: Path) -> Cell:
+    """The cell that the folder's config.toml describes. Raises BenchError where it is not the one the folder is called
+    after, by its hash, or none at all.
+    """
     path = folder / CONFIG
-    if not path.exists():
-        return
     try:
         held = from_table(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -57,6 +59,7 @@ def check_untouched(folder: Path) -> None:
             f"{path} was changed: it describes {held.id}, but its folder is {folder.name}. Results in it would stand "
             "for something else. Undo the change, or move the folder away."
         )
+    return held
 
 
 def status(folder: Path) -> dict[str, Any]:

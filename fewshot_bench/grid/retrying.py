@@ -1,6 +1,5 @@
 """The cells of a folder that failed, to be run once more: as they are, or with changes as other cells."""
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,17 +8,13 @@ from typing import Any
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES, GridFile, make_importable, with_changes
-from fewshot_bench.training.cell_file import from_table
 from fewshot_bench.training.settings import AXES, Cell
 
 
 def cells_called(names: Iterable[str], directory: Path) -> list[Cell]:
     """The cells of a folder by name. Raises BenchError where the configuration of one is not its own."""
     make_importable(Path.cwd())
-    folders = [directory / ledger.CELLS / name for name in names]
-    for folder in folders:
-        ledger.check_untouched(folder)
-    return [from_table(tomllib.loads((folder / ledger.CONFIG).read_text(encoding="utf-8"))) for folder in folders]
+    return [ledger.cell_in(directory / ledger.CELLS / name) for name in names]
 
 
 def changed(cells: Sequence[Cell], changes: Sequence[str]) -> dict[Cell, Cell]:

@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.data.datasets import open_pool
-from fewshot_bench.data.duplicates import check_images
 from fewshot_bench.data.locations import default_data_dir
-from fewshot_bench.data.splits import read_split
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, make_importable, read
 from fewshot_bench.grid.inline import run_cells
+from fewshot_bench.grid.pools import pools_of
 from fewshot_bench.training.cell import Moment
 from fewshot_bench.training.plan import find_device
 from fewshot_bench.training.settings import Cell
@@ -39,9 +37,7 @@ def run_grid(
         file = read(str(grid))
     cells, directory = expand(file), Path(out)
     folder = default_data_dir() if data_dir is None else Path(data_dir)
-    pools = {name: open_pool(name, folder) for name in dict.fromkeys(cell.dataset for cell in cells)}
-    for dataset, split in dict.fromkeys((cell.dataset, cell.split) for cell in cells):
-        check_images(dataset, read_split(dataset, split), pools[dataset])
+    pools = pools_of(cells, folder)
     ledger.enroll(directory, cells)
     undone = {}
 
