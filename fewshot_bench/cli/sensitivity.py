@@ -18,9 +18,9 @@ class Options:
     """Test a finished cell again, without training, by other protocols: how much of a published difference is that.
 
     One factor at a time is changed from the cell's own protocol (tasks, queries, batch norm, ensemble, inner steps),
-    and queries x batch norm together; differences are paired by task. How long it takes is said first. Results go to
-    sensitivity.json and sensitivity.csv in the cell's folder as they are found, and nothing else there changes: a
-    command that was killed goes on when it is given again, and one with other lists measures what is new.
+    and queries, batch norm and ensemble together; differences are paired by task. How long it takes is said first.
+    Results go to sensitivity.json and sensitivity.csv in the cell's folder as they are found, and nothing else there
+    changes: a command that was killed goes on when it is given again, and one with other lists measures what is new.
 
     Example: fewshot-bench sensitivity results/quick/cells/glyphs-5w1s-maml++-vgg-sgd-seed0-80it-55cd1cb6
     """

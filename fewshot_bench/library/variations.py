@@ -10,6 +10,9 @@ from fewshot_bench.library.loading import TrainedCell
 from fewshot_bench.library.protocols import Protocol, own_protocol
 
 BATCH_NORMS: tuple[BatchNorm, ...] = ("transductive", "inductive")
+TOGETHER = "queries x batch norm x ensemble"
+"""The factors that are crossed, since papers differ in all three at once."""
+
 BACKWARD = 3  # a gradient takes about as long as so many forward passes
 
 
@@ -45,7 +48,7 @@ class Variation(NamedTuple):
 
 
 def variations(trained: TrainedCell, wanted: Wanted) -> list[Variation]:
-    """The cell's own protocol, then one factor at a time, then queries x batch norm; values that are its own too."""
+    """The cell's own protocol, then one factor at a time, then some together; values that are its own too."""
     own, count = own_protocol(trained), trained.cell.evaluation.tasks
     found = [Variation("as tested", "", own, count)]
     found += [Variation("tasks", f"{tasks:,}", own, tasks) for tasks in wanted.tasks]
@@ -58,9 +61,12 @@ def variations(trained: TrainedCell, wanted: Wanted) -> list[Variation]:
         reason = f"{trained.cell.learner} has no inner loop, so there are no steps to take."
         found.append(Variation("inner steps", "any", own, count, reason))
     found += [
-        Variation("queries x batch norm", f"{queries}, {mode}", own._replace(queries=queries, batch_norm=mode), count)
+        Variation(
+            TOGETHER, f"{queries}, {mode}, {size}", own._replace(queries=queries, batch_norm=mode, ensemble=size), count
+        )
         for queries in wanted.queries
         for mode in BATCH_NORMS
+        for size in wanted.ensemble or (own.ensemble,)
     ]
     return [one if one.reason else one._replace(reason=_why_not(trained, one)) for one in found]
 
@@ -69,7 +75,8 @@ def _why_not(trained: TrainedCell, one: Variation) -> str:
     """A sentence where a protocol cannot be; empty where it can."""
     if one.protocol.ensemble > len(trained.members):
         kept = len(trained.members)
-        return f"{kept} validated {'epoch was' if kept == 1 else 'epochs were'} kept, no ensemble of {one.value}."
+        epochs = "epoch was" if kept == 1 else "epochs were"
+        return f"{kept} validated {epochs} kept, no ensemble of {one.protocol.ensemble}."
     evaluation = replace(
         trained.cell.evaluation, queries=one.protocol.queries, inner_steps=one.protocol.steps, tasks=one.tasks
     )

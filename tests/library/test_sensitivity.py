@@ -12,7 +12,7 @@ from fewshot_bench.library import measuring
 from fewshot_bench.library.loading import load_cell
 from fewshot_bench.library.pools import open_pool
 from fewshot_bench.library.sensitivity import sensitivity
-from fewshot_bench.library.variations import BATCH_NORMS
+from fewshot_bench.library.variations import BATCH_NORMS, TOGETHER
 from tests.library.conftest import recorded
 
 LISTS = {"tasks": (4, 12, 28), "queries": (1, 2, 20), "ensemble": (1, 2, 5), "steps": (1, 2, 3)}
@@ -99,17 +99,18 @@ def test_the_cells_own_protocol_is_the_recorded_test(finished, found):
 def test_what_cannot_be_has_a_reason(found):
     assert "21 images, but omniglot has 20" in row(found[0], "queries", "20")["reason"]
     assert "2 validated epochs were kept" in row(found[0], "ensemble", "5")["reason"]
-    crossed = [row(found[0], "queries x batch norm", f"20, {mode}") for mode in BATCH_NORMS]
+    crossed = [row(found[0], TOGETHER, f"20, {mode}, 2") for mode in BATCH_NORMS]
     assert all(line["reason"] and pd.isna(line["accuracy"]) for line in crossed)
     shown = found[0]._repr_markdown_()
-    assert shown.count("21 images, but omniglot has 20") == 1  # one footnote for three rows
+    assert "2 validated epochs were kept, no ensemble of 5" in row(found[0], TOGETHER, "1, inductive, 5")["reason"]
+    assert shown.count("21 images, but omniglot has 20") == 1  # one footnote for all rows
 
 
-def test_queries_and_batch_norm_are_crossed(found):
+def test_queries_batch_norm_and_ensemble_are_crossed(found):
     table = found[0].frame()
-    crossed = table[table["factor"] == "queries x batch norm"]
-    assert list(zip(crossed["queries"], crossed["batch_norm"], strict=True)) == [
-        (queries, mode) for queries in LISTS["queries"] for mode in BATCH_NORMS
+    crossed = table[table["factor"] == TOGETHER]
+    assert list(crossed[["queries", "batch_norm", "ensemble"]].itertuples(index=False, name=None)) == [
+        (queries, mode, size) for queries in LISTS["queries"] for mode in BATCH_NORMS for size in LISTS["ensemble"]
     ]
     assert crossed[crossed["reason"] == ""]["accuracy"].notna().all()
 
@@ -162,7 +163,7 @@ def test_killed_it_goes_on_and_leaves_all_else_as_it_was(found, copied, pool, mo
 
     monkeypatch.setattr(measuring, "scorer", counted)
     again = sensitivity(copied, pool, **LISTS)
-    assert sum(end - first for _, first, end in asked) == 12 * 6 + 28 - sum(len(one["right"]) for one in kept)
+    assert sum(end - first for _, first, end in asked) == 12 * 9 + 28 - sum(len(one["right"]) for one in kept)
     pd.testing.assert_frame_equal(again.frame(), found[0].frame())
     pd.testing.assert_frame_equal(pd.read_csv(copied / "sensitivity.csv", keep_default_na=True), csv_of(again))
     asked.clear()
