@@ -1,0 +1,100 @@
+"""The committed runs as rows: what was published, what came out here, and all that was not as in the preset."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fewshot_bench.basics.identity import DEFAULTS
+from fewshot_bench.grid.expand import expand
+from fewshot_bench.grid.files import read
+from fewshot_bench.report.contents import AXES
+from fewshot_bench.report.groups import differing, flat
+from fewshot_bench.report.published import Published
+from fewshot_bench.report.reading import read_cells
+from fewshot_bench.report.rows import Row, rows_of
+from fewshot_bench.training.cell_file import to_table
+
+REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference"
+
+BUDGET = ("training.iterations", "training.tasks_per_batch")
+"""What a row's own columns say of how long it was trained."""
+
+
+class Run(NamedTuple):
+    """A folder of results/reference, and the preset whose cells its own are."""
+
+    folder: str
+    preset: str
+
+    @property
+    def path(self) -> Path:
+        return REFERENCE / self.folder
+
+
+class Reproduced(NamedTuple):
+    """One trained configuration.
+
+    published: in percent. steps, published_steps: meta-steps done here and published; tasks, published_tasks: of each.
+    otherwise: settings, other than of the budget, in which the cell is not the preset's, such as "lr 0.025 (0.1)".
+    """
+
+    run: Run
+    row: Row
+    published: Published
+    steps: int
+    published_steps: int
+    tasks: int
+    published_tasks: int
+    otherwise: tuple[str, ...]
+
+
+def reproduced(runs: Sequence[Run]) -> list[Reproduced]:
+    """The rows beside which a published number stands, in the order of the runs and, within one, of the paper's table.
+
+    Raises BenchError for a folder without cells, ValueError for a cell whose axes are not in its preset.
+    """
+    return [
+        _reproduced(run, row, row.paper)
+        for run in runs
+        for row in rows_of(read_cells(run.path))[0]
+        if row.n and row.paper and row.group.iterations
+    ]
+
+
+def _reproduced(run: Run, row: Row, published: Published) -> Reproduced:
+    preset = _planned(run.preset, tuple(row.group.axes[axis] for axis in AXES))
+    ours = {"seed": 0, **row.group.config}
+    changed = [key for key in differing([preset, ours]) if key not in (*AXES, "seed", "recipe", *BUDGET)]
+    (steps, published_steps), (tasks, published_tasks) = ((int(ours[key]), int(preset[key])) for key in BUDGET)
+    otherwise = tuple(_told(key, ours.get(key), preset.get(key)) for key in changed)
+    return Reproduced(run, row, published, steps, published_steps, tasks, published_tasks, otherwise)
+
+
+def _told(key: str, ours: object, theirs: object) -> str:
+    name = key.rpartition(".")[2]
+    return f"{name} {_shown(ours)} ({_shown(theirs)})"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "default"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{value}"
+
+
+@cache
+def _plan(preset: str) -> list[dict[str, Any]]:
+    """The preset's cells, defaults filled in, as the report has those of a folder."""
+    tables = [to_table(cell) for cell in expand(read(preset))]
+    for table in tables:
+        for name, defaults in table.pop(DEFAULTS).items():
+            table[name] = defaults | table.get(name, {})
+    return [flat(table) for table in tables]
+
+
+def _planned(preset: str, axes: tuple[object, ...]) -> dict[str, Any]:
+    """The first of the preset's cells with these axes, which all have but for what [[cells]] changes."""
+    found = [table for table in _plan(preset) if tuple(table[axis] for axis in AXES) == axes]
+    if not found:
+        raise ValueError(f"{preset} has no cell of {', '.join(map(str, axes))}")
+    return found[0]

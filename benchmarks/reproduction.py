@@ -1,0 +1,63 @@
+"""Writes the tables and figures of docs/reproduction.md, from the runs committed in results/reference.
+
+    uv run benchmarks/reproduction.py [--docs docs]
+
+Tables stand in the page between `<!-- made: NAME -->` and `<!-- /made -->`; all else in it is left as it is.
+"""
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.reproduced import Run, reproduced
+from benchmarks.reproduction_figures import curves_figure, learned_figures, save
+from benchmarks.reproduction_tables import against_published, learned, sensitivity
+
+OMNIGLOT = tuple(Run(f"gimli-omniglot-{name}cpu", "gimli-omniglot") for name in ("", "networks-", "20-way-"))
+FIGURES_2_AND_3 = OMNIGLOT[-1]
+MINI_IMAGENET = (Run("gimli-mini-imagenet-cpu", "gimli-mini-imagenet"),)
+REPTILE = (Run("reptile-omniglot-cpu", "reptile-omniglot"),)
+IMAML = (Run("imaml-omniglot-cpu", "imaml-omniglot"), Run("imaml-omniglot-slow-rate-cpu", "imaml-omniglot"))
+ALL = (*OMNIGLOT, *MINI_IMAGENET, *REPTILE, *IMAML)
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = "reproduction.md"
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--docs", type=Path, default=DOCS, help="where reproduction.md and figures/ lie")
+    folder = parser.parse_args(words).docs
+    page = folder / PAGE
+    page.write_text(filled(page.read_text(encoding="utf-8"), tables()), encoding="utf-8")
+    save(curves_figure(ALL), folder / "figures" / "reproduction-curves.png")
+    for rule, figure in learned_figures(FIGURES_2_AND_3).items():
+        save(figure, folder / "figures" / f"reproduction-learned-{rule}.png")
+
+
+def tables() -> dict[str, str]:
+    """By the name that they have in the page."""
+    published = {"omniglot": OMNIGLOT, "mini-imagenet": MINI_IMAGENET, "reptile": REPTILE, "imaml": IMAML}
+    made = {name: against_published(reproduced(runs)) for name, runs in published.items()}
+    found = [path for run in MINI_IMAGENET for path in sorted(run.path.glob("cells/*/sensitivity.csv"))]
+    return made | {"learned": learned([FIGURES_2_AND_3])} | {"sensitivity": sensitivity(pd.read_csv(found[0]))}
+
+
+def filled(page: str, made: Mapping[str, str]) -> str:
+    """The page with its tables made anew. Raises ValueError where it has not one place for each."""
+    places = re.findall(r"<!-- made: (.+?) -->", page)
+    if sorted(places) != sorted(made):
+        raise ValueError(f"the page has places for {sorted(places)}, but there are {sorted(made)}")
+    return re.sub(
+        r"(<!-- made: (.+?) -->\n).*?(\n<!-- /made -->)",
+        lambda match: match[1] + "\n" + made[match[2]] + "\n" + match[3],
+        page,
+        flags=re.DOTALL,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""How the committed runs learned: a panel a learner and task, validation accuracy against meta-steps."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from benchmarks.reproduced import Run
+from fewshot_bench.report.comparisons import beside
+from fewshot_bench.report.figures import drawn
+from fewshot_bench.report.page.learning import Learned, learned
+from fewshot_bench.report.page.words import also, model, task
+from fewshot_bench.report.plots import figures_of
+from fewshot_bench.report.reading import Cell, read_cells
+from fewshot_bench.report.style import STYLE
+from fewshot_bench.report.trajectories import read_trajectories
+
+COLOURS = ("#1f6f8b", "#b5482f", "#7a8a3c", "#8a6fae", "#c9a26b", "#5f9ea0")
+ACROSS = 3
+_DPI = 130
+
+
+def curves_figure(runs: Sequence[Run]) -> Figure:
+    """Every trained configuration from its untrained network on; dashed, the published test accuracy."""
+    panels: dict[str, list[Learned]] = {}
+    for run in runs:
+        for curve in learned(read_cells(run.path)):
+            panels.setdefault(also(curve.group.axes["learner"], task(curve.group.axes)), []).append(curve)
+    rows = -(-len(panels) // ACROSS)
+    with matplotlib.style.context(["default", STYLE]):
+        figure = Figure(figsize=(3.9 * ACROSS, 3.1 * rows), layout="constrained")
+        places = figure.subplots(rows, ACROSS, squeeze=False).flat
+        for axes, (title, curves) in zip(places, panels.items(), strict=False):
+            _panel(axes, title, curves)
+        for axes in list(places)[len(panels) :]:
+            axes.remove()
+    return figure
+
+
+def _panel(axes: Axes, title: str, curves: Sequence[Learned]) -> None:
+    for colour, curve in zip(COLOURS, curves, strict=False):
+        label = also(model(curve.group.axes), curve.setting)
+        axes.plot(curve.steps, curve.mean, color=colour, marker="o", markersize=3, label=label)
+        published = beside(curve.group.axes, str(curve.group.fingerprint["batch_norm"]))
+        if published:
+            axes.axhline(published.value.mean / 100, color=colour, linewidth=0.9, linestyle=(0, (4, 2)))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set(title=title, xlabel="meta-steps", ylim=(None, 1.02), xlim=(0, None))
+    axes.legend(loc="lower right")
+
+
+def learned_figures(run: Run) -> Mapping[str, Figure]:
+    """Figures 2 and 3 of the paper, by inner optimizer: of each trained cell, the panel with most in it."""
+    made = {}
+    for cell in read_cells(run.path):
+        trajectories = read_trajectories(cell)
+        if trajectories is not None:
+            panels, _ = list(figures_of(trajectories).values())[-1]
+            with matplotlib.style.context(["default", STYLE]):
+                made[_rule(cell)] = drawn(trajectories, panels)
+    return made
+
+
+def save(figure: Figure, path: Path) -> None:
+    """The same values give the same bytes, with one version of the library."""
+    with matplotlib.style.context(["default", STYLE]):
+        figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+
+
+def _rule(cell: Cell) -> str:
+    return str(cell.config["inner_optimizer"])

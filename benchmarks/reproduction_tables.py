@@ -1,0 +1,98 @@
+"""The committed runs beside what was published, as Markdown tables."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.reproduced import Reproduced, Run
+from fewshot_bench.report.contents import SHOWN_AS
+from fewshot_bench.report.headline import NAMES
+from fewshot_bench.report.reading import read_cells
+from fewshot_bench.report.trajectories import read_trajectories
+
+HERE = ("meta-steps", "tasks of each", "test tasks", "here", "untrained", "published", "difference")
+
+
+def against_published(rows: Sequence[Reproduced]) -> str:
+    """A line a configuration, of one published table."""
+    several = len({one.row.batch_norm for one in rows}) > 1
+    words = ("task", "network", "inner optimizer", *(["batch norm"] if several else []))
+    lines = [
+        [
+            *_named(one.row.group.axes),
+            *([one.row.batch_norm] if several else []),
+            *_numbers(one),
+            ", ".join(one.otherwise) or "nothing",
+            f"[{one.run.folder}](../results/reference/{one.run.folder}/README.md)",
+        ]
+        for one in rows
+    ]
+    return table(words, HERE, ("changed beside the budget", "run"), lines)
+
+
+def learned(runs: Iterable[Run]) -> str:
+    """Where learned rates and betas ended, a line a cell and hyperparameter."""
+    cells = [cell for run in runs for cell in read_cells(run.path)]
+    lines = []
+    for trajectories in filter(None, map(read_trajectories, cells)):
+        steps = trajectories.table["iteration"]
+        for name, values in trajectories.table.groupby("hyperparameter"):
+            first, last = (values[steps[values.index] == step]["value"] for step in (0, steps.max()))
+            head = [*_named(trajectories.cell.config), f"{steps.max():,}", str(name)]
+            lines.append([*head, *_ends(float(first.iloc[0]), last)])
+    numbers = ("tensors", "start", "lowest", "median", "highest", "above the start", "below a tenth of it")
+    return table(("task", "network", "inner optimizer", "meta-steps", "learned"), numbers, (), lines)
+
+
+def sensitivity(rows: pd.DataFrame) -> str:
+    """sensitivity.csv, of those rows that cross factors: a line a number of queries and kind of batch norm."""
+    crossed = rows[rows["factor"].str.contains(" x ")]
+    sizes = sorted(crossed["ensemble"].unique())
+    lines = [
+        [str(queries), str(mode), *(_tested(part[part["ensemble"] == size].iloc[0]) for size in sizes)]
+        for (queries, mode), part in crossed.groupby(["queries", "batch_norm"], sort=False)
+    ]
+    return table(("queries a class", "batch norm"), [f"ensemble of {size}" for size in sizes], (), lines)
+
+
+def table(words: Sequence[str], numbers: Sequence[str], after: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Numbers to the right, words before and after them to the left; what repeats the line above stands again."""
+    titles = (*words, *numbers, *after)
+    rule = [*["---"] * len(words), *["---:"] * len(numbers), *["---"] * len(after)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (titles, rule, *lines))
+
+
+def _named(axes: Any) -> list[str]:
+    task = f"{NAMES[axes['dataset']]} {axes['ways']}-way {axes['shots']}-shot"
+    return [task, axes["backbone"], SHOWN_AS.get(axes["inner_optimizer"], axes["inner_optimizer"])]
+
+
+def _numbers(one: Reproduced) -> list[str]:
+    row, published = one.row, one.published
+    return [
+        f"{one.steps:,} of {one.published_steps:,}",
+        f"{one.tasks}" if one.tasks == one.published_tasks else f"{one.tasks} of {one.published_tasks}",
+        f"{row.group.fingerprint['evaluation_tasks']:,}",
+        f"{100 * row.mean:.2f} ± {100 * row.ci95:.2f}" + (f" ({row.n} seeds)" if row.n > 1 else ""),
+        "–" if math.isnan(row.untrained) else f"{100 * row.untrained:.2f}",
+        f"{published.mean:.2f}" + ("" if math.isnan(published.std) else f" ± {published.std:.2f}"),
+        f"{row.difference:+.2f}",
+    ]
+
+
+def _ends(start: float, last: "pd.Series[float]") -> list[str]:
+    return [
+        f"{len(last)}",
+        f"{start:g}",
+        *(f"{value:.3g}" for value in (last.min(), last.median(), last.max())),
+        f"{(last > start).sum()}",
+        f"{(last < start / 10).sum()}",
+    ]
+
+
+def _tested(row: "pd.Series[Any]") -> str:
+    if pd.isna(row["accuracy"]):
+        return "–"
+    return f"{row['accuracy']:.2f} ± {row['ci95']:.2f}"

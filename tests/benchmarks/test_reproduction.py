@@ -1,0 +1,79 @@
+"""docs/reproduction.md says what the committed runs say, and its figures are made of them."""
+
+import shutil
+from pathlib import Path
+
+import matplotlib.image
+import pytest
+
+from benchmarks import reproduction
+from benchmarks.reproduced import Run, reproduced
+from benchmarks.reproduction_figures import curves_figure
+from benchmarks.reproduction_tables import against_published
+from fewshot_bench.report.reading import read_cells
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+FIGURES = ("curves", "learned-adam", "learned-sgd")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The page and its figures, made anew from a page without tables."""
+    folder = tmp_path_factory.mktemp("docs")
+    (folder / "figures").mkdir()
+    text = (DOCS / "reproduction.md").read_text(encoding="utf-8")
+    (folder / "reproduction.md").write_text(reproduction.filled(text, dict.fromkeys(reproduction.tables(), "")))
+    reproduction.main(["--docs", str(folder)])
+    return folder
+
+
+def test_the_page_has_the_numbers_of_the_runs(made):
+    again = (made / "reproduction.md").read_text(encoding="utf-8")
+    assert again == (DOCS / "reproduction.md").read_text(encoding="utf-8"), "run: uv run benchmarks/reproduction.py"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_its_figures_are_those_of_the_runs(made, name):
+    """Equal but for what another version of the drawing library or its fonts would change."""
+    new, old = (matplotlib.image.imread(folder / "figures" / f"reproduction-{name}.png") for folder in (made, DOCS))
+    assert new.shape == old.shape
+    assert abs(new - old).mean() < 0.02
+
+
+def test_every_committed_cell_with_a_published_number_is_in_it():
+    text = (DOCS / "reproduction.md").read_text(encoding="utf-8")
+    for run in reproduction.ALL:
+        trained = [cell for cell in read_cells(run.path) if cell.iterations]
+        assert trained and all(cell.status == "done" for cell in trained)
+        for cell in trained:
+            assert f"{100 * cell.result['test_accuracy']:.2f} ± {100 * cell.result['test_ci95']:.2f}" in text, cell.name
+
+
+def test_what_is_not_the_presets_is_told(tmp_path, monkeypatch):
+    run = Run("gimli-omniglot-cpu", "gimli-omniglot")
+    unchanged = reproduced([run])
+    assert {one.otherwise for one in unchanged} == {()}
+    assert {(one.steps, one.published_steps) for one in unchanged} == {(4000, 75_000)}
+    other = reproduced([run._replace(preset="omniglot-cpu")])
+    assert all("meta_lr default (0.005)" in one.otherwise or one.otherwise for one in other)
+    assert "| nothing |" in against_published(unchanged) and "| nothing |" not in against_published(other)
+
+
+def test_a_curve_begins_untrained_and_ends_where_the_cell_did():
+    run = Run("gimli-omniglot-cpu", "gimli-omniglot")
+    (axes,) = curves_figure([run]).axes
+    solid = [line for line in axes.lines if line.get_linestyle() == "-"]
+    assert len(solid) == 2 and len(axes.lines) == 4  # beside each, what was published
+    for line in solid:
+        steps, values = line.get_data()
+        assert (steps[0], steps[-1]) == (0, 4000) and values[0] < 0.7 < 0.98 < values[-1]
+
+
+def test_a_table_without_a_place_is_noticed():
+    with pytest.raises(ValueError, match="places for"):
+        reproduction.filled("<!-- made: omniglot -->\n<!-- /made -->", {"omniglot": "", "reptile": ""})
+
+
+def test_the_figures_are_small_enough_to_be_read_on_a_page():
+    assert all((DOCS / "figures" / f"reproduction-{name}.png").stat().st_size < 500_000 for name in FIGURES)
+    assert shutil.which("git")
