@@ -20,7 +20,7 @@ BETA1, BETA2 = 0.9, 0.999  # torch.optim.Adam's defaults, as the fork has them (
 
 
 def moments(cell: Path) -> pd.DataFrame:
-    """A row a tensor: m, sqrt_v and ratio, root mean squares over its elements. Raises SystemExit without checkpoint."""
+    """A row a tensor: m, sqrt_v and ratio, root mean squares over its elements. SystemExit without checkpoint."""
     found = newest(cell / "checkpoints", "step")
     if found is None:
         raise SystemExit(f"{cell} holds no checkpoint of its training.")
