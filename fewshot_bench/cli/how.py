@@ -57,7 +57,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     from fewshot_bench.grid.inline import run_cells
     from fewshot_bench.grid.pools import pools_of
     from fewshot_bench.report.collect import write_results_csv
-    from fewshot_bench.report.plots import plot
+    from fewshot_bench.report.plots import plot_new
     from fewshot_bench.report.summary import summary
     from fewshot_bench.training.cell import Interrupted
     from fewshot_bench.training.plan import find_device, given
@@ -93,7 +93,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
         except Interrupted:
             print(f"interrupted; the same command goes on. So far: {write_results_csv(directory)}", file=sys.stderr)
             return 130
-    drawn = [file for figure in plot(directory) for file in figure.files]
+    drawn = [file for figure in plot_new(directory) for file in figure.files]
     summary(directory, sys.stdout)
     if drawn:
         print(f"Figures of what was learned, and how: {len(drawn)} files in {drawn[0].parent}.")

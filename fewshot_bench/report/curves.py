@@ -11,6 +11,7 @@ from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.paired import twin_of, untrained_of
 from fewshot_bench.report.reading import Cell
 
+METRICS = "metrics.jsonl"
 POINTS = 100  # of a training curve; each is the mean over a block of meta-steps
 
 
@@ -27,25 +28,39 @@ class Curve(NamedTuple):
     untrained: float | None
 
 
+class Pair(NamedTuple):
+    """A trained cell, and the same network of the same seed untrained, where the folder holds it."""
+
+    cell: Cell
+    twin: Cell | None
+
+
 def curves(cells: Iterable[Cell]) -> list[Curve]:
     """A curve for each done cell that was trained and whose metrics are there."""
-    done = [cell for cell in cells if cell.status == "done" and cell.test == "test"]
-    groups = grouped(done)
-    untrained_groups = untrained_of(groups)
+    return [curve for pair in pairs(cells) if (curve := read_curve(pair))]
+
+
+def pairs(cells: Iterable[Cell]) -> list[Pair]:
+    """The done cells that were trained, each with its twin; reads nothing more of them."""
+    groups = grouped([cell for cell in cells if cell.status == "done" and cell.test == "test"])
+    untrained = untrained_of(groups)
     found = []
     for group in groups:
-        twin, _ = twin_of(group, untrained_groups) if group.iterations else (None, [])
-        for cell in group.cells if group.iterations else ():
-            rows = _rows(cell)
-            own = [one for one in twin.cells if one.seed == cell.seed] if twin else []
-            untrained = float(own[0].result["val_accuracy"]) if own else None
-            if rows:
-                found.append(Curve(cell, _blocks(rows), _validated(rows), untrained))
+        twin, _ = twin_of(group, untrained) if group.iterations else (None, [])
+        by_seed = {cell.seed: cell for cell in twin.cells} if twin else {}
+        found += [Pair(cell, by_seed.get(cell.seed)) for cell in group.cells if group.iterations]
     return found
 
 
+def read_curve(pair: Pair) -> Curve | None:
+    """The curve, None where there are no metrics. Raises BenchError where they cannot be read."""
+    rows = _rows(pair.cell)
+    untrained = float(pair.twin.result["val_accuracy"]) if pair.twin else None
+    return Curve(pair.cell, _blocks(rows), _validated(rows), untrained) if rows else None
+
+
 def _rows(cell: Cell) -> list[dict[str, Any]]:
-    path = cell.folder / "metrics.jsonl"
+    path = cell.folder / METRICS
     if not path.is_file():
         return []
     try:

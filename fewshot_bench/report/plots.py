@@ -1,6 +1,7 @@
 """Figures of a results folder as files: PNG to look at, PDF to print, CSV with the exact values."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +13,14 @@ from matplotlib.figure import Figure
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import replacing, write_text
 from fewshot_bench.report.curve_figure import drawn as curve_drawn
-from fewshot_bench.report.curves import Curve, curves
+from fewshot_bench.report.curves import METRICS, Curve, pairs, read_curve
 from fewshot_bench.report.figures import drawn
 from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.style import STYLE
-from fewshot_bench.report.trajectories import COLUMNS, Trajectories, read_trajectories
+from fewshot_bench.report.trajectories import COLUMNS, FILE, Trajectories, read_trajectories
+
+FIGURES, CURVE = "figures", "learning-curve"
+_NAME = re.compile(r"(?P<cell>.+-[0-9a-f]{8})-(?P<end>.+)")
 
 _DPI = 200
 _NO_DATE = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
@@ -35,9 +39,22 @@ def plot(directory: Path) -> Iterator[Drawn]:
 
     Raises BenchError where there is no cell, or figures cannot be written.
     """
+    return _plotted(directory, {})
+
+
+def plot_new(directory: Path) -> Iterator[Drawn]:
+    """The same of what is not drawn yet, or was drawn before its records were written: of a grid of thousands of cells,
+    a run adds a few.
+    """
+    return _plotted(directory, _drawn_at(directory / FIGURES))
+
+
+def _plotted(directory: Path, known: Mapping[str, Mapping[str, int]]) -> Iterator[Drawn]:
+    """known: when figures were drawn, by cell and end of their name; those newer than their records are let be."""
     cells = read_cells(directory)
     for cell in cells:
-        if cell.test != "test":  # the same training, judged another way
+        times = [time for end, time in known.get(cell.name, {}).items() if end != CURVE]
+        if cell.test != "test" or _newer(times, [cell.folder / FILE]):  # another test is the same training
             continue
         try:
             trajectories = read_trajectories(cell)
@@ -45,9 +62,28 @@ def plot(directory: Path) -> Iterator[Drawn]:
             yield Drawn(fault=f"No figure: {fault}")
             continue
         if trajectories is not None:
-            yield Drawn(files=tuple(_write(trajectories, directory / "figures")))
-    for curve in curves(cells):
-        yield Drawn(files=tuple(_write_curve(curve, directory / "figures")))
+            yield Drawn(files=tuple(_write(trajectories, directory / FIGURES)))
+    for pair in pairs(cells):
+        times = [time for end, time in known.get(pair.cell.name, {}).items() if end == CURVE]
+        records = [pair.cell.folder / METRICS, *([pair.twin.folder / "result.json"] if pair.twin else [])]
+        curve = None if _newer(times, records) else read_curve(pair)
+        if curve is not None:
+            yield Drawn(files=tuple(_write_curve(curve, directory / FIGURES)))
+
+
+def _drawn_at(figures: Path) -> dict[str, dict[str, int]]:
+    """When each PNG was written, in nanoseconds, by cell and end of its name."""
+    found: dict[str, dict[str, int]] = {}
+    for path in figures.glob("*.png"):
+        if name := _NAME.fullmatch(path.stem):
+            found.setdefault(name["cell"], {})[name["end"]] = path.stat().st_mtime_ns
+    return found
+
+
+def _newer(times: Sequence[int], records: Sequence[Path]) -> bool:
+    """Whether figures are there and all were written after the records that they are made of."""
+    written = [path.stat().st_mtime_ns for path in records if path.is_file()]
+    return bool(times) and min(times) > max(written, default=0)
 
 
 def figures_of(trajectories: Trajectories) -> dict[str, tuple[list[str], list[str]]]:
@@ -73,7 +109,7 @@ def _write(trajectories: Trajectories, folder: Path) -> Iterator[Path]:
 
 
 def _write_curve(curve: Curve, folder: Path) -> Iterator[Path]:
-    stem = f"{curve.cell.name}-learning-curve"
+    stem = f"{curve.cell.name}-{CURVE}"
     yield from _pictures(partial(curve_drawn, curve), folder, stem)
     table = pd.concat([curve.training, curve.validation]).sort_values("iteration", kind="stable")
     write_text(folder / f"{stem}.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))

@@ -1,6 +1,7 @@
 """Learning curves: what metrics.jsonl says, thinned, with the untrained network beside it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report.curve_figure import drawn
 from fewshot_bench.report.curves import POINTS, curves
-from fewshot_bench.report.plots import plot
+from fewshot_bench.report.plots import plot, plot_new
 from fewshot_bench.report.reading import read_cells
 from tests.report.factory import write_cell
 
@@ -50,6 +51,28 @@ def test_every_trained_cell_gets_its_files(tmp_path):
     trained(tmp_path)
     files = [file.name.rpartition("-learning-curve")[2] for drawn in plot(tmp_path) for file in drawn.files]
     assert files == [".png", ".pdf", ".csv"]
+
+
+def made(drawn) -> list[str]:
+    return [file.name.rpartition("-learning-curve")[2] for figure in drawn for file in figure.files]
+
+
+def test_a_run_draws_what_is_not_drawn_yet(tmp_path):
+    folder = trained(tmp_path)
+    three = [".png", ".pdf", ".csv"]
+    assert made(plot_new(tmp_path)) == three
+    assert made(plot_new(tmp_path)) == []
+    assert made(plot(tmp_path)) == three  # `plot` draws all, always
+    later = 1 + max(path.stat().st_mtime_ns for path in (tmp_path / "figures").iterdir())
+    os.utime(folder / "metrics.jsonl", ns=(later, later))
+    assert made(plot_new(tmp_path)) == three
+
+
+def test_a_twin_that_comes_later_is_drawn_into_the_curve(tmp_path):
+    trained(tmp_path)
+    assert made(plot_new(tmp_path)) and not made(plot_new(tmp_path))
+    write_cell(tmp_path, training={"iterations": 0}, val_accuracy=0.25)
+    assert made(plot_new(tmp_path)) == [".png", ".pdf", ".csv"]
 
 
 def test_torn_metrics_are_a_sentence(tmp_path):
