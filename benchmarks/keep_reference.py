@@ -2,11 +2,15 @@
 
     uv run benchmarks/keep_reference.py results/gimli-omniglot-cpu results/reference/gimli-omniglot-cpu
 
-Of each finished cell: configuration, status, result, accuracies by task, learned hyperparameters and what `sensitivity`
-found, with results.csv and the figures of those that were trained. Of each that is under way: besides, its last
-checkpoint and the validated epochs that the test averages, in resume/, at most 4 MB a cell. Such a cell goes on to the
-same result.json after `cp -r results/reference/NAME/resume results/NAME` and the command that began it; the metrics of
-the meta-steps before that are lost. What was kept of a cell under way is removed once the cell is finished.
+Of each finished cell: configuration, status, result, accuracies by task, learned hyperparameters and what
+`sensitivity` found, with results.csv and the figures of those that were trained. Of each that is under way, and stands
+still: its last checkpoint, the validated epochs that the test may average, and learned hyperparameters, in resume/, at
+most 4 MB a cell. It goes on to the same result.json from there:
+
+    mkdir -p results/NAME && cp -r results/reference/NAME/cells results/reference/NAME/resume/cells results/NAME/
+
+and the command that began it. Its metrics and validation accuracies by task before that are lost. What was kept of a
+cell under way is removed once the cell is finished.
 """
 
 import argparse
@@ -16,6 +20,7 @@ from pathlib import Path
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_bytes
+from fewshot_bench.basics.lease import OthersError, lease
 from fewshot_bench.report.collect import write_results_csv
 from fewshot_bench.report.plots import plot
 from fewshot_bench.report.reading import Cell, read_cells
@@ -24,6 +29,7 @@ KEPT = (
     "config.toml", "status.json", "result.json", "episodes.parquet", "hyperparameters.parquet",
     "sensitivity.csv", "sensitivity.json",
 )  # fmt: skip
+KEPT_UNDER_WAY = ("config.toml", "status.json", "hyperparameters.parquet")
 MOST = 4_000_000
 """Bytes of a cell that is under way."""
 
@@ -43,63 +49,49 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def keep(source: Path, kept: Path) -> list[str]:
-    """A sentence for each cell. Raises BenchError for a folder without cells and for a cell under way that is too large
-    to be kept, which leaves everything as it was.
-    """
+    """Returns a sentence for each cell. Raises BenchError for a folder without cells, or that takes no file."""
     cells = read_cells(source)
-    under_way = [cell for cell in cells if cell.status != "done" and any(_training(cell))]
-    for cell in under_way:
-        _check_small(cell)
-    said = []
-    for cell in cells:
-        left = kept / "resume" / "cells" / cell.name
-        if cell.status == "done":
-            _copy(cell.folder, _small(cell), kept / "cells" / cell.name)
-            shutil.rmtree(left, ignore_errors=True)
-            said.append(f"{cell.name}: finished.")
-        elif cell in under_way:
-            shutil.rmtree(left, ignore_errors=True)  # a checkpoint's name holds its hash: older ones would stay
-            _copy(cell.folder, [*_small(cell), *_to_go_on(cell)], left)
-            said.append(f"{cell.name}: kept to go on from {cell.iterations:,} meta-steps.")
-        else:
-            said.append(f"{cell.name}: {cell.status}, nothing to keep.")
-    _without_emptied(kept / "resume")
+    said = [f"{cell.name}: {_keep(cell, kept)}." for cell in cells]
+    if not any((kept / "resume").glob("cells/*")):
+        shutil.rmtree(kept / "resume", ignore_errors=True)
     if (kept / "cells").is_dir():
         write_results_csv(kept)
         _figures(source, kept, {cell.name for cell in cells if cell.status == "done"})
     return said
 
 
-def _training(cell: Cell) -> list[Path]:
-    return sorted((cell.folder / "checkpoints").glob("step-*.safetensors"))
-
-
-def _to_go_on(cell: Cell) -> list[Path]:
-    """The last checkpoint of training and those of epochs."""
-    return [_training(cell)[-1], *sorted((cell.folder / "checkpoints").glob("epoch-*.safetensors"))]
-
-
-def _small(cell: Cell) -> list[Path]:
-    return [path for name in KEPT if (path := cell.folder / name).is_file()]
-
-
-def _check_small(cell: Cell) -> None:
-    size = sum(path.stat().st_size for path in (*_small(cell), *_to_go_on(cell)))
+def _keep(cell: Cell, kept: Path) -> str:
+    left = kept / "resume" / "cells" / cell.name
+    if cell.status == "done":
+        for name, content in _read(cell, KEPT).items():
+            write_bytes(kept / "cells" / cell.name / name, content)
+        shutil.rmtree(left, ignore_errors=True)
+        return "finished"
+    try:
+        with lease(cell.folder, lambda line: None):
+            checkpoints = _checkpoints(cell.folder)
+            files = _read(cell, [*KEPT_UNDER_WAY, *checkpoints])
+    except OthersError as fault:
+        return f"left out, since {fault}; stop it first"
+    size = sum(map(len, files.values()))
+    if not checkpoints:
+        return f"{cell.status}, nothing to keep"
     if size > MOST:
-        raise BenchError(
-            f"{cell.name} is under way and takes {size / 1e6:.1f} MB, more than the {MOST / 1e6:.0f} that may be "
-            "committed. Let it finish, or move it away."
-        )
+        return f"left out, since it takes {size / 1e6:.1f} MB, more than the {MOST / 1e6:.0f} that may be committed"
+    shutil.rmtree(left, ignore_errors=True)  # a checkpoint's name holds its hash: older ones would stay
+    for name, content in files.items():
+        write_bytes(left / name, content)
+    return f"kept to go on from meta-step {int(checkpoints[0].split('-')[1]):,}"
 
 
-def _copy(folder: Path, files: Iterable[Path], to: Path) -> None:
-    for path in files:
-        write_bytes(to / path.relative_to(folder), path.read_bytes())
+def _checkpoints(folder: Path) -> list[str]:
+    """The last of training, and those of epochs; none where training has none yet."""
+    steps, epochs = (sorted(folder.glob(f"checkpoints/{kind}-*.safetensors")) for kind in ("step", "epoch"))
+    return [f"checkpoints/{path.name}" for path in (*steps[-1:], *epochs)] if steps else []
 
 
-def _without_emptied(resume: Path) -> None:
-    if not any(resume.glob("cells/*")):
-        shutil.rmtree(resume, ignore_errors=True)
+def _read(cell: Cell, names: Iterable[str]) -> dict[str, bytes]:
+    return {name: path.read_bytes() for name in names if (path := cell.folder / name).is_file()}
 
 
 def _figures(source: Path, kept: Path, finished: set[str]) -> None:

@@ -1,13 +1,18 @@
 """The committed runs as rows: what was published, what came out here, and all that was not as in the preset."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.identity import DEFAULTS
+from fewshot_bench.basics.names import find
+from fewshot_bench.basics.options import schema
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import read
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.learners import LEARNERS
 from fewshot_bench.report.contents import AXES
 from fewshot_bench.report.groups import differing, flat
 from fewshot_bench.report.published import Published
@@ -63,23 +68,33 @@ def reproduced(runs: Sequence[Run]) -> list[Reproduced]:
 
 
 def _reproduced(run: Run, row: Row, published: Published) -> Reproduced:
-    preset = _planned(run.preset, tuple(row.group.axes[axis] for axis in AXES))
-    ours = {"seed": 0, **row.group.config}
-    changed = [key for key in differing([preset, ours]) if key not in (*AXES, "seed", "recipe", *BUDGET)]
-    (steps, published_steps), (tasks, published_tasks) = ((int(ours[key]), int(preset[key])) for key in BUDGET)
-    otherwise = tuple(_told(key, ours.get(key), preset.get(key)) for key in changed)
+    axes = row.group.axes
+    preset = _planned(run.preset, tuple(axes[axis] for axis in AXES))
+    ours, theirs = ({"seed": 0, **_defaults(axes), **settings} for settings in (row.group.config, preset))
+    changed = [key for key in differing([theirs, ours]) if key not in (*AXES, "seed", "recipe", *BUDGET)]
+    (steps, published_steps), (tasks, published_tasks) = ((int(ours[key]), int(theirs[key])) for key in BUDGET)
+    otherwise = tuple(_told(key, ours.get(key), theirs.get(key)) for key in changed)
     return Reproduced(run, row, published, steps, published_steps, tasks, published_tasks, otherwise)
 
 
+def _defaults(axes: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of learner, backbone and inner optimizer that hold where a cell says nothing."""
+    known: dict[str, Mapping[str, Any]] = {
+        "learner": LEARNERS,
+        "backbone": BACKBONES,
+        "inner_optimizer": INNER_OPTIMIZERS,
+    }
+    return {
+        f"{axis}_options.{name}": option.default
+        for axis, names in known.items()
+        for name, option in schema(find(axis, axes[axis], names)).items()
+    }
+
+
 def _told(key: str, ours: object, theirs: object) -> str:
-    name = key.rpartition(".")[2]
-    return f"{name} {_shown(ours)} ({_shown(theirs)})"
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "default"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{value}"
+    section, _, name = key.rpartition(".")
+    shown = (f"{one:,}" if type(one) is int else f"{one}" for one in (ours, theirs))
+    return "{} {} ({})".format(name if section.endswith("_options") else key, *shown)
 
 
 @cache

@@ -7,11 +7,14 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.reproduced import Reproduced, Run
+from fewshot_bench.library.sensitivity import CSV
+from fewshot_bench.library.variations import TOGETHER
 from fewshot_bench.report.contents import SHOWN_AS
 from fewshot_bench.report.headline import NAMES
 from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.trajectories import read_trajectories
 
+NONE = "–"
 HERE = ("meta-steps", "tasks of each", "test tasks", "here", "untrained", "published", "difference")
 
 
@@ -46,15 +49,20 @@ def learned(runs: Iterable[Run]) -> str:
     return table(("task", "network", "inner optimizer", "meta-steps", "learned"), numbers, (), lines)
 
 
-def sensitivity(rows: pd.DataFrame) -> str:
-    """sensitivity.csv, of those rows that cross factors: a line a number of queries and kind of batch norm."""
-    crossed = rows[rows["factor"].str.contains(" x ")]
+def sensitivity(runs: Iterable[Run]) -> str:
+    """What `sensitivity` found of trained cells, factors crossed: a line a number of queries and kind of batch norm."""
+    cells = [cell for run in runs for cell in read_cells(run.path) if (cell.folder / CSV).is_file()]
+    found = pd.concat([pd.read_csv(cell.folder / CSV).assign(cell=place) for place, cell in enumerate(cells)])
+    crossed = found[found["factor"] == TOGETHER]
     sizes = sorted(crossed["ensemble"].unique())
-    lines = [
-        [str(queries), str(mode), *(_tested(part[part["ensemble"] == size].iloc[0]) for size in sizes)]
-        for (queries, mode), part in crossed.groupby(["queries", "batch_norm"], sort=False)
-    ]
-    return table(("queries a class", "batch norm"), [f"ensemble of {size}" for size in sizes], (), lines)
+    lines = []
+    for (place, queries, mode), part in crossed.groupby(["cell", "queries", "batch_norm"], sort=False):
+        by_size = {row["ensemble"]: row for _, row in part.iterrows()}
+        tested = [_tested(by_size[size]) if size in by_size else NONE for size in sizes]
+        cell = cells[place]
+        lines.append([*_named(cell.config), f"{cell.iterations:,}", f"{queries}", f"{mode}", *tested])
+    words = ("task", "network", "inner optimizer", "meta-steps", "queries a class", "batch norm")
+    return table(words, [f"ensemble of {size}" for size in sizes], (), lines)
 
 
 def table(words: Sequence[str], numbers: Sequence[str], after: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -76,7 +84,7 @@ def _numbers(one: Reproduced) -> list[str]:
         f"{one.tasks}" if one.tasks == one.published_tasks else f"{one.tasks} of {one.published_tasks}",
         f"{row.group.fingerprint['evaluation_tasks']:,}",
         f"{100 * row.mean:.2f} ± {100 * row.ci95:.2f}" + (f" ({row.n} seeds)" if row.n > 1 else ""),
-        "–" if math.isnan(row.untrained) else f"{100 * row.untrained:.2f}",
+        NONE if math.isnan(row.untrained) else f"{100 * row.untrained:.2f}",
         f"{published.mean:.2f}" + ("" if math.isnan(published.std) else f" ± {published.std:.2f}"),
         f"{row.difference:+.2f}",
     ]
@@ -94,5 +102,5 @@ def _ends(start: float, last: "pd.Series[float]") -> list[str]:
 
 def _tested(row: "pd.Series[Any]") -> str:
     if pd.isna(row["accuracy"]):
-        return "–"
+        return NONE
     return f"{row['accuracy']:.2f} ± {row['ci95']:.2f}"

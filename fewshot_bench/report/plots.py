@@ -1,7 +1,6 @@
 """Figures of a results folder as files: PNG to look at, PDF to print, CSV with the exact values."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +17,6 @@ from fewshot_bench.report.figures import drawn
 from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.style import STYLE
 from fewshot_bench.report.trajectories import COLUMNS, FILE, Trajectories, read_trajectories
-
-FIGURES, CURVE = "figures", "learning-curve"
-_NAME = re.compile(r"(?P<cell>.+-[0-9a-f]{8})-(?P<end>.+)")
 
 _DPI = 200
 _NO_DATE = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
@@ -39,22 +35,34 @@ def plot(directory: Path) -> Iterator[Drawn]:
 
     Raises BenchError where there is no cell, or figures cannot be written.
     """
-    return _plotted(directory, {})
+    return _plotted(directory, _always)
 
 
 def plot_new(directory: Path) -> Iterator[Drawn]:
     """The same of what is not drawn yet, or was drawn before its records were written: of a grid of thousands of cells,
     a run adds a few.
     """
-    return _plotted(directory, _drawn_at(directory / FIGURES))
+    return _plotted(directory, _outdated)
 
 
-def _plotted(directory: Path, known: Mapping[str, Mapping[str, int]]) -> Iterator[Drawn]:
-    """known: when figures were drawn, by cell and end of their name; those newer than their records are let be."""
-    cells = read_cells(directory)
+Wanted = Callable[[Path, Sequence[Path]], bool]
+"""Whether to draw a figure, by its last file, made or not, and the records that it is made of."""
+
+
+def _always(last: Path, records: Sequence[Path]) -> bool:
+    return True
+
+
+def _outdated(last: Path, records: Sequence[Path]) -> bool:
+    """Whether the figure is not there whole, or older than a record."""
+    written = [path.stat().st_mtime_ns for path in records if path.is_file()]
+    return not last.is_file() or last.stat().st_mtime_ns <= max(written, default=0)
+
+
+def _plotted(directory: Path, wanted: Wanted) -> Iterator[Drawn]:
+    cells, figures = read_cells(directory), directory / "figures"
     for cell in cells:
-        times = [time for end, time in known.get(cell.name, {}).items() if end != CURVE]
-        if cell.test != "test" or _newer(times, [cell.folder / FILE]):  # another test is the same training
+        if cell.test != "test":  # the same training, judged another way
             continue
         try:
             trajectories = read_trajectories(cell)
@@ -62,28 +70,17 @@ def _plotted(directory: Path, known: Mapping[str, Mapping[str, int]]) -> Iterato
             yield Drawn(fault=f"No figure: {fault}")
             continue
         if trajectories is not None:
-            yield Drawn(files=tuple(_write(trajectories, directory / FIGURES)))
+            yield Drawn(files=tuple(_write(trajectories, figures, wanted)))
     for pair in pairs(cells):
-        times = [time for end, time in known.get(pair.cell.name, {}).items() if end == CURVE]
         records = [pair.cell.folder / METRICS, *([pair.twin.folder / "result.json"] if pair.twin else [])]
-        curve = None if _newer(times, records) else read_curve(pair)
+        stem = f"{pair.cell.name}-learning-curve"
+        try:  # a long run's metrics are long to read
+            curve = read_curve(pair) if wanted(figures / f"{stem}.csv", records) else None
+        except BenchError as fault:
+            yield Drawn(fault=f"No figure: {fault}")
+            continue
         if curve is not None:
-            yield Drawn(files=tuple(_write_curve(curve, directory / FIGURES)))
-
-
-def _drawn_at(figures: Path) -> dict[str, dict[str, int]]:
-    """When each PNG was written, in nanoseconds, by cell and end of its name."""
-    found: dict[str, dict[str, int]] = {}
-    for path in figures.glob("*.png"):
-        if name := _NAME.fullmatch(path.stem):
-            found.setdefault(name["cell"], {})[name["end"]] = path.stat().st_mtime_ns
-    return found
-
-
-def _newer(times: Sequence[int], records: Sequence[Path]) -> bool:
-    """Whether figures are there and all were written after the records that they are made of."""
-    written = [path.stat().st_mtime_ns for path in records if path.is_file()]
-    return bool(times) and min(times) > max(written, default=0)
+            yield Drawn(files=tuple(_write_curve(curve, figures, stem)))
 
 
 def figures_of(trajectories: Trajectories) -> dict[str, tuple[list[str], list[str]]]:
@@ -100,16 +97,17 @@ def figures_of(trajectories: Trajectories) -> dict[str, tuple[list[str], list[st
     return out | ({"betas": (rates + betas, betas)} if betas else {})
 
 
-def _write(trajectories: Trajectories, folder: Path) -> Iterator[Path]:
+def _write(trajectories: Trajectories, folder: Path, wanted: Wanted) -> Iterator[Path]:
     for suffix, (panels, values) in figures_of(trajectories).items():
         stem = f"{trajectories.cell.name}-{suffix}"
-        yield from _pictures(partial(drawn, trajectories, panels), folder, stem)
-        write_text(folder / f"{stem}.csv", _values(trajectories, values))
-        yield folder / f"{stem}.csv"
+        last = folder / f"{stem}.csv"
+        if wanted(last, [trajectories.cell.folder / FILE]):
+            yield from _pictures(partial(drawn, trajectories, panels), folder, stem)
+            write_text(last, _values(trajectories, values))
+            yield last
 
 
-def _write_curve(curve: Curve, folder: Path) -> Iterator[Path]:
-    stem = f"{curve.cell.name}-{CURVE}"
+def _write_curve(curve: Curve, folder: Path, stem: str) -> Iterator[Path]:
     yield from _pictures(partial(curve_drawn, curve), folder, stem)
     table = pd.concat([curve.training, curve.validation]).sort_values("iteration", kind="stable")
     write_text(folder / f"{stem}.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))

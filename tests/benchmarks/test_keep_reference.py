@@ -1,10 +1,12 @@
 """What is kept of a run makes its tables; what is kept of a run under way goes on to the same bytes."""
 
+import json
 import shutil
 
 import pytest
 
 from benchmarks import keep_reference
+from fewshot_bench.basics.lease import lease
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.expand import expand
@@ -12,10 +14,11 @@ from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.report.collect import write_results_csv
 from fewshot_bench.report.document import FORMATS, read_report
+from fewshot_bench.report.reading import read_cells
 from fewshot_bench.training.cell import Interrupted
 from tests.library.conftest import grid
 
-SIX = {"iterations": 6, "iterations_per_epoch": 2}
+SIX, TWIN = {"iterations": 6, "iterations_per_epoch": 2}, [{"training": {"iterations": 0}}]
 
 
 def listener(stop):
@@ -24,20 +27,30 @@ def listener(stop):
 
 @pytest.fixture
 def run(pattern_data, pattern_pool):
-    """Runs the cell of GRID for six meta-steps in a folder, or until it has been asked for `calls` moments."""
+    """Runs an untrained cell and its twin of six meta-steps, or stops when so often asked. Returns their folders."""
 
     def running(directory, calls=10**6):
-        cells = expand(GridFile("grid", "the grid", grid(training=SIX)))
+        trained, twin = expand(GridFile("grid", "the grid", grid(training=SIX) | {"cells": TWIN}))
+        cells = [twin, trained]
         ledger.enroll(directory, cells)
         left = iter(range(calls))
         run_cells(cells, directory, {"omniglot": pattern_pool}, "cpu", listener(lambda: next(left, None) is None))
-        return directory / "cells" / cells[0].id
+        return [directory / "cells" / cell.id for cell in cells]
 
     return running
 
 
+@pytest.fixture
+def stopped(run, tmp_path):
+    """A run whose untrained twin is finished, and whose trained cell stopped on the way."""
+    with pytest.raises(Interrupted):
+        run(tmp_path / "run", calls=9)
+    return tmp_path / "run"
+
+
 def test_a_kept_run_has_the_same_tables_as_the_run(run, tmp_path):
-    source, kept = run(tmp_path / "run").parent.parent, tmp_path / "kept"
+    run(tmp_path / "run")
+    source, kept = tmp_path / "run", tmp_path / "kept"
     assert keep_reference.main([str(source), str(kept)]) == 0
     assert FORMATS["markdown"](read_report(kept)) == FORMATS["markdown"](read_report(source))
     assert {path.suffix for path in kept.rglob("*.*")} == {".toml", ".json", ".parquet", ".csv", ".png"}
@@ -45,30 +58,39 @@ def test_a_kept_run_has_the_same_tables_as_the_run(run, tmp_path):
     assert {path.suffix for path in (kept / "figures").iterdir()} == {".png", ".csv"}
 
 
-def test_a_run_under_way_goes_on_from_what_was_kept(run, tmp_path):
-    with pytest.raises(Interrupted):
-        run(tmp_path / "run", calls=5)
-    (cell,) = (tmp_path / "run" / "cells").iterdir()
-    (said,) = keep_reference.keep(tmp_path / "run", tmp_path / "kept")
-    assert "kept to go on from" in said and "from 0" not in said
-    shutil.copytree(tmp_path / "kept" / "resume", tmp_path / "elsewhere")
-    whole, resumed = run(tmp_path / "whole"), run(tmp_path / "elsewhere")
-    assert (resumed / "result.json").read_bytes() == (whole / "result.json").read_bytes()
-    assert (resumed / "episodes.parquet").read_bytes() == (whole / "episodes.parquet").read_bytes()
-    assert len((resumed / "metrics.jsonl").read_text()) < len((whole / "metrics.jsonl").read_text())  # it did go on
+def test_a_run_under_way_goes_on_from_what_was_kept(stopped, run, tmp_path):
+    kept, elsewhere = tmp_path / "kept", tmp_path / "elsewhere"
+    said = keep_reference.keep(stopped, kept)
+    assert sum("kept to go on from meta-step" in line for line in said) == 1
+    assert sum("finished" in line for line in said) == 1
+    for folder in (kept / "cells", kept / "resume" / "cells"):
+        shutil.copytree(folder, elsewhere / "cells", dirs_exist_ok=True)
+    whole, resumed = run(tmp_path / "whole"), run(elsewhere)
+    for one, other in zip(resumed, whole, strict=True):
+        assert (one / "result.json").read_bytes() == (other / "result.json").read_bytes()
+        assert (one / "hyperparameters.parquet").read_bytes() == (other / "hyperparameters.parquet").read_bytes()
+    assert not (resumed[0] / "metrics.jsonl").exists()  # the twin was finished, and not run again
+    first = [json.loads((folder / "metrics.jsonl").read_text().splitlines()[0]) for folder in (whole[1], resumed[1])]
+    assert first[0]["iteration"] == 1 < first[1]["iteration"]  # it did go on
 
-    run(tmp_path / "run")
-    assert keep_reference.keep(tmp_path / "run", tmp_path / "kept") == [f"{cell.name}: finished."]
-    assert not (tmp_path / "kept" / "resume").exists()
+    run(stopped)
+    assert all(line.endswith(": finished.") for line in keep_reference.keep(stopped, kept))
+    assert not (kept / "resume").exists()
 
 
-def test_what_is_too_large_to_be_committed_is_refused(run, tmp_path, monkeypatch, capsys):
-    with pytest.raises(Interrupted):
-        run(tmp_path / "run", calls=5)
+def test_what_is_too_large_to_be_committed_is_left_out(stopped, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(keep_reference, "MOST", 1000)
-    assert keep_reference.main([str(tmp_path / "run"), str(tmp_path / "kept")]) == 1
+    assert keep_reference.main([str(stopped), str(tmp_path / "kept")]) == 0
     assert "more than the 0 that may be" in capsys.readouterr().out
-    assert not (tmp_path / "kept").exists()
+    assert len(list((tmp_path / "kept" / "cells").iterdir())) == 1 and not (tmp_path / "kept" / "resume").exists()
+
+
+def test_a_run_that_does_not_stand_still_is_left_out(stopped, tmp_path):
+    (cell,) = (one.folder for one in read_cells(stopped) if one.status != "done")
+    with lease(cell, lambda line: None):
+        said = keep_reference.keep(stopped, tmp_path / "kept")
+    assert sum("another process is running it" in line and "stop it first" in line for line in said) == 1
+    assert not (tmp_path / "kept" / "resume").exists()
 
 
 def test_a_folder_without_cells_is_a_sentence(tmp_path, capsys):

@@ -63,6 +63,9 @@ def test_a_run_draws_what_is_not_drawn_yet(tmp_path):
     assert made(plot_new(tmp_path)) == three
     assert made(plot_new(tmp_path)) == []
     assert made(plot(tmp_path)) == three  # `plot` draws all, always
+    (csv,) = (tmp_path / "figures").glob("*.csv")
+    csv.unlink()  # written last: a run was killed before
+    assert made(plot_new(tmp_path)) == three
     later = 1 + max(path.stat().st_mtime_ns for path in (tmp_path / "figures").iterdir())
     os.utime(folder / "metrics.jsonl", ns=(later, later))
     assert made(plot_new(tmp_path)) == three
@@ -80,3 +83,5 @@ def test_torn_metrics_are_a_sentence(tmp_path):
     (folder / "metrics.jsonl").write_text('{"iteration": 1,')
     with pytest.raises(BenchError, match="cannot be read"):
         curves(read_cells(tmp_path))
+    (drawn,) = plot(tmp_path)
+    assert not drawn.files and "cannot be read" in drawn.fault

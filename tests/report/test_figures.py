@@ -1,5 +1,6 @@
 """Figures of learned hyperparameters: they exist, hold the exact values, and are the same bytes every time."""
 
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report.figures import drawn, lines_of
 from fewshot_bench.report.labels import apart
-from fewshot_bench.report.plots import plot
+from fewshot_bench.report.plots import plot, plot_new
 from fewshot_bench.report.reading import read_cell
 from fewshot_bench.report.trajectories import Trajectories, kinds, read_trajectories
 from tests.report.factory import write_cell, write_hyperparameters
@@ -60,6 +61,18 @@ def test_sgd_has_learning_rates_and_adam_betas_too(tmp_path: Path) -> None:
     assert [float(value) for value in written["value"]] == given["value"].tolist()
     assert written["parameter"].tolist() == given["parameter"].tolist()
     assert [float(epoch) for epoch in written["epoch"]] == [iteration / 100 for iteration in given["iteration"]]
+
+
+def test_a_run_draws_what_a_killed_one_left_undrawn(tmp_path: Path) -> None:
+    adam = learned(write_cell(tmp_path, inner_optimizer="adam"), VGG[:4], ("lr", "beta1"))
+    every = [file for figure in plot_new(tmp_path) for file in figure.files]
+    assert [file for figure in plot_new(tmp_path) for file in figure.files] == []
+    betas = [file for file in every if "betas" in file.name]
+    betas[-1].unlink()
+    assert [file for figure in plot_new(tmp_path) for file in figure.files] == betas
+    later = 1 + max(file.stat().st_mtime_ns for file in every)
+    os.utime(adam / "hyperparameters.parquet", ns=(later, later))
+    assert [file for figure in plot_new(tmp_path) for file in figure.files] == every
 
 
 def test_the_same_values_are_the_same_bytes(tmp_path: Path) -> None:
