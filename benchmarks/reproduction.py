@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.reproduced import Run, reproduced
 from benchmarks.reproduction_figures import curves_figure, learned_figures, save
-from benchmarks.reproduction_tables import against_published, learned, sensitivity
+from benchmarks.reproduction_tables import against_published, learned
 
 OMNIGLOT = (Run("gimli-omniglot-cpu", "gimli-omniglot"),)
 MINI_IMAGENET = (Run("gimli-mini-imagenet-cpu", "gimli-mini-imagenet"),)
@@ -41,7 +41,7 @@ def tables() -> dict[str, str]:
     """By the name that they have in the page."""
     published = {"omniglot": OMNIGLOT, "mini-imagenet": MINI_IMAGENET, "reptile": REPTILE, "imaml": IMAML}
     made = {name: against_published(reproduced(runs)) for name, runs in published.items()}
-    return made | {"learned": learned(ALL), "sensitivity": sensitivity(ALL)}
+    return made | {"learned": learned(ALL)}
 
 
 def filled(page: str, made: Mapping[str, str]) -> str:

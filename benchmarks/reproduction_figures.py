@@ -19,7 +19,7 @@ from fewshot_bench.report.style import STYLE
 from fewshot_bench.report.trajectories import read_trajectories
 
 COLOURS = ("#1f6f8b", "#b5482f", "#7a8a3c", "#8a6fae", "#c9a26b", "#5f9ea0")
-ACROSS = 3
+ACROSS = 2
 _DPI = 130
 
 
@@ -31,11 +31,11 @@ def curves_figure(runs: Sequence[Run]) -> Figure:
             panels.setdefault(also(curve.group.axes["learner"], task(curve.group.axes)), []).append(curve)
     rows = -(-len(panels) // ACROSS)
     with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(3.9 * ACROSS, 3.1 * rows), layout="constrained")
-        places = figure.subplots(rows, ACROSS, squeeze=False).flat
+        figure = Figure(figsize=(5.4 * ACROSS, 3.1 * rows), layout="constrained")
+        places = list(figure.subplots(rows, ACROSS, squeeze=False).flat)
         for axes, (title, curves) in zip(places, panels.items(), strict=False):
             _panel(axes, title, curves)
-        for axes in list(places)[len(panels) :]:
+        for axes in places[len(panels) :]:
             axes.remove()
     return figure
 
@@ -48,8 +48,8 @@ def _panel(axes: Axes, title: str, curves: Sequence[Learned]) -> None:
         if published:
             axes.axhline(published.value.mean / 100, color=colour, linewidth=0.9, linestyle=(0, (4, 2)))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set(title=title, xlabel="meta-steps", ylim=(None, 1.02), xlim=(0, None))
-    axes.legend(loc="lower right")
+    axes.set(title=title, xlabel="meta-steps", xlim=(0, None))
+    axes.legend(loc="center right")
 
 
 def learned_figures(run: Run) -> Mapping[str, Figure]:

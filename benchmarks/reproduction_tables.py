@@ -7,8 +7,6 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.reproduced import Reproduced, Run
-from fewshot_bench.library.sensitivity import CSV
-from fewshot_bench.library.variations import TOGETHER
 from fewshot_bench.report.contents import SHOWN_AS
 from fewshot_bench.report.headline import NAMES
 from fewshot_bench.report.reading import read_cells
@@ -49,22 +47,6 @@ def learned(runs: Iterable[Run]) -> str:
     return table(("task", "network", "inner optimizer", "meta-steps", "learned"), numbers, (), lines)
 
 
-def sensitivity(runs: Iterable[Run]) -> str:
-    """What `sensitivity` found of trained cells, factors crossed: a line a number of queries and kind of batch norm."""
-    cells = [cell for run in runs for cell in read_cells(run.path) if (cell.folder / CSV).is_file()]
-    found = pd.concat([pd.read_csv(cell.folder / CSV).assign(cell=place) for place, cell in enumerate(cells)])
-    crossed = found[found["factor"] == TOGETHER]
-    sizes = sorted(crossed["ensemble"].unique())
-    lines = []
-    for (place, queries, mode), part in crossed.groupby(["cell", "queries", "batch_norm"], sort=False):
-        by_size = {row["ensemble"]: row for _, row in part.iterrows()}
-        tested = [_tested(by_size[size]) if size in by_size else NONE for size in sizes]
-        cell = cells[place]
-        lines.append([*_named(cell.config), f"{cell.iterations:,}", f"{queries}", f"{mode}", *tested])
-    words = ("task", "network", "inner optimizer", "meta-steps", "queries a class", "batch norm")
-    return table(words, [f"ensemble of {size}" for size in sizes], (), lines)
-
-
 def table(words: Sequence[str], numbers: Sequence[str], after: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """Numbers to the right, words before and after them to the left; what repeats the line above stands again."""
     titles = (*words, *numbers, *after)
@@ -98,9 +80,3 @@ def _ends(start: float, last: "pd.Series[float]") -> list[str]:
         f"{(last > start).sum()}",
         f"{(last < start / 10).sum()}",
     ]
-
-
-def _tested(row: "pd.Series[Any]") -> str:
-    if pd.isna(row["accuracy"]):
-        return NONE
-    return f"{row['accuracy']:.2f} ± {row['ci95']:.2f}"

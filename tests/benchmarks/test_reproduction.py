@@ -13,7 +13,7 @@ from fewshot_bench.report.reading import read_cells
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 VGG = Run("gimli-omniglot-cpu", "gimli-omniglot")
-ALIKE = 0.05
+ALIKE = 0.03
 FIGURES = ("curves", "learned-adam", "learned-sgd")
 
 
