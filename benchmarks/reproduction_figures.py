@@ -14,7 +14,7 @@ from fewshot_bench.report.figures import drawn
 from fewshot_bench.report.page.learning import Learned, learned
 from fewshot_bench.report.page.words import also, model, task
 from fewshot_bench.report.plots import figures_of
-from fewshot_bench.report.reading import Cell, read_cells
+from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.style import STYLE
 from fewshot_bench.report.trajectories import read_trajectories
 
@@ -60,7 +60,7 @@ def learned_figures(run: Run) -> Mapping[str, Figure]:
         if trajectories is not None:
             panels, _ = list(figures_of(trajectories).values())[-1]
             with matplotlib.style.context(["default", STYLE]):
-                made[_rule(cell)] = drawn(trajectories, panels)
+                made[str(cell.config["inner_optimizer"])] = drawn(trajectories, panels)
     return made
 
 
@@ -68,7 +68,3 @@ def save(figure: Figure, path: Path) -> None:
     """The same values give the same bytes, with one version of the library."""
     with matplotlib.style.context(["default", STYLE]):
         figure.savefig(path, dpi=_DPI, metadata={"Software": None})
-
-
-def _rule(cell: Cell) -> str:
-    return str(cell.config["inner_optimizer"])

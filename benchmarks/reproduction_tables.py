@@ -1,14 +1,13 @@
 """The committed runs beside what was published, as Markdown tables."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.reproduced import Reproduced, Run
-from fewshot_bench.report.contents import SHOWN_AS
-from fewshot_bench.report.headline import NAMES
+from fewshot_bench.report.page.words import optimizer, task
 from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.trajectories import read_trajectories
 
@@ -54,9 +53,8 @@ def table(words: Sequence[str], numbers: Sequence[str], after: Sequence[str], li
     return "\n".join(f"| {' | '.join(line)} |" for line in (titles, rule, *lines))
 
 
-def _named(axes: Any) -> list[str]:
-    task = f"{NAMES[axes['dataset']]} {axes['ways']}-way {axes['shots']}-shot"
-    return [task, axes["backbone"], SHOWN_AS.get(axes["inner_optimizer"], axes["inner_optimizer"])]
+def _named(axes: Mapping[str, Any]) -> list[str]:
+    return [task(axes), axes["backbone"], optimizer(axes)]
 
 
 def _numbers(one: Reproduced) -> list[str]:

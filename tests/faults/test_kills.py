@@ -43,8 +43,12 @@ def survive(made, undisturbed, folder, kills, seed):
 
 
 def test_ten_kills_at_random_moments(made, undisturbed, tmp_path):
+    """And ten more where these hit too few different moments, which is chance."""
     moments = survive(made, undisturbed, tmp_path, kills=10, seed=7)
-    assert len(set(moments)) > 1  # they hit different moments; how many is chance, and the machine's other work
+    for seed in range(8, 12):
+        if len(set(moments)) <= 3:
+            moments += survive(made, undisturbed, tmp_path, kills=10, seed=seed)
+    assert len(set(moments)) > 3  # they hit different moments
 
 
 @pytest.mark.long
