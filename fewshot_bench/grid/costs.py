@@ -57,7 +57,10 @@ def meta_steps(cell: Cell) -> list[tuple[int, Passes]]:
 
 
 def held_of(cell: Cell) -> Held | None:
-    """What one task of the cell's last epoch keeps at most; None where that cannot be counted."""
+    """What one task of the cell's last epoch keeps at most, or of the test where it has no meta-steps.
+
+    None where that cannot be counted.
+    """
     training = replace(cell.training, init_seed=None)
     return _held(replace(cell, seed=0, training=training, backbone="", backbone_options=()))
 
@@ -99,7 +102,10 @@ def _cost(cell: Cell) -> Cost:
 def _held(cell: Cell) -> Held | None:
     rule = find("inner optimizer", cell.inner_optimizer, INNER_OPTIMIZERS)(**dict(cell.inner_optimizer_options))
     try:
-        return held(_learner(cell), rule, _training(cell), Asked(cell.training.inner_steps, validations(cell) - 1))
+        learner, last = _learner(cell), validations(cell) - 1
+        if cell.training.iterations == 0:
+            return held(learner, rule, _tested(cell), Asked(cell.test_steps, last, learner.traits.batch_norm))
+        return held(learner, rule, _training(cell), Asked(cell.training.inner_steps, last))
     except Exception:  # as in _cost, which tells
         return None
 
@@ -134,7 +140,7 @@ def _asked(cell: Cell) -> tuple[list[tuple[int, Passes]], list[tuple[int, Passes
 def _evaluations(cell: Cell) -> list[tuple[int, Passes]]:
     """How many tasks of validation and test, for each way to normalise queries, and what one of them takes."""
     settings, learner = cell.evaluation, _learner(cell)
-    episode = Episode(cell.ways, cell.shots, cell.test_queries, cell.dataset, _classes(cell))
+    episode = _tested(cell)
     own = learner.traits.batch_norm
     members = min(settings.ensemble, validations(cell))
     counts: dict[BatchNorm, int] = {own: settings.tasks * (validations(cell) + members)}
@@ -166,6 +172,10 @@ def _learner(cell: Cell) -> Learner:
 
 def _training(cell: Cell) -> Episode:
     return Episode(cell.train_ways, cell.train_shots, cell.training.queries, cell.dataset, _classes(cell))
+
+
+def _tested(cell: Cell) -> Episode:
+    return Episode(cell.ways, cell.shots, cell.test_queries, cell.dataset, _classes(cell))
 
 
 def _classes(cell: Cell) -> int:

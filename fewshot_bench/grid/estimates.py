@@ -10,7 +10,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.grid import ledger, rates
 from fewshot_bench.grid.costs import cost, validations
 from fewshot_bench.training.plan import Plan, find_device, recorded
-from fewshot_bench.training.programs import team
+from fewshot_bench.training.planning import usual_plan
 from fewshot_bench.training.settings import Cell
 
 HOUR = 3600.0
@@ -120,7 +120,7 @@ def _estimate(one: Seen, measured: Sequence[Seen], kind: str) -> Estimate:
         return Estimate(one.cell, one.state, one.iterations, 0.0, None)
     pace = _pace(one.cell, measured, kind)
     hours = None if pace is None else pace * one.left / HOUR
-    plan = one.plan or _usual(one.cell, kind)
+    plan = one.plan or usual_plan(one.cell, kind)
     return Estimate(one.cell, one.state, one.iterations, hours, rates.mebibytes(one.cell, plan))
 
 
@@ -131,12 +131,6 @@ def _pace(cell: Cell, measured: Sequence[Seen], kind: str) -> float | None:
     if not paced:
         return 1.0 if kind == "cpu" else None
     return sum(one.seconds for one in paced) / sum(one.done for one in paced)
-
-
-def _usual(cell: Cell, kind: str) -> Plan:
-    """The plan that is usually found for a cell that is worth planning."""
-    workers = min(torch.get_num_threads(), cell.training.tasks_per_batch) if team.POSSIBLE else 1
-    return Plan(kind, 1, 1, "traced", workers)
 
 
 def _of_hours(measured: Sequence[Seen], kind: str) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
+from fewshot_bench.basics.lease import OthersError, lease
 from fewshot_bench.library.evaluating import check_same_images
 from fewshot_bench.library.loading import TrainedCell, load_cell
 from fewshot_bench.library.measuring import Job, Outcome, Say, measure
@@ -57,7 +59,8 @@ def sensitivity(
     cell: loaded, or its folder; data: the pool, or the folder of the data; the lists: the values of each factor; say:
     told how long it will take, then each result. Everything is written into the cell's folder as it is found,
     sensitivity.json by task and sensitivity.csv; called again it measures only what is new. Raises BenchError for a
-    value that no protocol can have, before anything else, and as load_cell and evaluate_cell do.
+    value that no protocol can have, before anything else, as load_cell and evaluate_cell do, and where another process
+    measures the same cell.
     """
     values = Wanted(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps))
     check_wanted(values)
@@ -67,11 +70,17 @@ def sensitivity(
     wanted = variations(trained, values)
 
     def written(outcome: Outcome) -> Sensitivity:
+        if lost():
+            raise OthersError("another process took it over, since this one gave no sign for a while")
         found = Sensitivity(trained, rows_of(trained, wanted, *outcome))
         write_text(trained.folder / CSV, found.frame().to_csv(index=False, lineterminator="\n"))
         return found
 
-    return written(measure(trained, pool, jobs_of(wanted), say, written))
+    try:
+        with lease(trained.folder, say) as lost:
+            return written(measure(trained, pool, jobs_of(wanted), say, written))
+    except OthersError as error:
+        raise BenchError(f"{trained.folder}: {error}. Give the command again when that one has ended.") from error
 
 
 def jobs_of(wanted: Sequence[Variation]) -> list[Job]:

@@ -40,7 +40,7 @@ def find_plan(
     open; log: told what was measured, a line a plan. Raises NoRoomError where none fits.
     """
     eager, *others = dict.fromkeys(plan._replace(**given) for plan in _candidates(cell, seeds, device))
-    tasks = cell.training.iterations * cell.training.tasks_per_batch
+    tasks = _tasks(cell)
     if not others or tasks < WORTH_MEASURING:
         return eager
     try:
@@ -62,6 +62,12 @@ def find_plan(
     if best is None:
         raise NoRoomError("no way to compute one meta-step fits into memory. Lower tasks_per_batch or inner_steps.")
     return best
+
+
+def usual_plan(cell: Cell, device: str) -> Plan:
+    """The plan that is mostly found where seeds are run one by one, told without a measurement."""
+    eager, *others = _candidates(cell, 1, device)
+    return others[0] if others and _tasks(cell) >= WORTH_MEASURING else eager
 
 
 def timed(cell: Cell, pool: Pool, plan: Plan, log: Callable[[str], None]) -> Timing:
@@ -98,6 +104,11 @@ def _timed_with_room(
                 raise
             log(f"plan: no room: {error}: {way}")
     raise NoRoomError("nor with one seed at a time and inner steps computed again")
+
+
+def _tasks(cell: Cell) -> int:
+    """Of all its meta-steps."""
+    return cell.training.iterations * cell.training.tasks_per_batch
 
 
 def _candidates(cell: Cell, seeds: int, device: str) -> list[Plan]:

@@ -11,6 +11,7 @@ from fewshot_bench.grid.costs import cost
 from fewshot_bench.grid.estimates import estimated
 from fewshot_bench.grid.work import plus, times
 from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.planning import usual_plan
 from fewshot_bench.training.settings import Cell, Evaluation, Training
 
 CELL = Cell(
@@ -108,6 +109,17 @@ def test_memory_is_that_of_the_recorded_plan(tmp_path):
     under_way(tmp_path, CELL, 10, 1.0, Plan("cpu", 1, 4, "eager"))
     (found,) = estimated([CELL], tmp_path, "cpu").cells
     assert found.mebibytes == rates.mebibytes(CELL, Plan("cpu", 1, 4, "eager"))
+
+
+def test_memory_of_a_new_cell_is_that_of_the_plan_that_it_will_have(tmp_path):
+    """Below so many tasks nothing is traced, and a cell that is not trained keeps no step of its inner loop."""
+    long = replace(CELL, training=replace(CELL.training, inner_steps=5))
+    short, untrained = (replace(long, training=replace(long.training, iterations=count)) for count in (99, 0))
+    traced, eager, tested = (one.mebibytes for one in estimated([long, short, untrained], tmp_path, "cpu").cells)
+    assert (traced, eager) == tuple(rates.mebibytes(one, usual_plan(one, "cpu")) for one in (long, short))
+    assert usual_plan(short, "cpu").program == "eager"
+    assert traced == rates.mebibytes(short, usual_plan(long, "cpu"))
+    assert tested < 0.3 * eager
 
 
 def test_a_gpu_has_no_rate_until_a_cell_is_under_way(tmp_path):

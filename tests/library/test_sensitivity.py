@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.lease import lease
 from fewshot_bench.library import measuring
 from fewshot_bench.library.loading import load_cell
 from fewshot_bench.library.pools import open_pool
@@ -176,6 +177,14 @@ def csv_of(found) -> pd.DataFrame:
     import io
 
     return pd.read_csv(io.StringIO(found.frame().to_csv(index=False)))
+
+
+def test_two_at_once_do_not_overwrite_each_other(copied, pool):
+    lists = {"tasks": (), "queries": (2,), "ensemble": (), "steps": ()}
+    with lease(copied, print), pytest.raises(BenchError, match=r"another process is running it \(process \d+"):
+        sensitivity(copied, pool, **lists)
+    assert not (copied / "sensitivity.json").exists()
+    assert row(sensitivity(copied, pool, **lists), "queries", "2")["accuracy"] > 0
 
 
 @pytest.mark.parametrize("spoil", ["torn", "of other weights"])
