@@ -9,8 +9,8 @@ most 4 MB a cell. It goes on to the same result.json from there:
 
     mkdir -p results/NAME && cp -r results/reference/NAME/cells results/reference/NAME/resume/cells results/NAME/
 
-and the command that began it. Its metrics and validation accuracies by task before that are lost. What was kept of a
-cell under way is removed once the cell is finished.
+(without the folder that is not there) and the command that began it. Its metrics and validation accuracies by task
+before that are lost. What was kept of a cell under way is removed once the cell is finished.
 """
 
 import argparse

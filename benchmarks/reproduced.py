@@ -41,7 +41,8 @@ class Reproduced(NamedTuple):
     """One trained configuration.
 
     published: in percent. steps, published_steps: meta-steps done here and published; tasks, published_tasks: of each.
-    otherwise: settings, other than of the budget, in which the cell is not the preset's, such as "lr 0.025 (0.1)".
+    otherwise: settings, other than of the budget, in which the cell is not the preset's (the likest of those with its
+    axes), such as "lr 0.025 (0.1)".
     """
 
     run: Run
@@ -69,12 +70,18 @@ def reproduced(runs: Sequence[Run]) -> list[Reproduced]:
 
 def _reproduced(run: Run, row: Row, published: Published) -> Reproduced:
     axes = row.group.axes
-    preset = _planned(run.preset, tuple(axes[axis] for axis in AXES))
-    ours, theirs = ({"seed": 0, **_defaults(axes), **settings} for settings in (row.group.config, preset))
-    changed = [key for key in differing([theirs, ours]) if key not in (*AXES, "seed", "recipe", *BUDGET)]
+    defaults = {"seed": 0, **_defaults(axes)}
+    ours = defaults | row.group.config
+    planned = [defaults | settings for settings in _planned(run.preset, tuple(axes[axis] for axis in AXES))]
+    theirs = min(planned, key=lambda settings: len(_changed(settings, ours)))
+    changed = _changed(theirs, ours)
     (steps, published_steps), (tasks, published_tasks) = ((int(ours[key]), int(theirs[key])) for key in BUDGET)
     otherwise = tuple(_told(key, ours.get(key), theirs.get(key)) for key in changed)
     return Reproduced(run, row, published, steps, published_steps, tasks, published_tasks, otherwise)
+
+
+def _changed(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    return [key for key in differing([theirs, ours]) if key not in (*AXES, "seed", "recipe", *BUDGET)]
 
 
 def _defaults(axes: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,9 +114,9 @@ def _plan(preset: str) -> list[dict[str, Any]]:
     return [flat(table) for table in tables]
 
 
-def _planned(preset: str, axes: tuple[object, ...]) -> dict[str, Any]:
-    """The first of the preset's cells with these axes, which all have but for what [[cells]] changes."""
+def _planned(preset: str, axes: tuple[object, ...]) -> list[dict[str, Any]]:
+    """The preset's cells with these axes; [[cells]] may have others of them."""
     found = [table for table in _plan(preset) if tuple(table[axis] for axis in AXES) == axes]
     if not found:
         raise ValueError(f"{preset} has no cell of {', '.join(map(str, axes))}")
-    return found[0]
+    return found

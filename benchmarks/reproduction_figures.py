@@ -1,6 +1,7 @@
 """How the committed runs learned: a panel a learner and task, validation accuracy against meta-steps."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.style
@@ -41,7 +42,7 @@ def curves_figure(runs: Sequence[Run]) -> Figure:
 
 
 def _panel(axes: Axes, title: str, curves: Sequence[Learned]) -> None:
-    for colour, curve in zip(COLOURS, curves, strict=False):
+    for colour, curve in zip(cycle(COLOURS), curves, strict=False):
         label = also(model(curve.group.axes), curve.setting)
         axes.plot(curve.steps, curve.mean, color=colour, marker="o", markersize=3, label=label)
         published = beside(curve.group.axes, str(curve.group.fingerprint["batch_norm"]))
@@ -58,7 +59,7 @@ def learned_figures(run: Run) -> Mapping[str, Figure]:
     for cell in read_cells(run.path):
         trajectories = read_trajectories(cell)
         if trajectories is not None:
-            panels, _ = list(figures_of(trajectories).values())[-1]
+            panels = max((panels for panels, _ in figures_of(trajectories).values()), key=len)
             with matplotlib.style.context(["default", STYLE]):
                 made[str(cell.config["inner_optimizer"])] = drawn(trajectories, panels)
     return made

@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.reproduced import Reproduced, Run
+from fewshot_bench.library.sensitivity import CSV
+from fewshot_bench.library.variations import TOGETHER
 from fewshot_bench.report.page.words import optimizer, task
 from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.trajectories import read_trajectories
@@ -44,6 +46,22 @@ def learned(runs: Iterable[Run]) -> str:
             lines.append([*head, *_ends(float(first.iloc[0]), last)])
     numbers = ("tensors", "start", "lowest", "median", "highest", "above the start", "below a tenth of it")
     return table(("task", "network", "inner optimizer", "meta-steps", "learned"), numbers, (), lines)
+
+
+def sensitivity(runs: Iterable[Run]) -> str:
+    """What `sensitivity` found of trained cells, factors crossed: a line a number of queries and kind of batch norm."""
+    lines, sizes = [], set[int]()
+    for cell in (cell for run in runs for cell in read_cells(run.path) if (cell.folder / CSV).is_file()):
+        found = pd.read_csv(cell.folder / CSV)
+        crossed = found[(found["factor"] == TOGETHER) & found["accuracy"].notna()]  # without what could not be
+        sizes |= set(crossed["ensemble"])
+        for (queries, mode), part in crossed.groupby(["queries", "batch_norm"], sort=False):
+            tested = {row["ensemble"]: f"{row['accuracy']:.2f} ± {row['ci95']:.2f}" for _, row in part.iterrows()}
+            lines.append(([*_named(cell.config), f"{cell.iterations:,}", f"{queries}", f"{mode}"], tested))
+    words = ("task", "network", "inner optimizer", "meta-steps", "queries a class", "batch norm")
+    columns = sorted(sizes)
+    rows = ([*head, *(tested.get(size, NONE) for size in columns)] for head, tested in lines)
+    return table(words, [f"ensemble of {size}" for size in columns], (), rows)
 
 
 def table(words: Sequence[str], numbers: Sequence[str], after: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

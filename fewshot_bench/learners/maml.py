@@ -141,8 +141,8 @@ class Maml:
 
     def update(self, parts: Parts) -> MetaUpdate:
         def clip(gradient: Meta) -> Meta:
-            limit = self.clamp_gradient
-            return gradient | {key: g.clamp(-limit, limit) for key, g in gradient.items() if key.startswith(WEIGHTS)}
+            limit, network = self.clamp_gradient, (WEIGHTS, NORMS)  # not its rates
+            return gradient | {key: g.clamp(-limit, limit) for key, g in gradient.items() if key.startswith(network)}
 
         return MetaUpdate(
             optimizer=lambda tensors: torch.optim.Adam(tensors, lr=self.meta_lr),

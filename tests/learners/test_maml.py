@@ -171,10 +171,13 @@ def test_learned_rates_and_betas_are_brought_back_into_range():
         assert select(low, name)
 
 
-def test_only_weights_are_clamped_and_only_on_mini_imagenet():
+def test_only_the_network_is_clamped_and_only_on_mini_imagenet():
+    """Of each step's gains and shifts too: the codes go over all parameters of the classifier."""
     learner = Maml()
-    gradient = {"weights/w": torch.tensor([-30.0, 5.0]), "lr/w": torch.tensor(30.0)}
+    gradient = {"weights/w": torch.tensor([-30.0, 5.0]), "norms/n": torch.tensor([[9.0], [11.0]])}
+    gradient |= {"lr/w": torch.tensor(30.0)}
     clamped = learner.update(parts(dataset="mini-imagenet")).clip(gradient)
     assert clamped["weights/w"].tolist() == [-10, 5]
+    assert clamped["norms/n"].tolist() == [[9], [10]]
     assert clamped["lr/w"] == 30
     assert learner.update(parts()).clip(gradient) == gradient
