@@ -50,7 +50,7 @@ def _panel(axes: Axes, title: str, curves: Sequence[Learned]) -> None:
             axes.axhline(published.value.mean / 100, color=colour, linewidth=0.9, linestyle=(0, (4, 2)))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set(title=title, xlabel="meta-steps", xlim=(0, None))
-    axes.legend(loc="center right")
+    axes.legend(loc="best")
 
 
 def learned_figures(run: Run) -> Mapping[str, Figure]:
