@@ -5,14 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.options import schema
+from fewshot_bench.grid.axes import SEAMS
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import read
-from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
-from fewshot_bench.learners import LEARNERS
 from fewshot_bench.report.contents import AXES
 from fewshot_bench.report.groups import differing, flat
 from fewshot_bench.report.published import Published
@@ -73,8 +71,7 @@ def _reproduced(run: Run, row: Row, published: Published) -> Reproduced:
     defaults = {"seed": 0, **_defaults(axes)}
     ours = defaults | row.group.config
     planned = [defaults | settings for settings in _planned(run.preset, tuple(axes[axis] for axis in AXES))]
-    theirs = min(planned, key=lambda settings: len(_changed(settings, ours)))
-    changed = _changed(theirs, ours)
+    theirs, changed = min(((one, _changed(one, ours)) for one in planned), key=lambda pair: len(pair[1]))
     (steps, published_steps), (tasks, published_tasks) = ((int(ours[key]), int(theirs[key])) for key in BUDGET)
     otherwise = tuple(_told(key, ours.get(key), theirs.get(key)) for key in changed)
     return Reproduced(run, row, published, steps, published_steps, tasks, published_tasks, otherwise)
@@ -86,14 +83,9 @@ def _changed(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
 
 def _defaults(axes: Mapping[str, Any]) -> dict[str, Any]:
     """The options of learner, backbone and inner optimizer that hold where a cell says nothing."""
-    known: dict[str, Mapping[str, Any]] = {
-        "learner": LEARNERS,
-        "backbone": BACKBONES,
-        "inner_optimizer": INNER_OPTIMIZERS,
-    }
     return {
         f"{axis}_options.{name}": option.default
-        for axis, names in known.items()
+        for axis, names in SEAMS.items()
         for name, option in schema(find(axis, axes[axis], names)).items()
     }
 

@@ -32,6 +32,13 @@ class OthersError(BenchError):
     """Somebody else has the folder."""
 
 
+class TakenOverError(OthersError):
+    """Somebody else took the folder over while one had it, and everything in it is theirs."""
+
+    def __init__(self, text: str = "another process took it over, since this one gave no sign for a while") -> None:
+        super().__init__(text)
+
+
 class Holder(NamedTuple):
     """Who has a folder, or had it and died. age: seconds since the last touch, by the folder's own clock."""
 

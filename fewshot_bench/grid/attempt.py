@@ -12,7 +12,7 @@ import torch
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import sweep
-from fewshot_bench.basics.lease import Lost
+from fewshot_bench.basics.lease import Lost, TakenOverError
 from fewshot_bench.basics.memory import NoRoomError, forget_peak, peak_bytes
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
@@ -37,10 +37,6 @@ class Listener(NamedTuple):
     say: Callable[[str], None] = lambda text: None
 
 
-class TakenOverError(BenchError):
-    """Somebody else has the cell's folder now, and everything in it is theirs."""
-
-
 def attempt(
     cell: Cell, folder: Path, pool: Pool, plan: Plan, start: int | None, listener: Listener, lost: Lost
 ) -> Generator[Wanted, Answer, bool]:
@@ -58,7 +54,7 @@ def attempt(
     def watch(moment: Moment) -> bool:
         nonlocal iterations, marked, last
         if lost():
-            raise TakenOverError("another process took it over, since this one gave no sign for a while")
+            raise TakenOverError
         if moment.phase == "writing":
             return False
         iterations, last = moment.iteration, moment

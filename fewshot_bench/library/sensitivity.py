@@ -8,7 +8,7 @@ import pandas as pd
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
-from fewshot_bench.basics.lease import OthersError, lease
+from fewshot_bench.basics.lease import OthersError, TakenOverError, lease
 from fewshot_bench.library.evaluating import check_same_images
 from fewshot_bench.library.loading import TrainedCell, load_cell
 from fewshot_bench.library.measuring import Job, Outcome, Say, measure
@@ -71,7 +71,7 @@ def sensitivity(
 
     def written(outcome: Outcome) -> Sensitivity:
         if lost():
-            raise OthersError("another process took it over, since this one gave no sign for a while")
+            raise TakenOverError
         found = Sensitivity(trained, rows_of(trained, wanted, *outcome))
         write_text(trained.folder / CSV, found.frame().to_csv(index=False, lineterminator="\n"))
         return found

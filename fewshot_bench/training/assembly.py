@@ -1,7 +1,7 @@
 """A cell's settings made into the things they name: learner, network, inner optimizer, task streams."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from fewshot_bench.backbones import BACKBONES
@@ -83,8 +83,13 @@ def operations(plan: Plan) -> Operations:
 
 def count_weights(cell: Cell) -> int:
     """How many weights the cell's network has."""
-    make = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
-    model = build(lambda: make(DATASETS[cell.dataset].shape, cell.ways), cell.ways, seed=0)
+    return _count_weights(cell.backbone, cell.backbone_options, cell.dataset, cell.ways)
+
+
+@cache
+def _count_weights(backbone: str, options: Options, dataset: str, ways: int) -> int:
+    make = _with_options("backbone", BACKBONES, backbone, options)
+    model = build(lambda: make(DATASETS[dataset].shape, ways), ways, seed=0)
     return sum(tensor.numel() for tensor in model.weights.values())
 
 
