@@ -39,34 +39,42 @@ Exit status: 0 all done, 1 a cell or test failed, 2 bad name, grid, option, data
 
 DEBUG = "--debug"
 BUG = 70  # EX_SOFTWARE of <sysexits.h>
+UNREAD = 141  # what a shell says of a program that a closed pipe ended
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; its exit status is 0, 1 (a cell failed), 2 (a fault of input), 70 (a bug), 130 (interrupted)."""
+    """Runs a command; its exit status is one of those that USAGE lists, or UNREAD."""
     given = sys.argv[1:] if arguments is None else arguments
     words, debug = [word for word in given if word != DEBUG], DEBUG in given
     if os.environ.get("NO_COLOR"):
         os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")  # tyro's own name for it; tyro prints help
     name, *rest = words or ["run"]
-    if name in ("-h", "--help", "help"):
-        print(USAGE.format(commands="\n".join(f"  {key:12}{text}" for key, text in COMMANDS.items())))
-        return 0
     try:
-        if name not in COMMANDS:
-            raise BenchError(unknown("command", name, COMMANDS))
-        status: int = importlib.import_module(f"fewshot_bench.cli.{name}").command(rest)
+        status = _status(name, rest)
+        sys.stdout.flush()  # what is still held back can find its reader gone too
         return status
     except BenchError as error:
         return _ended(2, f"error: {error}", debug)
     except KeyboardInterrupt:
         return _ended(130, "interrupted; the same command goes on from the last checkpoint", debug)
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        sys.stderr.close()
-        return 0
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone; nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter, which flushes as it ends
+        return UNREAD
     except Exception as error:
         seen = "" if debug else f" The same command with {DEBUG} shows where it comes from."
         what = f"{type(error).__name__}: {error}".rstrip(".: ")
         return _ended(BUG, f"error: {what}. Nothing foresaw this: it is a bug here, or the system failed.{seen}", debug)
+
+
+def _status(name: str, words: list[str]) -> int:
+    """Does what a command is to do."""
+    if name in ("-h", "--help", "help"):
+        print(USAGE.format(commands="\n".join(f"  {key:12}{text}" for key, text in COMMANDS.items())))
+        return 0
+    if name not in COMMANDS:
+        raise BenchError(unknown("command", name, COMMANDS))
+    status: int = importlib.import_module(f"fewshot_bench.cli.{name}").command(words)
+    return status
 
 
 def _ended(status: int, sentence: str, debug: bool) -> int:

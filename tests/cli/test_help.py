@@ -52,6 +52,17 @@ def test_what_is_slow_is_seen_when_it_is_loaded() -> None:
     assert "torch" in loaded("list", "learners")[1]
 
 
+@pytest.mark.parametrize("words", [["--help"], ["report", "--help"], ["list", "learners"], ["data", "list"]])
+def test_a_reader_that_has_gone_ends_a_command_without_a_traceback(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)  # as `| head` does when it has seen enough
+    try:
+        done = subprocess.run([sys.executable, PROGRAM, *words], stdout=writing, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 WORDS = [
     " ".join((name, *below)) for name in COMMANDS for below in [(), *((one,) for one in subcommands(options_of(name)))]
 ]
