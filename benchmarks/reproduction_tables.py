@@ -11,6 +11,7 @@ from fewshot_bench.library.sensitivity import CSV
 from fewshot_bench.library.variations import TOGETHER
 from fewshot_bench.report.page.words import optimizer, task
 from fewshot_bench.report.reading import read_cells
+from fewshot_bench.report.rows import Row, rows_of
 from fewshot_bench.report.trajectories import read_trajectories
 
 NONE = "–"
@@ -35,8 +36,8 @@ def against_published(rows: Sequence[Reproduced]) -> str:
 
 
 def learned(runs: Iterable[Run]) -> str:
-    """Where learned rates and betas ended, a line a cell and hyperparameter."""
-    cells = [cell for run in runs for cell in read_cells(run.path)]
+    """Where learned rates and betas of a configuration's first seed ended, a line a hyperparameter."""
+    cells = [row.group.cells[0] for run in runs for row in rows_of(read_cells(run.path))[0]]
     lines = []
     for trajectories in filter(None, map(read_trajectories, cells)):
         steps = trajectories.table["iteration"]
@@ -81,11 +82,15 @@ def _numbers(one: Reproduced) -> list[str]:
         f"{one.steps:,} of {one.published_steps:,}",
         f"{one.tasks}" if one.tasks == one.published_tasks else f"{one.tasks} of {one.published_tasks}",
         f"{row.group.fingerprint['evaluation_tasks']:,}",
-        f"{100 * row.mean:.2f} ± {100 * row.ci95:.2f}" + (f" ({row.n} seeds)" if row.n > 1 else ""),
+        f"{100 * row.mean:.2f} ± {100 * row.ci95:.2f}" + _over_seeds(row),
         NONE if math.isnan(row.untrained) else f"{100 * row.untrained:.2f}",
         f"{published.mean:.2f}" + ("" if math.isnan(published.std) else f" ± {published.std:.2f}"),
         f"{row.difference:+.2f}",
     ]
+
+
+def _over_seeds(row: Row) -> str:
+    return f" ({row.n} seeds, deviation {100 * row.std:.2f})" if row.n > 1 else ""
 
 
 def _ends(start: float, last: "pd.Series[float]") -> list[str]:
