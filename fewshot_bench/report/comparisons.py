@@ -72,11 +72,17 @@ COMPARISONS = (
     ),
     Comparison("reptile", REPTILE, "Reptile + transduction", _REPTILE_RECIPE, inner_optimizer="adam"),
     Comparison("reptile", REPTILE, "Reptile", _REPTILE_RECIPE, batch_norm="inductive", inner_optimizer="adam"),
-    Comparison(
-        "imaml",
-        IMAML,
-        "iMAML (GD, 5 CG steps)",
-        f"{_ONE_NETWORK}, of stride 2; 16 (5-way) or 25 (20-way) gradient steps, lambda 2; {_INTERVAL}",
+    *(
+        Comparison(
+            learner,
+            IMAML,
+            "iMAML (GD, 5 CG steps)",
+            f"{_ONE_NETWORK}, of stride 2; 16 (5-way) or 25 (20-way) gradient steps, lambda 2; {code}{_INTERVAL}",
+        )
+        for learner, code in (
+            ("imaml", ""),
+            ("imaml-released", "whether by the code that was released is not known; "),
+        )
     ),
     *(
         Comparison(

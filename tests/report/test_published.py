@@ -66,6 +66,7 @@ def test_what_was_not_printed_is_absent() -> None:
         ("reptile", "adam", "transductive", ("omniglot", 5, 1), (97.68, 0.04)),
         ("reptile", "adam", "inductive", ("mini-imagenet", 5, 5), (62.74, 0.37)),
         ("imaml", "sgd", "transductive", ("omniglot", 20, 1), (94.46, 0.42)),
+        ("imaml-released", "sgd", "transductive", ("omniglot", 5, 1), (99.16, 0.35)),
         ("maml", "sgd", "transductive", ("mini-imagenet", 5, 1), (48.70, 1.84)),
         ("fomaml", "sgd", "transductive", ("omniglot", 20, 5), (97.9, 0.1)),
         ("protonet", "none", "inductive", ("mini-imagenet", 5, 5), (68.20, 0.66)),
