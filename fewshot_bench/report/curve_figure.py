@@ -44,4 +44,6 @@ def _accuracy(axes: Axes, curve: Curve) -> None:
     axes.plot(steps, values, color=_VALIDATION, marker="o", markersize=3.5, label="validation")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set(title="accuracy", xlabel="meta-steps")
-    axes.legend(loc="center right")
+    axes.legend(  # above the panel, beside its title, where it hides no curve
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2, handlelength=1.2, columnspacing=1.0
+    )
