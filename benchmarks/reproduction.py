@@ -20,8 +20,15 @@ FIGURES_2_AND_3 = Run("gimli-omniglot-20-way-cpu", "gimli-omniglot")
 OMNIGLOT = (Run("gimli-omniglot-cpu", "gimli-omniglot"), FIGURES_2_AND_3)
 MINI_IMAGENET = (Run("gimli-mini-imagenet-cpu", "gimli-mini-imagenet"),)
 REPTILE = (Run("reptile-omniglot-cpu", "reptile-omniglot"),)
-IMAML = (Run("imaml-omniglot-cpu", "imaml-omniglot"),)
+IMAML = (
+    Run("imaml-omniglot-preset-cpu", "imaml-omniglot"),
+    Run("imaml-omniglot-cpu", "imaml-omniglot"),
+    Run("imaml-released-omniglot-cpu", "imaml-released-omniglot"),
+)
 ALL = (*OMNIGLOT, *MINI_IMAGENET, *REPTILE, *IMAML)
+
+CURVES = (*((run,) for run in OMNIGLOT), MINI_IMAGENET, REPTILE, IMAML)
+"""The runs that are drawn together: those of one task whose budgets are alike."""
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = "reproduction.md"
@@ -33,7 +40,7 @@ def main(words: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(words).docs
     page = folder / PAGE
     page.write_text(filled(page.read_text(encoding="utf-8"), tables()), encoding="utf-8")
-    save(curves_figure(ALL), folder / "figures" / "reproduction-curves.png")
+    save(curves_figure(CURVES), folder / "figures" / "reproduction-curves.png")
     for rule, figure in learned_figures(FIGURES_2_AND_3).items():
         save(figure, folder / "figures" / f"reproduction-learned-{rule}.png")
 

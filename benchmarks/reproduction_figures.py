@@ -1,4 +1,4 @@
-"""How the committed runs learned: a panel a learner and task, validation accuracy against meta-steps."""
+"""How the committed runs learned: validation accuracy against meta-steps, and what was learned beside the weights."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -24,32 +24,32 @@ ACROSS = 2
 _DPI = 130
 
 
-def curves_figure(runs: Sequence[Run]) -> Figure:
-    """Every trained configuration from its untrained network on; dashed, the published test accuracy."""
-    panels: dict[str, list[Learned]] = {}
-    for run in runs:
-        for curve in learned(read_cells(run.path)):
-            panels.setdefault(also(curve.group.axes["learner"], task(curve.group.axes)), []).append(curve)
+def curves_figure(panels: Sequence[Sequence[Run]]) -> Figure:
+    """The runs of each panel, every configuration from its untrained network on; dashed, the published accuracy."""
     rows = -(-len(panels) // ACROSS)
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=(5.4 * ACROSS, 3.1 * rows), layout="constrained")
         places = list(figure.subplots(rows, ACROSS, squeeze=False).flat)
-        for axes, (title, curves) in zip(places, panels.items(), strict=False):
-            _panel(axes, title, curves)
+        for axes, runs in zip(places, panels, strict=False):
+            _panel(axes, {run.folder: learned(read_cells(run.path)) for run in runs})
         for axes in places[len(panels) :]:
             axes.remove()
     return figure
 
 
-def _panel(axes: Axes, title: str, curves: Sequence[Learned]) -> None:
-    for colour, curve in zip(cycle(COLOURS), curves, strict=False):
-        label = also(model(curve.group.axes), curve.setting)
-        axes.plot(curve.steps, curve.mean, color=colour, marker="o", markersize=3, label=label)
+def _panel(axes: Axes, by_folder: Mapping[str, Sequence[Learned]]) -> None:
+    curves = [(folder, curve) for folder, several in by_folder.items() for curve in several]
+    names = [also(model(curve.group.axes), curve.setting) for _, curve in curves]
+    if len(set(names)) < len(names):
+        names = [also(name, folder) for name, (folder, _) in zip(names, curves, strict=True)]
+    for colour, name, (_, curve) in zip(cycle(COLOURS), names, curves, strict=False):
+        axes.plot(curve.steps, curve.mean, color=colour, marker="o", markersize=3, label=name)
         published = beside(curve.group.axes, str(curve.group.fingerprint["batch_norm"]))
         if published:
             axes.axhline(published.value.mean / 100, color=colour, linewidth=0.9, linestyle=(0, (4, 2)))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set(title=title, xlabel="meta-steps", xlim=(0, None))
+    learners = dict.fromkeys(curve.group.axes["learner"] for _, curve in curves)
+    axes.set(title=also(" and ".join(learners), task(curves[0][1].group.axes)), xlabel="meta-steps", xlim=(0, None))
     axes.legend(loc="best")
 
 

@@ -20,18 +20,22 @@ HERE = ("meta-steps", "tasks of each", "test tasks", "here", "untrained", "publi
 
 def against_published(rows: Sequence[Reproduced]) -> str:
     """A line a configuration, of one published table."""
-    several = len({one.row.batch_norm for one in rows}) > 1
-    words = ("task", "network", "inner optimizer", *(["batch norm"] if several else []))
+    apart = {
+        "learner": [one.row.group.axes["learner"] for one in rows],
+        "batch norm": [one.row.batch_norm for one in rows],
+    }
+    told = {word: names for word, names in apart.items() if len(set(names)) > 1}
     lines = [
         [
             *_named(one.row.group.axes),
-            *([one.row.batch_norm] if several else []),
+            *(names[index] for names in told.values()),
             *_numbers(one),
             ", ".join(one.otherwise) or "nothing",
             f"[{one.run.folder}](../results/reference/{one.run.folder}/README.md)",
         ]
-        for one in rows
+        for index, one in enumerate(rows)
     ]
+    words = ("task", "network", "inner optimizer", *told)
     return table(words, HERE, ("changed beside the budget", "run"), lines)
 
 

@@ -50,7 +50,7 @@ def test_its_figures_are_those_of_the_runs(made, name):
 
 
 def test_a_figure_without_its_lines_would_not_pass_for_it(tmp_path):
-    figures = {"curves": curves_figure(reproduction.ALL)}
+    figures = {"curves": curves_figure(reproduction.CURVES)}
     figures |= {f"learned-{rule}": figure for rule, figure in learned_figures(reproduction.FIGURES_2_AND_3).items()}
     assert set(figures) == set(FIGURES)
     for name, figure in figures.items():
@@ -74,6 +74,10 @@ def test_every_committed_configuration_with_a_published_number_is_in_it():
             assert f"| {100 * mean:.2f} ± {interval}" in text, group.cells[0].name
 
 
+def test_every_run_is_drawn():
+    assert sorted(run for runs in reproduction.CURVES for run in runs) == sorted(reproduction.ALL)
+
+
 def test_what_is_not_the_presets_is_told():
     unchanged = reproduced([VGG])
     assert {one.otherwise for one in unchanged} == {()}
@@ -86,7 +90,7 @@ def test_what_is_not_the_presets_is_told():
 
 
 def test_a_curve_begins_untrained_and_ends_where_the_cell_did():
-    (axes,) = curves_figure([VGG]).axes
+    (axes,) = curves_figure([[VGG]]).axes
     solid = [line for line in axes.lines if line.get_linestyle() == "-"]
     assert len(solid) == 2 and len(axes.lines) == 4  # beside each, what was published
     for line in solid:
