@@ -18,7 +18,10 @@ FIGURES_2_AND_3 = Run("gimli-omniglot-20-way-cpu", "gimli-omniglot")
 """Whose learned rates and betas are drawn: the network and the task of the paper's figures."""
 
 OMNIGLOT = (Run("gimli-omniglot-cpu", "gimli-omniglot"), FIGURES_2_AND_3)
-MINI_IMAGENET = (Run("gimli-mini-imagenet-cpu", "gimli-mini-imagenet"),)
+MINI_IMAGENET = (
+    Run("gimli-mini-imagenet-cpu", "gimli-mini-imagenet"),
+    Run("gimli-mini-imagenet-inner-rate-cpu", "gimli-mini-imagenet"),
+)
 REPTILE = (Run("reptile-omniglot-cpu", "reptile-omniglot"),)
 IMAML = (
     Run("imaml-omniglot-preset-cpu", "imaml-omniglot"),
