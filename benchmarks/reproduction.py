@@ -17,7 +17,11 @@ from benchmarks.reproduction_tables import against_published, learned, sensitivi
 FIGURES_2_AND_3 = Run("gimli-omniglot-20-way-cpu", "gimli-omniglot")
 """Whose learned rates and betas are drawn: the network and the task of the paper's figures."""
 
-OMNIGLOT = (Run("gimli-omniglot-cpu", "gimli-omniglot"), FIGURES_2_AND_3)
+OMNIGLOT = (
+    Run("gimli-omniglot-cpu", "gimli-omniglot"),
+    Run("gimli-omniglot-networks-cpu", "gimli-omniglot"),
+    FIGURES_2_AND_3,
+)
 MINI_IMAGENET = (
     Run("gimli-mini-imagenet-cpu", "gimli-mini-imagenet"),
     Run("gimli-mini-imagenet-inner-rate-cpu", "gimli-mini-imagenet"),

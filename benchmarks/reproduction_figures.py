@@ -28,7 +28,7 @@ def curves_figure(panels: Sequence[Sequence[Run]]) -> Figure:
     """The runs of each panel, every configuration from its untrained network on; dashed, the published accuracy."""
     rows = -(-len(panels) // ACROSS)
     with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(5.4 * ACROSS, 3.1 * rows), layout="constrained")
+        figure = Figure(figsize=(5.4 * ACROSS, 3.6 * rows), layout="constrained")
         places = list(figure.subplots(rows, ACROSS, squeeze=False).flat)
         for axes, runs in zip(places, panels, strict=False):
             _panel(axes, {run.folder: learned(read_cells(run.path)) for run in runs})
@@ -39,17 +39,20 @@ def curves_figure(panels: Sequence[Sequence[Run]]) -> Figure:
 
 def _panel(axes: Axes, by_folder: Mapping[str, Sequence[Learned]]) -> None:
     curves = [(folder, curve) for folder, several in by_folder.items() for curve in several]
-    names = [also(model(curve.group.axes), curve.setting) for _, curve in curves]
-    if len(set(names)) < len(names):
-        names = [also(name, folder) for name, (folder, _) in zip(names, curves, strict=True)]
+    models = [model(curve.group.axes) for _, curve in curves]
+    names = [also(name, curve.setting) for name, (_, curve) in zip(models, curves, strict=True)]
+    title = [" and ".join(dict.fromkeys(curve.group.axes["learner"] for _, curve in curves))]
+    title.append(task(curves[0][1].group.axes))
+    if len(set(names)) < len(names):  # one model in several runs: it is in the title, the runs are in the legend
+        names = [also(folder, curve.setting) for folder, curve in curves]
+        title.append(models[0])
     for colour, name, (_, curve) in zip(cycle(COLOURS), names, curves, strict=False):
         axes.plot(curve.steps, curve.mean, color=colour, marker="o", markersize=3, label=name)
         published = beside(curve.group.axes, str(curve.group.fingerprint["batch_norm"]))
         if published:
             axes.axhline(published.value.mean / 100, color=colour, linewidth=0.9, linestyle=(0, (4, 2)))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    learners = dict.fromkeys(curve.group.axes["learner"] for _, curve in curves)
-    axes.set(title=also(" and ".join(learners), task(curves[0][1].group.axes)), xlabel="meta-steps", xlim=(0, None))
+    axes.set(title=also(*title), xlabel="meta-steps", xlim=(0, None))
     axes.legend(loc="best")
 
 
