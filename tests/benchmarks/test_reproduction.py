@@ -10,6 +10,7 @@ from benchmarks import reproduction
 from benchmarks.reproduced import Run, reproduced
 from benchmarks.reproduction_figures import curves_figure, learned_figures, save
 from benchmarks.reproduction_tables import against_published
+from fewshot_bench.report.comparisons import beside
 from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.reading import read_cells
 
@@ -68,6 +69,9 @@ def test_every_committed_configuration_with_a_published_number_is_in_it():
         trained = [cell for cell in read_cells(run.path) if cell.iterations]
         assert trained and all(cell.status == "done" for cell in trained)
         for group in grouped(trained):
+            if beside(group.axes, str(group.fingerprint["batch_norm"])) is None:
+                assert "resnet-4-adam" in group.cells[0].name  # at 5-way 1-shot, which the paper does not print
+                continue
             results = [cell.result for cell in group.cells]
             mean = fmean(result["test_accuracy"] for result in results)
             interval = f"{100 * results[0]['test_ci95']:.2f} |" if len(results) == 1 else ""
