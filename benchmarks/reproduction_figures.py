@@ -31,14 +31,14 @@ def curves_figure(panels: Sequence[Sequence[Run]]) -> Figure:
         figure = Figure(figsize=(5.4 * ACROSS, 3.6 * rows), layout="constrained")
         places = list(figure.subplots(rows, ACROSS, squeeze=False).flat)
         for axes, runs in zip(places, panels, strict=False):
-            _panel(axes, {run.folder: learned(read_cells(run.path)) for run in runs})
+            _panel(axes, [(run.folder, curve) for run in runs for curve in learned(read_cells(run.path))])
         for axes in places[len(panels) :]:
             axes.remove()
     return figure
 
 
-def _panel(axes: Axes, by_folder: Mapping[str, Sequence[Learned]]) -> None:
-    curves = [(folder, curve) for folder, several in by_folder.items() for curve in several]
+def _panel(axes: Axes, curves: Sequence[tuple[str, Learned]]) -> None:
+    """curves: each with the folder of its run; all of one task."""
     models = [model(curve.group.axes) for _, curve in curves]
     names = [also(name, curve.setting) for name, (_, curve) in zip(models, curves, strict=True)]
     title = [" and ".join(dict.fromkeys(curve.group.axes["learner"] for _, curve in curves))]

@@ -9,9 +9,10 @@ import pandas as pd
 from benchmarks.reproduced import Reproduced, Run
 from fewshot_bench.library.sensitivity import CSV
 from fewshot_bench.library.variations import TOGETHER
+from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.page.words import optimizer, task
 from fewshot_bench.report.reading import read_cells
-from fewshot_bench.report.rows import Row, rows_of
+from fewshot_bench.report.rows import Row
 from fewshot_bench.report.trajectories import read_trajectories
 
 NONE = "–"
@@ -41,7 +42,7 @@ def against_published(rows: Sequence[Reproduced]) -> str:
 
 def learned(runs: Iterable[Run]) -> str:
     """Where learned rates and betas of a configuration's first seed ended, a line a hyperparameter."""
-    cells = [row.group.cells[0] for run in runs for row in rows_of(read_cells(run.path))[0]]
+    cells = [group.cells[0] for run in runs for group in grouped(read_cells(run.path))]
     lines = []
     for trajectories in filter(None, map(read_trajectories, cells)):
         steps = trajectories.table["iteration"]

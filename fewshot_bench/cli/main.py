@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _status(name: str, words: list[str]) -> int:
-    """Does what a command is to do."""
+    """Runs a command by its name; returns its exit status. Raises BenchError for a name that there is not."""
     if name in ("-h", "--help", "help"):
         print(USAGE.format(commands="\n".join(f"  {key:12}{text}" for key, text in COMMANDS.items())))
         return 0
