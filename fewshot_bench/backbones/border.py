@@ -1,13 +1,17 @@
-"""Where somebody's module becomes a function: what it asks of torch that is no function, or inexact, is done otherwise.
+"""Turn any nn.Module into a pure function of its weights, its images and noise.
 
-Layers call torch's functions in the end, whatever class they are of, so it is these that are replaced, not layers.
+torch's functions that keep state, or have an inexact second derivative, are replaced by pure ones that are exact twice,
+and those that cannot be replaced are refused. Layers of any class call these functions in the end, so functions are
+replaced, not layers.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -41,15 +45,50 @@ def _by_elementary_operations(attention: Callable[..., Any]) -> Callable[..., An
     return exact
 
 
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """g v / |v|, the norm over all axes but `dim` (-1: over all). torch's own takes |v| for a constant when its
+    gradient is differentiated once more: a meta-gradient of v is then off by percents.
+    """
+    axes = tuple(axis for axis in range(v.dim()) if axis != dim)
+    return v * (g / torch.linalg.vector_norm(v, dim=axes, keepdim=dim != -1))
+
+
+def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
+    """torch's own has no second derivative."""
+    return F.relu6(x + 3) / 6
+
+
+def _refused(name: str, why: str) -> Callable[..., Any]:
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise BenchError(f"the network calls torch.{name}, which {why}")
+
+    return refuse
+
+
+_RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+
 ELEMENTARY: Operations = {
     F.batch_norm: norms.batch_norm,
     F.instance_norm: norms.instance_norm,
     F.layer_norm: norms.layer_norm,
-} | {
+    F.hardsigmoid: _hardsigmoid,
+    torch._weight_norm: _weight_norm,
+}
+ELEMENTARY |= {
     attention: _by_elementary_operations(attention)
     for attention in (F.scaled_dot_product_attention, F.multi_head_attention_forward)
 }
-"""For programs that torch runs as they come: the fused functions cost more there than they gain."""
+ELEMENTARY |= {
+    getattr(torch, name): _refused(
+        name, "cannot compute several tasks in one program (vmap). Write the recurrent cell with nn.Linear layers."
+    )
+    for name in _RECURRENT
+}
+ELEMENTARY[F.embedding_bag] = _refused("nn.functional.embedding_bag", "has no second derivative. Use F.embedding.")
+"""For programs that torch runs as they come: the fused functions cost more there than they gain.
+
+tests/backbones/test_second_derivatives.py tries every differentiable function that layers of torch.nn call.
+"""
 
 
 def fused_operations(convolutions: Convolutions | None = None) -> Operations:
@@ -74,6 +113,7 @@ _RANDOM: dict[Any, Callable[..., Tensor]] = {
     F.dropout3d: dropout.dropout3d,
     F.alpha_dropout: dropout.alpha_dropout,
     F.feature_alpha_dropout: dropout.feature_alpha_dropout,
+    F.rrelu: dropout.rrelu,
     Tensor.bernoulli_: dropout.bernoulli_,
 }
 """Given what they draw from before their arguments."""
@@ -107,14 +147,22 @@ class Border(TorchFunctionMode):
 def adopted(module: nn.Module) -> nn.Module:
     """A copy of somebody's module with nothing in it that passes change for good reasons: running statistics.
 
-    Raises BenchError where layers have no shapes yet.
+    Raises BenchError if layers have no shapes yet, or the module cannot be copied.
     """
     if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
         raise BenchError(
             f"{type(module).__name__} has lazy layers, which get their shapes from the first images. Give each layer "
             "its sizes, or pass images through the network once before you return it."
         )
-    return norms.with_batch_statistics(copy.deepcopy(module))
+    try:
+        copied = copy.deepcopy(module)
+    except Exception as error:  # what a module holds decides; torch and Python raise several types
+        raise BenchError(
+            f"{type(module).__name__} cannot be copied ({str(error).splitlines()[0] if str(error) else error!r}): it "
+            "holds something that is neither a layer nor a plain tensor. torch.nn.utils.weight_norm does that; its "
+            "successor torch.nn.utils.parametrizations.weight_norm does not."
+        ) from error
+    return norms.with_batch_statistics(copied)
 
 
 def constants(module: nn.Module) -> dict[str, Tensor]:
@@ -154,6 +202,43 @@ def as_function(module: nn.Module, operations: Operations = ELEMENTARY) -> Funct
         return out
 
     return call
+
+
+@contextmanager
+def as_its_copy(module: nn.Module) -> Iterator[None]:
+    """The module itself in the condition of the copies that are computed with, while the block lasts: in evaluation,
+    and normalising by the batch at hand. Then its weights, buffers and modes are what they were.
+    """
+    modes = {layer: layer.training for layer in module.modules()}
+    tensors = {tensor: tensor.detach().clone() for tensor in (*module.parameters(), *module.buffers())}
+    with norms.batch_statistics_for_now(module):
+        module.eval()
+        try:
+            yield
+        finally:
+            for layer, training in modes.items():
+                layer.training = training
+            with torch.no_grad():
+                for tensor, value in tensors.items():
+                    tensor.copy_(value)
+
+
+def own_pass(module: nn.Module, weights: dict[str, Tensor], images: Tensor, operations: Operations = ELEMENTARY) -> Any:
+    """What the module itself gives with these weights put into it. To be called within `as_its_copy(module)`."""
+    own = {name: parameter for name, parameter in module.named_parameters() if name in weights}
+    before = {name: parameter.detach().clone() for name, parameter in own.items()}
+
+    def put(values: dict[str, Tensor]) -> None:
+        for name, parameter in own.items():
+            parameter.copy_(values[name])
+
+    with torch.no_grad():
+        put(weights)
+        try:
+            with Border(None, operations):
+                return module(images)
+        finally:
+            put(before)
 
 
 def _twin(module: nn.Module) -> nn.Module:

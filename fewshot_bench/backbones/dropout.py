@@ -54,6 +54,21 @@ def feature_alpha_dropout(
     return _alpha_dropped(uniform if training else None, x, p, 2)
 
 
+def rrelu(
+    uniform: Uniform | None,
+    x: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """Leaky ReLU with a slope for each element, drawn from [lower, upper); their mean where nothing is drawn."""
+    mean = (lower + upper) / 2
+    drawn = uniform is not None and training
+    slope = lower + (upper - lower) * uniform(tuple(x.shape)).to(x.dtype) if drawn and uniform else mean
+    return x.where(x >= 0, x * slope)
+
+
 def bernoulli_(uniform: Uniform | None, x: Tensor, p: float | Tensor = 0.5, *, generator: object = None) -> Tensor:
     """Ones with probability p, else zeros, in a new tensor: what stochastic depth multiplies a branch with.
 

@@ -6,6 +6,9 @@ off by several percent with batch norm), or cannot be pulled back under vmap at 
 The functions take torch.nn.functional's arguments, so that they can stand in for its functions of the same names.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import Tensor, nn
 
 from fewshot_bench.basics.errors import BenchError
@@ -26,6 +29,21 @@ def with_batch_statistics(module: nn.Module) -> nn.Module:
             layer.track_running_stats = False
             layer.running_mean = layer.running_var = layer.num_batches_tracked = None
     return module
+
+
+@contextmanager
+def batch_statistics_for_now(module: nn.Module) -> Iterator[None]:
+    """`module` as `with_batch_statistics` makes it, while the block lasts."""
+    kept = ("track_running_stats", "running_mean", "running_var", "num_batches_tracked")
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._NormBase)]
+    before = [{name: getattr(layer, name) for name in kept} for layer in norms]
+    with_batch_statistics(module)
+    try:
+        yield
+    finally:
+        for layer, values in zip(norms, before, strict=True):
+            for name, value in values.items():
+                setattr(layer, name, value)
 
 
 def batch_norm(

@@ -54,6 +54,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     from fewshot_bench.cli.progress_bar import shown_progress
     from fewshot_bench.data.locations import default_data_dir
     from fewshot_bench.grid import ledger
+    from fewshot_bench.grid.checks import rehearse
     from fewshot_bench.grid.inline import run_cells
     from fewshot_bench.grid.pools import pools_of
     from fewshot_bench.report.collect import write_results_csv
@@ -70,6 +71,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     _check_engine(how)
     data_dir = how.data_dir or default_data_dir()
     device = find_device(how.device) if how.engine == "inline" else how.device
+    rehearse(cells, directory, device if how.engine == "inline" else "cpu", planned)
     with shown_progress() as progress:
         pools = pools_of(cells, data_dir, progress)
     _check_writable(directory)

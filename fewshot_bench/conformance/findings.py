@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import fewshot_bench
-from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.errors import BenchError, explained
 
 Subject = TypeVar("Subject")
 
@@ -18,18 +18,6 @@ Check = Callable[[Subject], Outcome]
 
 Stages = tuple[tuple[Check[Subject], ...], ...]
 """Tests by what they stand on: those of a stage mean something where all before it are passed."""
-
-EXPLAINED = {
-    "data-dependent control flow": "it looks at a tensor's value in Python (if, while, float(), .item()), but tasks in "
-    "one program have different ones. Use torch.where, and tensors.",
-    "data-dependent expression": "it looks at a tensor's value in Python (if, while, float(), .item()), so what it "
-    "computes cannot be written down once for all tasks. Use torch.where, and tensors.",
-    "in-place operation": "it changes a tensor in place that is needed as it was. Write p = p - x, not p -= x.",
-    "inplace arithmetic": "it changes a tensor in place that tasks share. Write p = p - x, not p -= x.",
-    "called random operation": "it draws from torch's global generator, and tasks in one program would share the draw.",
-}
-"""Words of torch's errors, and what they mean here."""
-
 
 TRACED, WRITTEN_DOWN = 1e-9, "meta-gradients as written and as written down once for all tasks"
 """Allowed in float64, and what it is: see training/programs/traced.py."""
@@ -62,12 +50,8 @@ def finding(check: Check[Subject], subject: Subject) -> Finding:
     name = name_of(check)
     try:
         return Finding(name, *check(subject))
-    except BenchError as error:
-        return Finding(name, False, _first_line(error))
     except Exception as error:
-        told = next((meaning for words, meaning in EXPLAINED.items() if words in str(error)), None)
-        what = f"{type(error).__name__}: {_first_line(error)}" if told is None else told
-        return Finding(name, False, f"{what}{_place(error)}")
+        return Finding(name, False, explained(error) + ("" if isinstance(error, BenchError) else _place(error)))
 
 
 def name_of(check: Check[Subject]) -> str:
@@ -86,10 +70,6 @@ def listed(names: Iterable[object], most: int = 3) -> str:
     all_names = [str(name) for name in names]
     more = f" and {len(all_names) - most} more" if len(all_names) > most else ""
     return ", ".join(all_names[:most]) + more if all_names else "none"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]
 
 
 def _place(error: Exception) -> str:

@@ -16,6 +16,13 @@ maximum), longer ones have less rounding.
 """
 
 
+NEGLIGIBLE = 1e-3
+"""Share of the largest slope below which one is not judged by its own size."""
+
+SIMILAR = 30.0
+"""Slopes that differ by no more than this factor are measured together."""
+
+
 class Slope(NamedTuple):
     """The slope along one direction: as a gradient has it, and by central differences of some step.
 
@@ -28,24 +35,76 @@ class Slope(NamedTuple):
     error: float
 
 
-def slope(value: Callable[[Params], Tensor], at: Params, gradient: Params, allowed: float) -> Slope:
-    """`gradient` of `value` at a point against central differences along a random direction of length 1, in float64.
+def slope(
+    value: Callable[[Params], Tensor],
+    at: Params,
+    gradient: Params,
+    allowed: float,
+    direction: Params | None = None,
+    least: float = 0.0,
+) -> Slope:
+    """`gradient` of `value` at a point against central differences along a direction, in float64.
 
-    Of the STEPS, the first that agrees to `allowed`, else the one that comes nearest: wrong gradients agree with none.
+    direction: of length 1; absent: at random. least: a smaller slope counts as one of this size where errors are made
+    relative. Of the STEPS, the first that agrees to `allowed`, else the one that comes nearest: wrong gradients agree
+    with none.
     """
-    generator = torch.Generator().manual_seed(0)
-    drawn = {name: torch.randn(p.shape, dtype=p.dtype, generator=generator) for name, p in at.items()}
-    direction = scaled(drawn, 1 / norm(drawn))
+    direction = direction or _random_direction(at)
     claimed, found = float(dot(gradient, direction)), []
     for step in STEPS:
-        ahead, behind = (float(value(plus(at, direction, sign * step))) for sign in (1, -1))
+        ahead, behind = (float(value(plus(at, direction, sign * step)).detach()) for sign in (1, -1))
         measured, rounding = (ahead - behind) / (2 * step), torch.finfo(torch.float64).eps * abs(ahead) / step
         beyond = abs(claimed - measured) - rounding
-        error = 0.0 if beyond <= 0 else beyond / abs(measured) if measured else float("inf")
+        size = max(abs(measured), least)
+        error = 0.0 if beyond <= 0 else beyond / size if size else float("inf")
         found.append(Slope(claimed, measured, step, error))
         if error <= allowed:
             return found[-1]
     return min(found, key=lambda one: one.error)
+
+
+def wrong_slope(
+    value: Callable[[Params], Tensor], at: Params, gradient: Params, allowed: float
+) -> tuple[str, Slope] | None:
+    """The first tensor along which `gradient` is not that of `value` (see `slope`), and its slope; None: it is along
+    each.
+
+    Tensors with slopes of similar size are tried together, each with the same share of the common slope, so that none
+    hides behind a larger one. Of those that fail together halves are tried, down to single tensors. A slope that is
+    smaller than NEGLIGIBLE of the largest, such as that of a bias before a batch norm, which is zero but for rounding,
+    is judged like one of that size.
+    """
+    along = {name: _random_direction({name: p}, seed)[name] for seed, (name, p) in enumerate(at.items())}
+    claimed = {name: float((gradient[name] * d).sum()) for name, d in along.items()}
+    least = NEGLIGIBLE * max(map(abs, claimed.values()))
+    groups: list[list[str]] = []
+    for name in sorted(claimed, key=lambda name: abs(claimed[name])):
+        if not groups or abs(claimed[name]) > SIMILAR * max(abs(claimed[groups[-1][0]]), least):
+            groups.append([])
+        groups[-1].append(name)
+
+    def search(names: list[str]) -> tuple[str, Slope] | None:
+        shares = {name: along[name] / (claimed[name] if abs(claimed[name]) > least else least or 1.0) for name in names}
+        direction = {name: shares.get(name, torch.zeros_like(p)) for name, p in at.items()}
+        length = norm(direction)
+        share = (1.0 if least else 0.0) / float(length)  # of each tensor in the common slope, at least
+        unit = scaled(direction, 1 / length)
+        found = slope(value, at, gradient, allowed / len(names), unit, least=len(names) * share)
+        if found.error <= allowed / len(names):
+            return None
+        if len(names) == 1:
+            return names[0], found
+        middle = len(names) // 2
+        return search(names[:middle]) or search(names[middle:])
+
+    return next(filter(None, map(search, groups)), None)
+
+
+def _random_direction(at: Params, seed: int = 0) -> Params:
+    """Of length 1."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = {name: torch.randn(p.shape, dtype=p.dtype, generator=generator) for name, p in at.items()}
+    return scaled(drawn, 1 / norm(drawn))
 
 
 def apart(a: Any, b: Any) -> float:

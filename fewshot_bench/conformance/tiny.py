@@ -7,9 +7,10 @@ from torch import nn
 from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import OuterState, Params
 from fewshot_bench.learners.base import Memory, Stage
+from fewshot_bench.training.rehearsal import random_tasks
 
 TRAIN_CLASSES = 10
 """Classes that tiny tasks draw from."""
@@ -25,15 +26,7 @@ def tasks(
     seed: int = 1,
 ) -> Task:
     """Tasks of random pixels, the same every time, on a leading axis."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def batch(per_class: int) -> Batch:
-        x = torch.rand(count, ways * per_class, *image, dtype=torch.float64, generator=generator)
-        return Batch(x.to(dtype), torch.arange(ways).repeat_interleave(per_class).expand(count, -1))
-
-    support, query = batch(shots), batch(queries)
-    classes = torch.stack([torch.randperm(TRAIN_CLASSES, generator=generator)[:ways] for _ in range(count)])
-    return Task(support, query, classes, torch.arange(1, count + 1) * 7919)
+    return random_tasks(image, ways, TRAIN_CLASSES, dtype=dtype, count=count, shots=shots, queries=queries, seed=seed)
 
 
 def one(tasks: Task, index: int = 0) -> Task:

@@ -1,12 +1,21 @@
 """What cannot be: values that are fine by themselves and impossible together."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.errors import BenchError, GridError, explained
 from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import PARTS, read_split
-from fewshot_bench.learners.model import build
+from fewshot_bench.grid import ledger
+from fewshot_bench.learners.model import as_function, made
 from fewshot_bench.learners.trial import tried
+from fewshot_bench.training.planning import first_plan
+from fewshot_bench.training.rehearsal import named_from_outside, rehearse_cell
+from fewshot_bench.training.room import out_of_memory
 from fewshot_bench.training.settings import Cell
 
 _TRAINING = {
@@ -61,11 +70,36 @@ def unusable(cells: list[Cell]) -> list[str]:
         where = f"backbone {name!r} for {dataset}, {ways} ways"
         image = DATASETS[dataset].shape
         try:
-            model = build(lambda: find("backbone", name, BACKBONES)(image, ways, **dict(options)), ways, seed=0)  # noqa: B023
-            tried(model, image, ways)
+            module = made(lambda: find("backbone", name, BACKBONES)(image, ways, **dict(options)), seed=0)  # noqa: B023
+            tried(as_function(module, ways), module, image, ways)
         except BenchError as error:
             faults.append(f"{where}: {error}")
         except Exception as error:  # anything may go wrong in somebody's network; the sentence says what
-            what = f"{type(error).__name__}: {error}".splitlines()[0]
-            faults.append(f"{where}: {what} (the images of {dataset} are [n, {', '.join(map(str, image))}])")
+            faults.append(
+                f"{where}: {explained(error)} (the images of {dataset} are [n, {', '.join(map(str, image))}])"
+            )
     return faults
+
+
+def rehearse(cells: Sequence[Cell], directory: Path, device: str, given: dict[str, Any]) -> None:
+    """Rehearses the new cells in which a part is named by import path, those that are alike once.
+
+    device, given: those that the run will have; see training.planning.find_plan. Raises GridError with a sentence for
+    each that a run could not train and evaluate (training/rehearsal.py).
+    """
+    kinds: dict[Cell, Cell] = {}
+    for cell in cells:
+        if named_from_outside(cell) and not ledger.status(ledger.folder_of(directory, cell)).get("plan"):
+            training = replace(cell.training, iterations=min(cell.training.iterations, 1), init_seed=None)
+            kinds.setdefault(replace(cell, seed=0, split="", training=training), cell)
+    faults = []
+    for cell in kinds.values():
+        try:
+            rehearse_cell(cell, first_plan(cell, device, given))
+        except Exception as error:
+            if out_of_memory(error):  # a leaner plan may do, which planning looks for
+                continue
+            which = f"{cell.learner} with {cell.backbone} and {cell.inner_optimizer}"
+            faults.append(f"{which} on {cell.dataset}, {cell.ways} ways: {explained(error)}")
+    if faults:
+        raise GridError(faults, "the grid, found by a rehearsal on random images")

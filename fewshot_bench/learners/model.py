@@ -12,6 +12,7 @@ from fewshot_bench.backbones.border import Operations
 from fewshot_bench.backbones.heads import find_head, head_parameters, norm_parameters, without
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.backbones.norms import NORMS
+from fewshot_bench.backbones.torch_defaults import usual_defaults
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import Params
@@ -69,13 +70,18 @@ def build(
     device: str = "cpu",
     operations: Operations = border.ELEMENTARY,
 ) -> Model:
-    """The Model of `make()` with initial weights that depend on `seed` alone, on any device.
+    """The Model of `make()` with initial weights that depend on `seed` alone, on any device; see `made`."""
+    return as_function(made(make, seed), ways, device, operations)
 
-    torch's global generator is left as it was.
+
+def made(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """`make()`, built in float32 on the CPU, with initial weights that depend on `seed` alone.
+
+    torch's global generator and its defaults are left as they were.
     """
-    with torch.random.fork_rng(devices=[]):
+    with usual_defaults(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return as_function(make(), ways, device, operations)
+        return make()
 
 
 def no_features(why: str, ways: int) -> Apply:

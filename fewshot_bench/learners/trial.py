@@ -2,23 +2,86 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from fewshot_bench.backbones.border import ELEMENTARY, Operations, as_its_copy, own_pass
 from fewshot_bench.backbones.noise import Noise, uniform
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.inner_optimizers.base import Params
 from fewshot_bench.learners.model import Model, no_features
 
+MOVED = 0.1
+"""How far weights are moved off their initial values, as a share of their size."""
 
-def tried(model: Model, image: ImageShape, ways: int) -> Model:
+
+def tried(model: Model, module: nn.Module, image: ImageShape, ways: int, operations: Operations = ELEMENTARY) -> Model:
     """The model, once two images have passed it; without a head where the one found is not its last layer.
 
-    Raises BenchError where it is no function of weights, images and noise, or gives other than finite logits
-    [2, ways]; and whatever the network raises.
+    module, operations: what the model was made of (learners.model.as_function); the module is left as it was.
+
+    Raises BenchError if the model is no function of weights, images and noise, if its logits do not depend on its
+    weights as the module's do, or if they are not finite or not [2, ways]; and whatever the network raises.
     """
-    device = next(iter(model.weights.values())).device
-    key = torch.zeros((), dtype=torch.int64, device=device)
-    images = uniform(key, (2, *image)).float()
+    images = two_images(model, image)
+    with as_its_copy(module.to(images.device)):
+        found = _passed(model, images, ways)
+        check_weights(model, module, images, operations)
+    return found
+
+
+def two_images(model: Model, image: ImageShape) -> Tensor:
+    """Random pixels in [0, 1), [2, c, h, w], the same every time; type and device are those of the model's weights."""
+    weight = next(iter(model.weights.values()))
+    return uniform(torch.zeros((), dtype=torch.int64, device=weight.device), (2, *image)).to(weight.real.dtype)
+
+
+def check_weights(model: Model, module: nn.Module, images: Tensor, operations: Operations = ELEMENTARY) -> None:
+    """Raises BenchError where other weights do not change the model's logits as they change the module's own.
+
+    A model is a copy of the module that is given its weights at each pass. What the copy's forward pass still reaches
+    of the module itself (a forward that was replaced by a closure, a hook that writes into the module) has the weights
+    that the module was made with, whatever is learned. To be called within `as_its_copy(module)`.
+    """
+
+    def own(weights: Params) -> Tensor:
+        return own_pass(module, weights, images, operations)
+
+    def agree(weights: Params) -> bool:
+        return torch.allclose(own(weights), model.apply(weights, images, None), rtol=1e-3, atol=1e-5)
+
+    there = moved_off(model.weights)
+    if not torch.equal(own(there), own(there)):
+        return  # it draws or remembers something, which other tests say
+    if agree(there):
+        if torch.equal(*(model.apply(weights, images, None) for weights in (there, model.weights))):
+            raise BenchError("the network's logits are the same for other weights: there is nothing to learn.")
+        return
+    ignored = [name for name in there if not agree(model.weights | {name: there[name]})]
+    which = ", ".join(ignored[:3]) + (f" and {len(ignored) - 3} more" if len(ignored) > 3 else "")
+    raise BenchError(
+        f"its logits do not depend on the weights it is given ({which or 'all together'}): its forward pass reaches "
+        "the module that it was copied from. Define `forward` in the class instead of replacing it on the module, and "
+        "let hooks use the module that they are given."
+    )
+
+
+def moved_off(weights: Params) -> Params:
+    """Other weights, not far away, the same every time: moved at random by MOVED of each tensor's size, or by MOVED
+    where a tensor is zero. So nothing rests on an initial value that is special, such as a gain of zero, which puts
+    each ReLU behind it on its kink.
+    """
+    moved: Params = {}
+    for name, weight in weights.items():
+        generator = torch.Generator().manual_seed(len(moved))
+        drawn = torch.randn(weight.shape, generator=generator).to(weight)
+        size = weight.detach().abs().square().mean().sqrt()
+        moved[name] = weight + MOVED * drawn * torch.where(size > 0, size, 1)
+    return moved
+
+
+def _passed(model: Model, images: Tensor, ways: int) -> Model:
+    key = torch.zeros((), dtype=torch.int64, device=images.device)
     before = {name: weight.clone() for name, weight in model.weights.items()}, images.clone()
     logits = _pass(model, images, None, ways)
     noisy, again = (_pass(model, images, Noise(key, 0), ways) for _ in range(2))

@@ -8,6 +8,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.checks import rehearse
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, make_importable, read
 from fewshot_bench.grid.inline import run_cells
@@ -37,6 +38,8 @@ def run_grid(
         file = read(str(grid))
     cells, directory = expand(file), Path(out)
     folder = default_data_dir() if data_dir is None else Path(data_dir)
+    where = find_device(device)
+    rehearse(cells, directory, where, {})
     pools = pools_of(cells, folder)
     ledger.enroll(directory, cells)
     undone = {}
@@ -45,7 +48,7 @@ def run_grid(
         if status != ledger.DONE:
             undone[cell.id] = reason
 
-    run_cells(cells, directory, pools, find_device(device), Listener(_nothing, ended, lambda: False))
+    run_cells(cells, directory, pools, where, Listener(_nothing, ended, lambda: False))
     if undone:
         which = "; ".join(f"{name}: {reason}" for name, reason in undone.items())
         raise BenchError(f"{len(undone)} of {len(cells)} cells are not done. {which}")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from fewshot_bench.backbones.torch_defaults import usual_defaults
 from fewshot_bench.basics.memory import allocate
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.cell import Answer, Interrupted, Wanted, Watch, run
@@ -69,7 +70,8 @@ def drive(runs: Sequence[Driven[T]]) -> list[T]:
 
 @contextmanager
 def as_planned(plan: Plan) -> Iterator[None]:
-    """torch's settings of the process are the plan's while the block lasts: threads, and TF32, which only it allows.
+    """torch's settings of the process are the plan's while the block lasts: threads, and TF32, which only it allows;
+    and new tensors are float32 on the CPU where nothing else is said.
 
     Convolutions on a GPU are those that give the same bits each time. How memory is allocated outlasts the block.
     """
@@ -81,7 +83,8 @@ def as_planned(plan: Plan) -> Iterator[None]:
     products.allow_tf32 = layers.allow_tf32 = plan.precision == "tf32"
     layers.deterministic = True
     try:
-        yield
+        with usual_defaults():
+            yield
     finally:
         torch.set_num_threads(threads)
         products.allow_tf32, layers.allow_tf32, layers.deterministic = before

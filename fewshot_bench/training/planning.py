@@ -15,6 +15,7 @@ from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import team
+from fewshot_bench.training.rehearsal import named_from_outside, rehearse_cell
 from fewshot_bench.training.room import out_of_memory
 from fewshot_bench.training.settings import Cell
 from fewshot_bench.training.state import begin
@@ -39,7 +40,7 @@ def find_plan(
     seeds: cells to run that differ from it in nothing but the seed, itself among them; given: fields that are not left
     open; log: told what was measured, a line a plan. Raises NoRoomError where none fits.
     """
-    eager, *others = dict.fromkeys(plan._replace(**given) for plan in _candidates(cell, seeds, device))
+    eager, *others = _candidates_with(cell, seeds, device, given)
     tasks = _tasks(cell)
     if not others or tasks < WORTH_MEASURING:
         return eager
@@ -53,6 +54,8 @@ def find_plan(
         if least < WORTH_TRACING or plan.tasks_at_once * trial > TRIALS_SHARE * least:
             break
         try:
+            if named_from_outside(cell):  # the timing below predicts nothing: a validation might still fail
+                rehearse_cell(cell, plan)
             way, found = _timed_with_room(cell, pool, plan, given, log)
         except Exception as error:  # somebody's network may do what cannot be written down
             log(f"plan: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}: {plan}")
@@ -62,6 +65,11 @@ def find_plan(
     if best is None:
         raise NoRoomError("no way to compute one meta-step fits into memory. Lower tasks_per_batch or inner_steps.")
     return best
+
+
+def first_plan(cell: Cell, device: str, given: dict[str, Any]) -> Plan:
+    """The plan that is tried first; a cell that cannot be computed so cannot be planned."""
+    return _candidates_with(cell, 1, device, given)[0]
 
 
 def usual_plan(cell: Cell, device: str) -> Plan:
@@ -109,6 +117,10 @@ def _timed_with_room(
 def _tasks(cell: Cell) -> int:
     """Of all its meta-steps."""
     return cell.training.iterations * cell.training.tasks_per_batch
+
+
+def _candidates_with(cell: Cell, seeds: int, device: str, given: dict[str, Any]) -> list[Plan]:
+    return list(dict.fromkeys(plan._replace(**given) for plan in _candidates(cell, seeds, device)))
 
 
 def _candidates(cell: Cell, seeds: int, device: str) -> list[Plan]:

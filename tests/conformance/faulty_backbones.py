@@ -83,6 +83,39 @@ class Remembers(Net):
         return h.tanh() / len(self.seen)
 
 
+class Patched(Net):
+    """A forward that was replaced on the module, and calls what it replaces."""
+
+    def __init__(self, image, ways):
+        super().__init__(image, ways)
+        inner = self.forward
+        self.forward = lambda x: inner(1 - x)
+
+
+class AllDetached(Net):
+    def forward(self, x):
+        return super().forward(x).detach()
+
+
+class Hooked(Net):
+    """Saved tensor hooks, as checkpointing has them."""
+
+    def between(self, h):
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x):
+            return h.tanh()
+
+
+class OneTensorCut(Net):
+    """The gradient of a tensor is 2 % too small; along one direction over all it would be lost among the others."""
+
+    def __init__(self, image, ways):
+        super().__init__(image, ways)
+        self.gain = nn.Parameter(torch.full((6,), 1e-3))
+
+    def between(self, h):
+        return (h * (1 + 0.98 * self.gain + 0.02 * self.gain.detach())).tanh()
+
+
 class OtherGenerator(Net):
     def __init__(self, image, ways):
         super().__init__(image, ways)
@@ -129,6 +162,10 @@ CASES = [
     (Drawn, "pure function", False, "global generator"),
     (DrawnInTraining, "noise", False, "in training, it draws from torch's global generator"),
     (Branch, "traced", False, "it looks at a tensor's value in Python"),
+    (Patched, "own weights", False, "do not depend on the weights it is given (first.weight"),
+    (AllDetached, "finite meta gradient", False, "exactly zero for every tensor"),
+    (OneTensorCut, "second derivatives", False, "/gain, "),
+    (Hooked, "run", False, "gradient checkpointing"),
     (FusedNorm, "grad outside vmap", None, "gradients taken outside vmap are off by"),
     (RootAtZero, "finite meta gradient", False, "not finite for"),
     (Single, "precision", False, ""),

@@ -96,6 +96,7 @@ CASES = [
     (rule(bounds={"beta": (0.0, 1.0)}), "bounds", False, "bounds are of beta, hyperparameters lr"),
     (rule(bounds={"lr": (1.0, 0.0)}), "bounds", False, "the first has to be the lower"),
     (rule(bounds={"lr": (0.2, 1.0)}), "bounds", None, "`lr` starts at 0.1, outside [0.2, 1]"),
+    (rule(by_float_of_gradient), "run", False, "it looks at a tensor's value in Python"),
     (remembering, "pure functions", False, "step: given the same once more"),
     (rule(widened), "state", False, "a step on float32 gives another type"),
     (rule(along_outer, outer_moments), "part of the parameters", False, "KeyError"),

@@ -134,6 +134,8 @@ CASES = [
     (Counts, "traced", False, "It decides by numbers, or remembers some"),
     (Anneals, "phases", False, "epochs 0 and 30 are of one phase, (0, False), and compute something else"),
     (PhaseInAList, "phases", False, "unhashable type: 'list'"),
+    (Branches, "run", False, "it looks at a tensor's value in Python"),
+    (Stands, "run", False, "the meta-gradient is zero for every weight"),
     (Stands, "meta steps", False, "a meta-step changes nothing"),
     (Stands, "gradient of the loss", None, "not exact"),
     (Ascends, "descent", None, ""),

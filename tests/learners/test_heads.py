@@ -14,8 +14,12 @@ WAYS = 3
 IMAGES = torch.rand(4, *GREY, generator=torch.Generator().manual_seed(0))
 
 
+def trial(module, ways=WAYS):
+    return tried(as_function(module, ways), module, GREY, ways)
+
+
 def test_the_head_of_what_embed_gives_is_what_apply_gives():
-    model = tried(as_function(Body(WAYS), WAYS), GREY, WAYS)
+    model = trial(Body(WAYS))
     assert model.head == ("fc.weight", "fc.bias")
     features = model.embed({name: w for name, w in model.weights.items() if name not in model.head}, IMAGES, None)
     logits = F.linear(features, model.weights["fc.weight"], model.weights["fc.bias"])
@@ -31,7 +35,7 @@ def test_a_linear_layer_by_itself_is_its_head():
 def test_a_head_under_two_names_is_left_out_under_both():
     module = Body(WAYS)
     module.classifier, module.last = module.fc, module.fc
-    assert tried(as_function(module, WAYS), GREY, WAYS).head == ("fc.weight", "fc.bias")
+    assert trial(module).head == ("fc.weight", "fc.bias")
 
 
 def hidden_layer_kept_last(ways):
@@ -56,7 +60,7 @@ def head_tied_to_the_body(ways):
     ],
 )
 def test_where_no_linear_layer_is_the_last_there_is_no_head(make, told):
-    model = tried(as_function(make(36), 36), GREY, 36)
+    model = trial(make(36), 36)
     assert model.head == ()
     with pytest.raises(BenchError, match=told):
         model.embed(model.weights, IMAGES, None)

@@ -100,7 +100,7 @@ def test_parameters_keep_their_names_and_the_module_is_left_as_it_was(name):
     make, image = NETWORKS[name]
     module = make(WAYS)
     before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
-    model = tried(as_function(module, WAYS), image, WAYS)
+    model = tried(as_function(module, WAYS), module, image, WAYS)
     trained = {key: p for key, p in module.named_parameters() if p.requires_grad}
     assert list(model.weights) == list(trained)
     assert all(torch.equal(weight, trained[key]) for key, weight in model.weights.items())

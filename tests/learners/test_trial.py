@@ -11,11 +11,16 @@ from torch import nn
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.learners.model import build
+from fewshot_bench.learners.model import as_function, made
 from fewshot_bench.learners.trial import tried
 from tests.learners.third_party import GREY, Body, Calls, Counter
 
 WAYS = 3
+
+
+def trial(make, image=GREY):
+    module = made(make, seed=0)
+    return tried(as_function(module, WAYS), module, image, WAYS)
 
 
 def encoder(dropout):
@@ -62,7 +67,7 @@ class ClampsItsWeight(nn.Linear):
     [
         (of(lambda x: x + torch.rand_like(x)), "^draws random numbers in evaluation that cannot be drawn again"),
         (lambda: encoder(0.1), "^draws random numbers that cannot be drawn again.*attention's dropout"),
-        (lambda: Body(WAYS, nn.RReLU()), "^draws random numbers that cannot"),
+        (of(lambda x: F.gumbel_softmax(x)), "^draws random numbers in evaluation that cannot"),
         (of(lambda x: x * torch.empty_like(x).bernoulli_(0.9)), "draws random numbers in evaluation too"),
         (of(lambda x: F.batch_norm(x, torch.zeros(4), torch.ones(4), training=True)), "running statistics of its own"),
         (lambda: Body(WAYS, Counter(in_place=True)), "changes its buffer"),
@@ -81,9 +86,8 @@ class ClampsItsWeight(nn.Linear):
 )
 def test_refusals(make, told):
     image = ImageShape(3, 64, 64) if "GoogLeNet" in told else GREY
-    model = build(make, WAYS, seed=0)
     with pytest.raises(BenchError, match=told):
-        tried(model, image, WAYS)
+        trial(make, image)
 
 
 @pytest.mark.parametrize(
@@ -93,19 +97,24 @@ def test_refusals(make, told):
         of(lambda x: F.dropout(x, 0.9)),  # which is on in evaluation too, where it stands by itself
         of(lambda x: F.batch_norm(x, torch.zeros(4), torch.ones(4), training=False)),
         lambda: Body(WAYS, torchvision.ops.FrozenBatchNorm2d(4)),
+        lambda: Body(WAYS, nn.RReLU()),
         lambda: Body(WAYS, nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 1))),
         lambda: Body(WAYS).to(memory_format=torch.channels_last),
     ],
 )
 def test_what_is_a_function_passes(make):
-    model = build(make, WAYS, seed=0)
-    assert tried(model, GREY, WAYS).head == ("fc.weight", "fc.bias")
+    assert trial(make).head == ("fc.weight", "fc.bias")
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_built_in_backbones_pass_and_keep_their_heads(name):
     image = ImageShape(1, 28, 28)
-    model = build(lambda: BACKBONES[name](image, WAYS), WAYS, seed=0)
+    module = made(lambda: BACKBONES[name](image, WAYS), seed=0)
+    model = as_function(module, WAYS)
+    before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
     state = torch.get_rng_state()
-    assert tried(model, image, WAYS) == model
+    assert tried(model, module, image, WAYS) == model
+    assert module.training
+    assert list(module.state_dict()) == list(before)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in module.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)

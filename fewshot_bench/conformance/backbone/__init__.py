@@ -6,12 +6,14 @@ from fewshot_bench.conformance.backbone.forward import (
     module,
     noise,
     options,
+    own_weights,
     precision,
     pure_function,
 )
 from fewshot_bench.conformance.backbone.gradients import (
     finite_meta_gradient,
     grad_outside_vmap,
+    run,
     second_derivatives,
     traced,
     vmap_equals_loop,
@@ -23,6 +25,7 @@ __all__ = ["CHECKS", "STAGES", "Backbone"]
 
 STAGES: Stages[Backbone] = (
     (module,),
+    (own_weights,),
     (
         options,
         initial_weights,
@@ -37,6 +40,7 @@ STAGES: Stages[Backbone] = (
         vmap_equals_loop,
         traced,
         grad_outside_vmap,
+        run,
     ),
 )
 

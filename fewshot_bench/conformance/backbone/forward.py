@@ -1,26 +1,28 @@
 """Tests of a backbone that need no gradient: what it makes, and that it depends on nothing but what it is given."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from fewshot_bench.backbones.border import as_its_copy
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.conformance.backbone.subject import Backbone, images_of, model_of
 from fewshot_bench.conformance.findings import Outcome, listed, within
 from fewshot_bench.conformance.measures import apart, finite, impurity, same
 from fewshot_bench.conformance.options import settable
 from fewshot_bench.inner_optimizers.base import Params
-from fewshot_bench.learners.model import Model, build
-from fewshot_bench.learners.trial import tried
+from fewshot_bench.learners.model import Model, as_function, made
+from fewshot_bench.learners.trial import check_weights, tried, two_images
 
 PRECISION = 1e-3  # allowed between float32 and float64 logits
 
 
 def module(net: Backbone) -> Outcome:
     """A torch module with weights."""
-    model = build(lambda: net.make(net.image, net.ways), net.ways, seed=0)
+    torch_module = made(lambda: net.make(net.image, net.ways), seed=0)
+    model = as_function(torch_module, net.ways)
     count = sum(tensor.numel() for tensor in model.weights.values())
     weights = f"{count:,} weights in {len(model.weights)} tensors"
-    head = _head(net, model)
+    head = _head(net, model, torch_module)
     if not head:
         return (
             None,
@@ -29,12 +31,21 @@ def module(net: Backbone) -> Outcome:
     return True, f"{weights}; the head is {listed(head)}"
 
 
-def _head(net: Backbone, model: Model) -> tuple[str, ...]:
+def _head(net: Backbone, model: Model, torch_module: nn.Module) -> tuple[str, ...]:
     """The parameters of the head, none where the layer found is not where logits come from."""
     try:
-        return tried(model, net.image, net.ways).head
+        return tried(model, torch_module, net.image, net.ways).head
     except Exception:  # what is wrong is for the other tests to say
         return model.head
+
+
+def own_weights(net: Backbone) -> Outcome:
+    """Logits follow the weights that they are computed with, as they follow the module's own."""
+    module = made(lambda: net.make(net.image, net.ways), seed=0)
+    model = as_function(module, net.ways)
+    with as_its_copy(module):
+        check_weights(model, module, two_images(model, net.image))
+    return True, "logits follow the weights that they are given"
 
 
 def options(net: Backbone) -> Outcome:

@@ -57,9 +57,15 @@ def images_of(net: Backbone) -> Tensor:
     return one(tasks_of(net)).query.x
 
 
-def maml(net: Backbone, rule: str, dtype: torch.dtype = torch.float64, operations: Operations = ELEMENTARY) -> Trial:
+def maml(
+    net: Backbone,
+    rule: str,
+    dtype: torch.dtype = torch.float64,
+    operations: Operations = ELEMENTARY,
+    second_order: bool = True,
+) -> Trial:
     """maml++: its meta-gradient goes through the gradient of the inner step, to weights and learning rates."""
     model = model_of(net, dtype=dtype, operations=operations)
     parts = Parts(model, INNER_OPTIMIZERS[rule](lr=RATE), "omniglot", TRAIN_CLASSES)
-    learner, stage = LEARNERS["maml++"](), at_the_start(parts.model.weights, STEPS)
+    learner, stage = LEARNERS["maml++"](second_order=second_order), at_the_start(parts.model.weights, STEPS)
     return Trial(learner.start(parts, STEPS), lambda meta, task: learner.meta_gradient(parts, meta, stage, task))

@@ -14,6 +14,7 @@ from fewshot_bench.conformance.inner_optimizer.gradients import (
     any_grain,
     derivatives,
     descent,
+    run,
     traced,
     vmap_equals_loop,
     zero_gradients,
@@ -41,6 +42,7 @@ STAGES: Stages[Rule] = (
         vmap_equals_loop,
         traced,
         descent,
+        run,
     ),
 )
 

@@ -7,11 +7,14 @@ from torch import Tensor
 from torch.func import grad, vmap
 from torch.utils._pytree import tree_map
 
+from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.conformance.findings import BY_NUMBERS, TRACED, WRITTEN_DOWN, Outcome, within
 from fewshot_bench.conformance.inner_optimizer.subject import STEPS, Rule, bowl, start, walk
 from fewshot_bench.conformance.measures import apart, elsewhere, finite, slope
-from fewshot_bench.conformance.tiny import in_training
+from fewshot_bench.conformance.running import runs
+from fewshot_bench.conformance.tiny import in_training, smooth
 from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params
+from fewshot_bench.learners import LEARNERS
 from fewshot_bench.training.programs.traced import recorded
 
 SLOPE, LAYOUT = 1e-6, 1e-12
@@ -101,6 +104,11 @@ def descent(rule: Rule) -> Outcome:
     made, params = rule.make(), start()
     before, after = (float(bowl(w)) for w in (params, walk(made, params, made.hyperparameters(params), steps=20)))
     return True if after < before else None, f"a bowl of height {before:.3g}, {after:.3g} after 20 steps"
+
+
+def run(rule: Rule) -> Outcome:
+    """As a grid runs it, with maml++ and a small network."""
+    return runs(LEARNERS["maml++"](), smooth, rule.make(), ImageShape(1, 8, 8), ways=3)
 
 
 def _flat(params: Params, hyper: Hyper) -> Params:

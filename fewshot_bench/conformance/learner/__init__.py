@@ -13,7 +13,7 @@ from fewshot_bench.conformance.learner.contract import (
 from fewshot_bench.conformance.learner.gradients import gradient_of_the_loss, phases, vmap_equals_loop
 from fewshot_bench.conformance.learner.prediction import inductive, labels_are_unseen, logits
 from fewshot_bench.conformance.learner.subject import Candidate
-from fewshot_bench.conformance.learner.training import descent, meta_steps, other_ways, traced
+from fewshot_bench.conformance.learner.training import descent, meta_steps, other_ways, run, traced
 
 __all__ = ["CHECKS", "STAGES", "Candidate"]
 
@@ -40,6 +40,7 @@ STAGES: Stages[Candidate] = (
         meta_steps,
         traced,
         descent,
+        run,
     ),
 )
 

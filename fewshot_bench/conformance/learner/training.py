@@ -11,14 +11,13 @@ from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.conformance.findings import BY_NUMBERS, TRACED, WRITTEN_DOWN, Outcome, within
 from fewshot_bench.conformance.learner.subject import IMAGE, WAYS, Candidate, trial, two_tasks
 from fewshot_bench.conformance.measures import apart, finite
-from fewshot_bench.conformance.tiny import TRAIN_CLASSES, one, smooth, tasks
+from fewshot_bench.conformance.running import assembly_of, runs
+from fewshot_bench.conformance.tiny import one, smooth, tasks
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
-from fewshot_bench.learners.base import Parts
-from fewshot_bench.learners.model import build
-from fewshot_bench.training.assembly import Assembly, operations
+from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan, Ways
-from fewshot_bench.training.settings import Cell, Training
+from fewshot_bench.training.settings import Training
 from fewshot_bench.training.state import TrainingState, begin
 from fewshot_bench.training.step import batch, meta_step
 from fewshot_bench.training.tasks import Streams
@@ -35,6 +34,13 @@ CROSSED = (("vgg", "sgd"), ("vgg", "adam"), ("resnet-4", "sgd"), ("densenet-8", 
 """Each kind of network, and each inner optimizer of the paper."""
 
 META_STEPS = 5
+
+
+def run(candidate: Candidate) -> Outcome:
+    """As a grid runs it, with a small network and SGD."""
+    learner = candidate.make()
+    rule = INNER_OPTIMIZERS["sgd" if learner.traits.inner_loop else "none"]()
+    return runs(learner, smooth, rule, IMAGE, WAYS)
 
 
 def other_ways(candidate: Candidate) -> Outcome:
@@ -100,24 +106,13 @@ def _assembly(
     program: Ways = "eager",
 ) -> Assembly:
     """A cell that meets the same tasks at every meta-step, of the type of its weights."""
-    plan = Plan("cpu", 1, 1, program)
-    model = build(lambda: make(image, WAYS), WAYS, seed=0, operations=operations(plan))
-    same = tasks(image, WAYS, next(iter(model.weights.values())).dtype, count)
-    cell = Cell(
-        dataset="omniglot",
-        split="none",
-        ways=WAYS,
-        shots=1,
-        learner="candidate",
-        backbone="tiny",
-        inner_optimizer=rule,
-        seed=0,
-        training=Training(
-            iterations=META_STEPS, iterations_per_epoch=META_STEPS, tasks_per_batch=count, inner_steps=steps
-        ),
+    plan, learner = Plan("cpu", 1, 1, program), candidate.make()
+    training = Training(
+        iterations=META_STEPS, iterations_per_epoch=META_STEPS, tasks_per_batch=count, inner_steps=steps
     )
-    parts = Parts(model, INNER_OPTIMIZERS[rule](), cell.dataset, TRAIN_CLASSES)
-    return Assembly(cell, plan, candidate.make(), parts, Streams(*[lambda first, end: same] * 3), {})
+    found = assembly_of(learner, make, INNER_OPTIMIZERS[rule](), image, WAYS, plan, training)
+    same = tasks(image, WAYS, next(iter(found.parts.model.weights.values())).dtype, count)
+    return found._replace(streams=Streams(*[lambda first, end: same] * 3))
 
 
 def _state(assembly: Assembly) -> TrainingState:

@@ -1,0 +1,36 @@
+"""torch's defaults for new tensors, float32 on the CPU, whatever the process has set for itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+_CPU = torch.device("cpu")
+
+
+@contextmanager
+def usual_defaults() -> Iterator[None]:
+    """New tensors are float32 and on the CPU while the block lasts, and no autocast changes what is computed.
+
+    A notebook may have set other defaults (torch.set_default_dtype, torch.set_default_device): networks would then be
+    built of another type, or elsewhere, and the same cell would have other numbers.
+    """
+    kind = torch.get_default_dtype()
+    # a device of one's own costs Python at every call of torch, so it is set only where another one holds
+    elsewhere = torch.get_default_device().type != "cpu"
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device(_CPU) if elsewhere else nullcontext(), _no_autocast():
+            yield
+    finally:
+        torch.set_default_dtype(kind)
+
+
+@contextmanager
+def _no_autocast() -> Iterator[None]:
+    devices = [device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)]
+    if not devices:
+        yield
+        return
+    with torch.autocast(devices[0], enabled=False), torch.autocast(devices[-1], enabled=False):
+        yield

@@ -1,0 +1,111 @@
+"""A rehearsal: one meta-step and one evaluation of a cell on random images, before any work.
+
+A network, learner or inner optimizer from outside the package may do what its parts' own tests do not show: a layer
+that cannot compute several tasks in one program, a pass that cannot be written down. The rehearsal computes what a run
+computes, by the same functions and the same plan, so what fails there fails before the first epoch.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch.utils._pytree import tree_map
+
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.learners.base import WEIGHTS, BatchNorm, select
+from fewshot_bench.training.assembly import Assembly, learner_and_parts
+from fewshot_bench.training.driving import as_planned
+from fewshot_bench.training.evaluation import evaluate, predictions
+from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.settings import Cell
+from fewshot_bench.training.state import TrainingState, begin, stage
+from fewshot_bench.training.step import batch, settled, take
+from fewshot_bench.training.tasks import Stream, Streams
+
+TASKS = 2
+
+
+def named_from_outside(cell: Cell) -> bool:
+    """Whether a part of the cell is named by import path. The package's own parts are crossed by its tests."""
+    return any(":" in name for name in (cell.learner, cell.backbone, cell.inner_optimizer))
+
+
+def rehearse_cell(cell: Cell, plan: Plan) -> None:
+    """`rehearse` for what a cell names. Raises what its parts raise, which `basics.errors.explained` says in a line."""
+    with as_planned(plan):
+        learner, parts = learner_and_parts(cell, plan)
+        streams = random_streams(cell, DATASETS[cell.dataset].shape, plan.device)
+        rehearse(Assembly(cell, plan, learner, parts, streams, {}))
+
+
+def rehearse(assembly: Assembly) -> None:
+    """One meta-step on two tasks, then two test tasks, by the assembly's plan, with one inner step at most.
+
+    A cell of 0 iterations has no meta-step. Raises what a run would raise, and BenchError if the gradient of every
+    weight is zero.
+    """
+    cell = assembly.cell
+    training = replace(cell.training, tasks_per_batch=TASKS, inner_steps=min(cell.training.inner_steps, 1))
+    cell = replace(cell, training=training, evaluation=replace(cell.evaluation, inner_steps=min(cell.test_steps, 1)))
+    plan = assembly.plan._replace(tasks_at_once=min(assembly.plan.tasks_at_once, TASKS), workers=1, replicas=1)
+    assembly = assembly._replace(cell=cell, plan=plan)
+    state = begin(assembly.learner, assembly.parts, cell.training.inner_steps, plan.device)
+    if cell.training.iterations:
+        _meta_step(assembly, state)
+    predict, now = predictions(assembly), stage(state, cell.test_steps, cell.training.iterations_per_epoch)
+    for batch_norm in tested_with(assembly):
+        evaluate(predict, [state.meta], now, assembly.streams.test, TASKS, batch_norm)
+
+
+def _meta_step(assembly: Assembly, state: TrainingState) -> None:
+    found = gradients(assembly)([state], [batch(assembly, 0)])[0]
+    weights = select(found.meta, WEIGHTS)
+    if assembly.cell.training.inner_steps and weights and not any(bool(g.any()) for g in weights.values()):
+        raise BenchError(
+            "the meta-gradient is zero for every weight, so nothing would be learned. A detach, no_grad or .data in a "
+            "forward pass does that."
+        )
+    settled([take(assembly, state, found)], 0)
+
+
+def tested_with(assembly: Assembly) -> tuple[BatchNorm, ...]:
+    """How queries are normalised in the tests of the assembly's cell."""
+    own: BatchNorm = assembly.learner.traits.batch_norm
+    other: BatchNorm = "inductive" if own == "transductive" else "transductive"
+    return (own, other) if assembly.cell.evaluation.both_batch_norms else (own,)
+
+
+def random_streams(cell: Cell, image: ImageShape, device: str) -> Streams:
+    """Streams of TASKS tasks of random pixels with the cell's ways, one image a class in support and query set."""
+
+    def stream(ways: int) -> Stream:
+        tasks = tree_map(lambda tensor: tensor.to(device), random_tasks(image, ways, classes=ways))
+        return lambda first, end: tasks
+
+    return Streams(stream(cell.train_ways), stream(cell.ways), stream(cell.ways))
+
+
+def random_tasks(
+    image: ImageShape,
+    ways: int,
+    classes: int,
+    *,
+    dtype: torch.dtype = torch.float32,
+    count: int = TASKS,
+    shots: int = 1,
+    queries: int = 1,
+    seed: int = 1,
+) -> Task:
+    """Tasks of random pixels in [0, 1), the same every time, on a leading axis. classes: those they are drawn from."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def batch(per_class: int) -> Batch:
+        x = torch.rand(count, ways * per_class, *image, dtype=torch.float64, generator=generator)
+        return Batch(x.to(dtype), torch.arange(ways).repeat_interleave(per_class).expand(count, -1))
+
+    support, query = batch(shots), batch(queries)
+    drawn = torch.stack([torch.randperm(classes, generator=generator)[:ways] for _ in range(count)])
+    return Task(support, query, drawn, torch.arange(1, count + 1) * 7919)
