@@ -77,9 +77,16 @@ def csv_of(files: Iterable[str]) -> bytes:
 
 
 def write_zip(path: Path, files: Files) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    path.write_bytes(zip_of(files))
+
+
+def zip_of(files: Files) -> bytes:
+    """The content of a zip."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, stored in files.items():
+            archive.writestr(name, stored)
+    return content.getvalue()
 
 
 def write_tar(path: Path, files: Files) -> None:

@@ -11,11 +11,11 @@ from fewshot_bench.basics.errors import DataError
 from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.cli.progress_bar import shown_progress
 from fewshot_bench.cli.wrapping import wrapped
-from fewshot_bench.data.archives import broken, html_start
 from fewshot_bench.data.datasets import DATASETS, Dataset, dataset, open_pool, prepare_pool, raw_data
 from fewshot_bench.data.locations import default_data_dir, place_for_pool, prepared_pool, raw_places
 from fewshot_bench.data.pool import read_pool
 from fewshot_bench.data.sources import download
+from fewshot_bench.data.unreadable import broken, html_start
 from fewshot_bench.data.verifying import verify
 from fewshot_bench.report.screen import screen
 
@@ -177,5 +177,5 @@ def _nothing_in(path: Path, known: Dataset) -> str:
     if not path.exists():
         return f"{path} does not exist. Give --from the folder or file that holds {known.name}."
     if path.is_file() and html_start(path):
-        return broken(path, ValueError("a web page"))
+        return broken(path, "a web page")
     return f"nothing in {path} is recognised as {known.name}. Recognised: {known.layouts}."

@@ -1,63 +1,85 @@
-"""Files inside a folder, a zip or a tar, read as (name, bytes) without unpacking anything to disk.
+"""Files inside a folder, a zip or a tar, read as (name, bytes); what an archive is, its content says and not its name.
 
 Member names are only ever compared with expected names, never joined to a path, so a name such as `../../x` leads
-nowhere; links inside tars are passed over.
+nowhere; links inside archives are passed over, and no member is read beyond LARGEST bytes. Whatever separates the parts
+of a stored name, here it is `/`.
 """
 
-import gzip
-import lzma
 import tarfile
+import tempfile
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import IO, Literal
 
 from fewshot_bench.basics.errors import DataError
+from fewshot_bench.data.unreadable import BROKEN, broken, told
+from fewshot_bench.data.walking import files_below, files_in
 
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
+"""Names of archives: a file that has one and holds none is a broken archive, any other such file is no archive."""
 
-BROKEN = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    lzma.LZMAError,
-    gzip.BadGzipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    NotImplementedError,  # a zip packed by a method that Python does not know
-    RuntimeError,  # a zip with a password
-)
-"""What Python's readers raise when an archive is cut short, damaged, or no archive."""
+LARGEST = 1 << 28  # bytes of one image in an archive, 256 MiB: far more than any photograph of these datasets has
+IMAGES = (".jpg", ".jpeg", ".png")  # never archives, so the many there may be need not be opened to see it
 
 Wanted = Callable[[str], bool]
+Open = Callable[[], IO[bytes]]
+
+
+def archive_kind(path: Path) -> Literal["zip", "tar"] | None:
+    """What archive a file is, by its content; a tar may be compressed. None for any other file.
+
+    Also for a zip that was cut short, since its list of files comes last.
+    """
+    if not path.is_file() or path.name.lower().endswith(IMAGES):
+        return None
+    try:
+        if tarfile.is_tarfile(path):  # first: a tar whose last file is a zip ends as a zip does
+            return "tar"
+        return "zip" if zipfile.is_zipfile(path) else None
+    except BROKEN:
+        return None
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name is that of an archive; the content is judged on reading."""
-    return path.is_file() and path.name.lower().endswith(ARCHIVES)
+    """Whether a file is an archive by its content, or claims to be one by its name and so has to be complained of."""
+    return path.is_file() and (path.name.lower().endswith(SUFFIXES) or archive_kind(path) is not None)
 
 
 def archives_in(folder: Path) -> tuple[Path, ...]:
     """The archives that lie directly in `folder`, by name."""
-    return tuple(sorted(path for path in folder.iterdir() if is_archive(path))) if folder.is_dir() else ()
+    return tuple(filter(is_archive, files_in(folder)))
 
 
 def content_of_file(path: Path) -> bytes:
     """The bytes of one file. Raises DataError where it cannot be read."""
-    with _said(path):
+    with told(path):
         return path.read_bytes()
 
 
 def member_names(path: Path, wanted: Wanted) -> list[str]:
-    """The wanted file names inside a folder or an archive, as they are stored; a tar is read through for it."""
+    """The wanted file names inside a folder or an archive; a tar is read through for it."""
     if path.is_dir():
-        return sorted(name for name in _walk(path) if wanted(name))
-    if path.name.lower().endswith(".zip"):
-        with _said(path), zipfile.ZipFile(path) as archive:
-            return [entry.filename for entry in archive.infolist() if not entry.is_dir() and wanted(entry.filename)]
-    with _said(path), tarfile.open(path, "r|*") as archive:
-        return [entry.name for entry in archive if entry.isfile() and wanted(entry.name)]
+        return sorted(name for name, _ in _files(path) if wanted(name))
+    return [name for name, _ in _entries(path) if wanted(name)]
+
+
+def begins_with(path: Path, wanted: Wanted, files: int = 100) -> bool:
+    """Whether one of the first files inside an archive is wanted; False for an archive that cannot be read.
+
+    For archives that may have to do with something else: no more of them is read.
+    """
+    try:
+        return any(wanted(name) for name, _ in islice(_entries(path), files))
+    except DataError:
+        return False
+
+
+def files_of(path: Path, wanted: Wanted) -> list[Path]:
+    """The files that the wanted members are read from: an archive itself, or each of them in a folder."""
+    return [file for name, file in _files(path) if wanted(name)] if path.is_dir() else [path]
 
 
 def members(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
@@ -66,54 +88,69 @@ def members(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
     Raises DataError when the archive is cut short, damaged, or a web page that was saved under its name.
     """
     if path.is_dir():
-        for name in member_names(path, wanted):
-            yield name, content_of_file(path / name)
-    elif path.name.lower().endswith(".zip"):
-        with _said(path), zipfile.ZipFile(path) as archive:
+        yield from ((name, content_of_file(file)) for name, file in _files(path) if wanted(name))
+        return
+    for name, stored in _entries(path):
+        if wanted(name):
+            with told(path), stored() as file:
+                content = file.read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise DataError(f"{path}: {name} has more than {LARGEST >> 20} MiB, which no image has. Leave it out.")
+            yield name, content
+
+
+def extracted(path: Path, wanted: Wanted, largest: int, folder: Path) -> Generator[tuple[str, IO[bytes]], None, None]:
+    """(name, file) of the wanted members of an archive that are too large for the memory, one at a time.
+
+    Each is a nameless file in `folder`, gone when the next is asked for. Raises DataError as `members` does, and for a
+    member of more than `largest` bytes.
+    """
+    for name, stored in _entries(path):
+        if wanted(name):
+            with tempfile.TemporaryFile(dir=folder) as copy:
+                for chunk in _chunks(path, stored):
+                    copy.write(chunk)
+                    if copy.tell() > largest:
+                        raise DataError(f"{path}: {name} is larger than any original. Get the original.")
+                copy.seek(0)
+                yield name, copy
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """(name, file) of all below a folder. Where a zip with backslashes was unpacked, they are in the files' names."""
+    return ((_name(file.relative_to(folder).as_posix()), file) for file in files_below(folder))
+
+
+def _entries(path: Path) -> Iterator[tuple[str, Open]]:
+    """(name, how to open it) of every file inside an archive; it has to be read before the next is asked for."""
+    kind = archive_kind(path)
+    if kind is None:
+        with told(path), path.open("rb"):  # a file that cannot be opened has its own sentence
+            raise DataError(broken(path, "neither a whole zip nor a tar"))
+    if kind == "zip":
+        with told(path), zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
-                if not entry.is_dir() and wanted(entry.filename):
-                    yield entry.filename, archive.read(entry)
-    else:
-        with _said(path), tarfile.open(path, "r|*") as archive:
-            for item in archive:
-                if item.isfile() and wanted(item.name):
-                    stored = archive.extractfile(item)
-                    assert stored is not None  # a regular file always has content
-                    yield item.name, stored.read()
+                if not _name(entry.filename).endswith("/"):
+                    yield _name(entry.filename), partial(archive.open, entry)
+        return
+    with told(path), tarfile.open(path, "r|*") as stream:
+        for item in stream:
+            if item.isfile():
+                yield _name(item.name), partial(_stored, stream, item)
 
 
-@contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """Turns whatever reading `path` raises into one sentence."""
-    try:
-        yield
-    except BROKEN as error:
-        raise DataError(broken(path, error)) from error
+def _chunks(path: Path, stored: Open) -> Iterator[bytes]:
+    with told(path), stored() as file:
+        while chunk := file.read(1 << 20):
+            yield chunk
 
 
-def broken(path: Path, error: Exception) -> str:
-    """The sentence for a file that cannot be read: a web page, cut short, or damaged."""
-    page = html_start(path)
-    if page is not None:
-        return (
-            f"{path} is a web page, not data (it starts with {page!r}): the host answered with a page instead of the "
-            "file. Download the file again, by hand if need be."
-        )
-    return f"{path} is cut short or damaged ({type(error).__name__}: {error}). Download it again."
+def _stored(archive: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
+    stored = archive.extractfile(item)
+    assert stored is not None  # a regular file always has content
+    return stored
 
 
-def html_start(path: Path) -> str | None:
-    """The first characters of a file that is a web page, None of any other."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(256).lstrip()
-    except OSError:
-        return None
-    is_page = head.lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head"))
-    return head[:40].decode("latin1") if is_page else None
-
-
-def _walk(folder: Path) -> Iterator[str]:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            yield path.relative_to(folder).as_posix()
+def _name(stored: str) -> str:
+    """A member's name with `/` between its parts, whatever packed it: .NET and some zippers of Windows write `\\`."""
+    return stored.replace("\\", "/").removeprefix("./")

@@ -19,7 +19,11 @@ def decode_character(name: str, content: bytes) -> Decoded:
     The published pipelines ask Pillow for LANCZOS, which Pillow turns into nearest neighbour for 1-bit images; here it
     has its true name. Raises DataError for what does not decode or is not 1-bit.
     """
-    image = _opened(name, content)
+    return character(name, _opened(name, content))
+
+
+def character(name: str, image: Image.Image) -> Decoded:
+    """As `decode_character`, of an image that is open."""
     if image.mode != "1":
         raise DataError(f"{name} has image mode {image.mode!r}, not the 1-bit one of the originals. Use those.")
     resized = image.resize((CHARACTER.width, CHARACTER.height), Image.Resampling.NEAREST)
@@ -31,7 +35,11 @@ def decode_photo(name: str, content: bytes) -> Decoded:
 
     Grey and CMYK photographs (ImageNet has some) become RGB. Raises DataError for other modes and undecodable files.
     """
-    image = _opened(name, content)
+    return photo(name, _opened(name, content))
+
+
+def photo(name: str, image: Image.Image) -> Decoded:
+    """As `decode_photo`, of an image that is open."""
     if image.mode not in ("RGB", "L", "CMYK"):
         raise DataError(f"{name} has image mode {image.mode!r}, as no photograph of ImageNet has. Use the originals.")
     image = image.convert("RGB")

@@ -1,83 +1,159 @@
 """mini-ImageNet: 100 classes of ImageNet, 600 images each, 84x84 (Vinyals et al. 2016; Ravi & Larochelle 2017).
 
-Recognised, in a folder or as the path itself: train.csv, val.csv and test.csv with a folder or archives of JPEGs beside
-them or all in one archive; class folders (n01532829/..., also under train, val, test), in an archive too; and the three
-mini-imagenet-cache-{train,val,test}.pkl.
+Recognised, in a folder or as the path itself: train.csv, val.csv and test.csv, also in `split/`, with a folder or
+archives of JPEGs beside them or all in one archive; class folders (n01532829/..., also under train, val, test), in
+archives too; and the three mini-imagenet-cache-{train,val,test}.pkl, in an archive too.
 """
 
-import csv
-import io
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.data.archives import archives_in, content_of_file, is_archive, member_names, members
+from fewshot_bench.data.archives import (
+    archives_in,
+    begins_with,
+    content_of_file,
+    extracted,
+    is_archive,
+    member_names,
+    members,
+)
 from fewshot_bench.data.decoding import PHOTO, decode_photo
-from fewshot_bench.data.mini_imagenet_pickles import fill_from_pickles
+from fewshot_bench.data.mini_imagenet_photos import (
+    Photos,
+    by_csv,
+    by_folder,
+    class_of,
+    in_class_folder,
+    last,
+)
+from fewshot_bench.data.mini_imagenet_pickles import LARGEST, Pickles, fill_from_pickles, opened
 from fewshot_bench.data.pool import Fill, Pool, write_pool
 from fewshot_bench.data.progress import Progress
 from fewshot_bench.data.raw import Raw, fill, places_of, source_record
 from fewshot_bench.data.splits import all_classes
+from fewshot_bench.data.walking import folders_below, is_dead_link
 
 CLASSES = 100
 EXAMPLES = 600
 LAYOUTS = (
-    "train.csv, val.csv and test.csv with their JPEGs in `images/` or in tar or zip archives, class folders "
-    "(n01532829/*.jpg, also under train, val, test), or mini-imagenet-cache-{train,val,test}.pkl"
+    "train.csv, val.csv and test.csv (also in `split/`) with their JPEGs in `images/` or in tar or zip archives, class "
+    "folders (n01532829/*.jpg, also under train, val, test) or archives of them, or "
+    "mini-imagenet-cache-{train,val,test}.pkl, also in an archive"
 )
 CSVS = ("train.csv", "val.csv", "test.csv")
+SPLIT_FOLDERS = ("split", "splits")  # beside `images/`
 PICKLES = tuple(f"mini-imagenet-cache-{part}.pkl" for part in ("train", "val", "test"))
-IN_CLASS_FOLDER = re.compile(r"(?:^|/)(n\d{8})/([^/.][^/]*\.jpe?g)$", re.IGNORECASE)
-
-
-class Photos(NamedTuple):
-    """names: class -> image names; images(): (image name, content) of them all; files: what the hashes are taken of."""
-
-    names: dict[str, list[str]]
-    images: Callable[[], Iterator[tuple[str, bytes]]]
-    files: list[Path]
 
 
 def find_mini_imagenet(path: Path) -> Raw | None:
     """The raw mini-ImageNet at `path`, None where nothing of it is. Raises DataError where its set of files is torn."""
     if path.name in CSVS + PICKLES:
         path = path.parent
-    if _all_or_none(path, PICKLES):
-        return Raw("three pickles", path, partial(_prepare_pickles, path))
-    beside = path if path.is_dir() else path.parent
-    if _all_or_none(beside, CSVS) and (path.is_dir() or is_archive(path)):
-        images = [path] if is_archive(path) else _image_places(path)
-        return _raw("three CSVs and JPEGs", path, partial(_by_csv, _csvs_beside(beside), images))
-    if path.is_dir() and _has_class_folders(path):
-        return _raw("class folders", path, partial(_by_folder, [path]))
-    named = [archive for archive in archives_in(path) if re.search("mini.?imagenet", archive.name.lower())]
-    return next((raw for raw in map(_find_in_archive, [path] if is_archive(path) else named) if raw), None)
+    if path.name in SPLIT_FOLDERS and _tables(path):
+        path = path.parent
+    if path.is_dir():
+        return _in_folder(path)
+    if not is_archive(path):
+        return None
+    tables = _tables(path.parent)
+    if tables and not begins_with(path, _is_pickle):
+        return _photos("three CSVs and JPEGs", path, partial(by_csv, tables, path))
+    return _in_archives({path: _telling_names(path)})
 
 
-def _find_in_archive(path: Path) -> Raw | None:
-    names = member_names(path, lambda name: bool(IN_CLASS_FOLDER.search(name)) or name.split("/")[-1] in CSVS)
-    if {name.split("/")[-1] for name in names} >= set(CSVS):
-        tables = members(path, lambda name: name.split("/")[-1] in CSVS)
-        found = {name.split("/")[-1]: content for name, content in tables}
-        return _raw("archive with CSVs", path, partial(_by_csv, found, [path]))
-    return _raw("archive of class folders", path, partial(_by_folder, [path])) if names else None
+def _in_folder(folder: Path) -> Raw | None:
+    if _all_or_none(folder, PICKLES):
+        files = [folder / name for name in PICKLES]
+        return _pickles("three pickles", folder, files, lambda pool: opened(files))
+    for place in (folder, *(folder / name for name in SPLIT_FOLDERS)):
+        if tables := _tables(place):
+            return _photos("three CSVs and JPEGs", folder, partial(by_csv, tables, folder))
+    if any(re.fullmatch(r"n\d{8}", below.name) for below in folders_below(folder, 3)):  # mini_imagenet/train/n01532829
+        return _photos("class folders", folder, partial(by_folder, [folder]))
+    return _in_archives({archive: names for archive in archives_in(folder) if (names := _names_if_ours(archive))})
 
 
-def _raw(kind: str, where: Path, photos: Callable[[], Photos]) -> Raw:
+def _in_archives(found: Mapping[Path, Sequence[str]]) -> Raw | None:
+    """What archives hold together. found: of each, the names inside that tell its layout."""
+    for archive, names in found.items():
+        lasts = {last(name) for name in names}
+        if _all_or_none(archive, PICKLES, lasts):
+            return _pickles("archive of pickles", archive, [archive], partial(extracted, archive, _is_pickle, LARGEST))
+        if lasts >= set(CSVS):
+            tables = {last(name): content for name, content in members(archive, _is_table)}
+            return _photos("archive with CSVs", archive, partial(by_csv, tables, archive))
+    stores = [archive for archive, names in found.items() if _classes(names)]
+    whole = [archive for archive in stores if _classes(found[archive]) >= set(_expected())]
+    stores = whole[:1] or stores
+    if len(stores) > 1:
+        return _photos("archives of class folders", stores[0].parent, partial(by_folder, stores))
+    return _photos("archive of class folders", stores[0], partial(by_folder, stores)) if stores else None
+
+
+def _names_if_ours(archive: Path) -> list[str]:
+    """What tells the layout of an archive that lies in a folder; nothing for one of another dataset.
+
+    One whose name says mini-ImageNet is, whole or not; of others, that whose first files are those of our classes.
+    """
+    if re.search("mini.?imagenet", archive.name.lower()):
+        return _telling_names(archive)
+    if not begins_with(archive, lambda name: in_class_folder(name) or _is_pickle(name)):
+        return []
+    names = _telling_names(archive)
+    return names if _classes(names) <= set(_expected()) else []  # all of ImageNet has them among others
+
+
+def _telling_names(archive: Path) -> list[str]:
+    return member_names(archive, lambda name: in_class_folder(name) or _is_table(name) or _is_pickle(name))
+
+
+def _classes(names: Sequence[str]) -> set[str]:
+    return {class_of(name) for name in names if in_class_folder(name)}
+
+
+def _expected() -> tuple[str, ...]:
+    return all_classes("mini-imagenet", "ravi")
+
+
+def _is_table(name: str) -> bool:
+    return last(name) in CSVS
+
+
+def _is_pickle(name: str) -> bool:
+    return last(name) in PICKLES
+
+
+def _tables(folder: Path) -> dict[str, bytes]:
+    """The content of the three CSVs in a folder, by file name; empty where there are none."""
+    return {name: content_of_file(folder / name) for name in CSVS} if _all_or_none(folder, CSVS) else {}
+
+
+def _all_or_none(where: Path, names: tuple[str, ...], among: Collection[str] | None = None) -> bool:
+    """Whether all of `names` are in a folder, or `among` the names in an archive; DataError where only some are."""
+    there = [name for name in names if (name in among if among is not None else (where / name).is_file())]
+    if there and len(there) < len(names):
+        lacking = next(name for name in names if name not in there)
+        if is_dead_link(where / lacking):
+            raise DataError(f"{where / lacking} is a link to what is not there. Mend the link.")
+        raise DataError(f"{where} has {there[0]} but not {lacking}; {', '.join(names)} belong together. Add it.")
+    return bool(there)
+
+
+def _photos(kind: str, where: Path, photos: Callable[[], Photos]) -> Raw:
     return Raw(kind, where, partial(_prepare_photos, kind, where, photos))
 
 
 def _prepare_photos(kind: str, where: Path, photos: Callable[[], Photos], folder: Path, progress: Progress) -> Pool:
     found = photos()
-    places = places_of(found.names, all_classes("mini-imagenet", "ravi"), EXAMPLES, where)
+    places = places_of(found.names, _expected(), EXAMPLES, where)
 
     def decode_all(array: NDArray[np.uint8]) -> dict[str, Any]:
         return fill(array, places, found.images(), decode_photo, where, progress)
@@ -85,90 +161,18 @@ def _prepare_photos(kind: str, where: Path, photos: Callable[[], Photos], folder
     return _write(folder, kind, where, found.files, decode_all)
 
 
-def _prepare_pickles(where: Path, folder: Path, progress: Progress) -> Pool:
-    files = [where / name for name in PICKLES]
-    rows = {name: row for row, name in enumerate(all_classes("mini-imagenet", "ravi"))}
-    return _write(folder, "three pickles", where, files, lambda array: fill_from_pickles(array, rows, files, progress))
+def _pickles(kind: str, where: Path, files: list[Path], pickles: Callable[[Path], Pickles]) -> Raw:
+    """pickles(folder): the open files; copies of them may go to `folder` meanwhile."""
+
+    def prepare(folder: Path, progress: Progress) -> Pool:
+        rows = {name: row for row, name in enumerate(_expected())}
+        return _write(
+            folder, kind, where, files, lambda array: fill_from_pickles(array, rows, pickles(folder), where, progress)
+        )
+
+    return Raw(kind, where, prepare)
 
 
 def _write(folder: Path, kind: str, where: Path, files: list[Path], filler: Fill) -> Pool:
     manifest = {"dataset": "mini-imagenet", "source": source_record(kind, where, files), "pillow": PIL.__version__}
-    return write_pool(folder, all_classes("mini-imagenet", "ravi"), EXAMPLES, PHOTO, filler, manifest)
-
-
-def _by_csv(csvs: dict[str, bytes], stores: list[Path]) -> Photos:
-    """Images by file name, wherever in `stores` they lie; their classes from the CSVs (file name -> content)."""
-    names = defaultdict(list)
-    for name, content in csvs.items():
-        for line in csv.DictReader(io.StringIO(content.decode("utf-8-sig", errors="replace"))):
-            if not line.get("filename") or not line.get("label"):
-                raise DataError(f"{name} lacks a filename or label in {line}. Get the CSVs of Ravi and Larochelle.")
-            names[line["label"]].append(line["filename"])
-    wanted = {file for files in names.values() for file in files}
-
-    def images() -> Iterator[tuple[str, bytes]]:
-        for store in stores:
-            for name, content in members(store, lambda name: name.split("/")[-1] in wanted):
-                yield name.split("/")[-1], content
-
-    files = [file for store in stores for file in ([store] if store.is_file() else store.rglob("*.jpg"))]
-    return Photos(dict(names), images, files)
-
-
-def _by_folder(stores: list[Path]) -> Photos:
-    """Images by the class folder they lie in."""
-    names = defaultdict(list)
-    for store in stores:
-        for name in member_names(store, _in_class_folder):
-            names[_class_and_file(name)[0]].append("/".join(_class_and_file(name)))
-
-    def images() -> Iterator[tuple[str, bytes]]:
-        for store in stores:
-            for name, content in members(store, _in_class_folder):
-                yield "/".join(_class_and_file(name)), content
-
-    files = [
-        file
-        for store in stores
-        for file in ([store] if store.is_file() else (store / name for name in member_names(store, _in_class_folder)))
-    ]
-    return Photos(dict(names), images, files)
-
-
-def _in_class_folder(name: str) -> bool:
-    return IN_CLASS_FOLDER.search(name) is not None
-
-
-def _class_and_file(name: str) -> tuple[str, str]:
-    match = IN_CLASS_FOLDER.search(name)
-    assert match is not None  # only names for which _in_class_folder holds come here
-    return match[1], match[2]
-
-
-def _image_places(folder: Path) -> list[Path]:
-    """Where the JPEGs of a folder with CSVs are: its subfolder `images`, else its archives, else itself."""
-    if (folder / "images").is_dir():
-        return [folder / "images"]
-    return list(archives_in(folder)) or [folder]
-
-
-def _csvs_beside(folder: Path) -> dict[str, bytes]:
-    return {name: content_of_file(folder / name) for name in CSVS}
-
-
-def _has_class_folders(folder: Path) -> bool:
-    """Whether class folders lie in `folder`, or at most two levels below it (`mini_imagenet/train/n01532829`)."""
-    return any(
-        match.is_dir() and re.fullmatch(r"n\d{8}", match.name)
-        for pattern in ("n*", "*/n*", "*/*/n*")
-        for match in folder.glob(pattern)
-    )
-
-
-def _all_or_none(folder: Path, names: tuple[str, ...]) -> bool:
-    """Whether all of `names` are in `folder`; DataError where only some are."""
-    there = [name for name in names if (folder / name).is_file()]
-    if there and len(there) < len(names):
-        lacking = next(name for name in names if name not in there)
-        raise DataError(f"{folder} has {there[0]} but not {lacking}; {', '.join(names)} belong together. Add it.")
-    return bool(there)
+    return write_pool(folder, _expected(), EXAMPLES, PHOTO, filler, manifest)

@@ -1,8 +1,11 @@
 """mini-ImageNet as three pickles, one a part: {"image_data": uint8 [n, 84, 84, 3], "class_dict": label -> indices}."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,44 +14,75 @@ from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data.progress import Progress
 from fewshot_bench.data.unpickling import load
 
+LARGEST = 1 << 31  # bytes of a pickle: the images of all parts together are 1.27 GB
+
+Pickles = Generator[tuple[str, IO[bytes]], None, None]
+"""(what to call it in messages, the open file) of pickles, one at a time."""
+
+
+def opened(files: Sequence[Path]) -> Pickles:
+    """Pickles on disk, each open until the next is asked for. Raises DataError where one cannot be read."""
+    for path in files:
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}.") from error
+        with file:
+            yield str(path), file
+
 
 def fill_from_pickles(
-    array: NDArray[np.uint8], rows: Mapping[str, int], files: Sequence[Path], progress: Progress
+    array: NDArray[np.uint8], rows: Mapping[str, int], pickles: Pickles, where: Path, progress: Progress
 ) -> dict[str, Any]:
     """Copies the images of the pickles into `array` [classes, examples, 3, 84, 84]; a class keeps their order.
 
-    rows: class name -> its row. One pickle is in memory at a time. Raises DataError where images are missing.
+    rows: class name -> its row; where: they lie. One pickle is in memory at a time. Raises DataError where images are
+    missing, or one is of two classes.
     """
     examples, shape = array.shape[1], array.shape[2:]
     seen: set[str] = set()
-    for file in files:
-        images, classes = _content(file, (shape[1], shape[2], shape[0]))
-        for name, indices in classes.items():
-            if name not in rows or name in seen:
-                raise DataError(f"{file}: class {name} does not belong here or is there twice. Get the original file.")
-            if len(indices) != examples or not all(0 <= i < len(images) for i in indices):
-                raise DataError(f"{file}: class {name} does not have {examples} images ({len(indices)} indices).")
-            for column, index in enumerate(indices):
-                array[rows[name], column] = images[index].transpose(2, 0, 1)
-            seen.add(name)
-            progress("copying classes", len(seen), len(rows))
-        del images  # before the next pickle is read: two at once would be the whole dataset
+    with closing(pickles):
+        for file, content in pickles:
+            images, classes = _content(file, content, (shape[1], shape[2], shape[0]))
+            for name, indices in classes.items():
+                if name not in rows or name in seen:
+                    what = f"class {name} does not belong here or is there twice"
+                    raise DataError(f"{file}: {what}. Get the original file.")
+                if len(indices) != examples or not all(0 <= i < len(images) for i in indices):
+                    raise DataError(f"{file}: class {name} does not have {examples} images ({len(indices)} indices).")
+                for column, index in enumerate(indices):
+                    array[rows[name], column] = images[index].transpose(2, 0, 1)
+                seen.add(name)
+                progress("copying classes", len(seen), len(rows))
+            del images  # before the next pickle is read: two at once would be the whole dataset
     missing = sorted(set(rows) - seen)
     if missing:
-        raise DataError(f"{files[0].parent}: {len(missing)} classes are missing: {missing[0]}, ... Get complete files.")
+        raise DataError(f"{where}: {len(missing)} classes are missing: {missing[0]}, ... Get complete files.")
     return {"resize": {"by the maker of the pickles": int(array.shape[0] * examples)}}
 
 
-def _content(file: Path, shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], dict[str, list[int]]]:
+def _content(name: str, file: IO[bytes], shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], dict[str, list[int]]]:
     """(images, class name -> indices) of one pickle. Keys are bytes where Python 2 wrote it."""
-    content = load(file)
+    content = load(name, file)
     keys = {_text(key): value for key, value in content.items()} if isinstance(content, dict) else {}
     images, classes = keys.get("image_data"), keys.get("class_dict")
     if not isinstance(images, np.ndarray) or not isinstance(classes, dict):
-        raise DataError(f"{file} holds no image_data and class_dict: it is another pickle. Get the original.")
+        raise DataError(f"{name} holds no image_data and class_dict: it is another pickle. Get the original.")
     if images.dtype != np.uint8 or images.shape[1:] != shape:
-        raise DataError(f"{file} holds {images.dtype} {images.shape}, not uint8 [n, {shape[0]}, {shape[1]}, 3].")
-    return images, {_text(name): [int(i) for i in indices] for name, indices in classes.items()}
+        raise DataError(f"{name} holds {images.dtype} {images.shape}, not uint8 [n, {shape[0]}, {shape[1]}, 3].")
+    indices = {_text(key): _indices(name, _text(key), value) for key, value in classes.items()}
+    twice = [index for index, times in Counter(chain.from_iterable(indices.values())).items() if times > 1]
+    if twice:
+        raise DataError(f"{name}: image {twice[0]} has two places in class_dict. Get the original file.")
+    return images, indices
+
+
+def _indices(name: str, label: str, value: Any) -> list[int]:
+    """The indices of a class. Raises DataError for what are no integers: 0.5 is no image."""
+    listed = list(value) if isinstance(value, list | tuple | set | np.ndarray) else [value]
+    if not all(isinstance(index, int | np.integer) and not isinstance(index, bool) for index in listed):
+        raise DataError(f"{name}: class {label} has indices that are no integers. Get the original file.")
+    return [int(index) for index in listed]
 
 
 def _text(key: Any) -> str:

@@ -2,8 +2,10 @@
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +14,16 @@ from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.files import sha256_of
+from fewshot_bench.data.archives import content_of_file
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.progress import Progress
+from fewshot_bench.data.walking import dead_ends
 
 Places = Mapping[str, tuple[int, int]]
 """Name of an image, as its layout has it -> (class index, example index) in the pool."""
+
+Images = Generator[tuple[str, bytes], None, None]
+"""(name as in `Places`, content) of images, one after another."""
 
 
 class Raw(NamedTuple):
@@ -41,7 +48,7 @@ def places_of(found: Mapping[str, Sequence[str]], expected: Sequence[str], examp
     """Gives every image its place: classes by name, examples by file name, so that no layout orders them otherwise.
 
     found: class name -> names of its images; expected: the class names of the dataset.
-    Raises DataError where a class is missing, foreign, or does not hold `examples` images.
+    Raises DataError where a class is missing, foreign, or does not hold `examples` images, or an image has two places.
     """
     missing, foreign = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     uneven = [f"{name} has {len(found[name])}" for name in sorted(found) if len(found[name]) != examples]
@@ -51,7 +58,10 @@ def places_of(found: Mapping[str, Sequence[str]], expected: Sequence[str], examp
         (f"classes do not hold {examples} images", uneven),
     ):
         if which:
-            raise DataError(f"{where}: {len(which)} {problem}: {_some(which)}. Get a complete copy of the dataset.")
+            raise DataError(f"{where}: {len(which)} {problem}: {_some(which)}. {_remedy(where)}")
+    twice = sorted(name for name, times in Counter(chain.from_iterable(found.values())).items() if times > 1)
+    if twice:
+        raise DataError(f"{where}: {len(twice)} images are named twice: {_some(twice)}. Get the original files.")
     return {
         name: (row, column)
         for row, klass in enumerate(sorted(found))
@@ -62,28 +72,31 @@ def places_of(found: Mapping[str, Sequence[str]], expected: Sequence[str], examp
 def fill(
     array: NDArray[np.uint8],
     places: Places,
-    images: Iterable[tuple[str, bytes]],
+    images: Images,
     decode: Decode,
     where: Path,
     progress: Progress,
 ) -> dict[str, Any]:
     """Decodes `images` (name as in `places`, content) into `array`; returns how many were resized how.
 
+    Whatever happens, `images` is closed, and so what it reads from.
+
     Raises DataError for an image that does not decode, comes twice, or never comes.
     """
     filled = np.zeros(array.shape[:2], dtype=bool)
     resized: Counter[str] = Counter()
-    for done, (name, image) in enumerate(_decoded(images, decode), 1):
-        place = places[name]
-        if filled[place]:
-            raise DataError(f"{where}: {name} is there twice. Keep one copy of it.")
-        array[place] = image.pixels
-        filled[place] = True
-        resized[image.resize] += 1
-        progress("decoding images", done, filled.size)
+    with closing(images), closing(_decoded(images, decode)) as decoded:
+        for done, (name, image) in enumerate(decoded, 1):
+            place = places[name]
+            if filled[place]:
+                raise DataError(f"{where}: {name} is there twice. Keep one copy of it.")
+            array[place] = image.pixels
+            filled[place] = True
+            resized[image.resize] += 1
+            progress("decoding images", done, filled.size)
     missing = [name for name, place in places.items() if not filled[place]]
     if missing:
-        raise DataError(f"{where}: {len(missing)} images are missing: {_some(missing)}. Get a complete copy.")
+        raise DataError(f"{where}: {len(missing)} images are missing: {_some(missing)}. {_remedy(where)}")
     return {"resize": dict(resized)}
 
 
@@ -95,11 +108,11 @@ def source_record(kind: str, where: Path, files: Iterable[Path]) -> dict[str, An
         return {**record, "sha256": {file.name: sha256_of(file) for file in files}}
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.relative_to(where).as_posix().encode() + b"\n" + file.read_bytes())
+        digest.update(file.relative_to(where).as_posix().encode() + b"\n" + content_of_file(file))
     return {**record, "files": len(files), "sha256_of_all": digest.hexdigest()}
 
 
-def _decoded(images: Iterable[tuple[str, bytes]], decode: Decode) -> Iterator[tuple[str, Decoded]]:
+def _decoded(images: Images, decode: Decode) -> Generator[tuple[str, Decoded], None, None]:
     """Decodes on two threads, in order, with few images in flight.
 
     Pillow and the decompressors let go of the interpreter lock, so reading and decoding overlap.
@@ -113,6 +126,14 @@ def _decoded(images: Iterable[tuple[str, bytes]], decode: Decode) -> Iterator[tu
                 yield first, future.result()
         for name, future in waiting:
             yield name, future.result()
+
+
+def _remedy(where: Path) -> str:
+    """What to do where something is missing or more than it should be."""
+    dead = dead_ends(where) if where.is_dir() else []
+    if dead:
+        return f"Mend what leads nowhere or cannot be read: {_some([str(path) for path in dead])}."
+    return "Get a complete copy of the dataset."
 
 
 def _some(names: Sequence[str]) -> str:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.files import replacing
-from fewshot_bench.data.archives import html_start
 from fewshot_bench.data.progress import Progress, silent
+from fewshot_bench.data.unreadable import html_start
 
 
 class Download(NamedTuple):

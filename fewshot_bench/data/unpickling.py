@@ -2,13 +2,12 @@
 
 import mmap
 import pickle
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.data.archives import html_start
+from fewshot_bench.data.unreadable import page_start
 
 
 def _array_maker() -> Any:
@@ -75,14 +74,21 @@ class _Mapped:
         return bytes(line)
 
 
-def load(path: Path) -> Any:
-    """The content of a pickle of either Python, text of Python 2 as bytes. Raises DataError where it asks for code."""
+def load(name: str, file: IO[bytes]) -> Any:
+    """The content of a pickle of either Python, text of Python 2 as bytes. Raises DataError where it asks for code.
+
+    name: of the file, for messages.
+    """
     try:
-        with path.open("rb") as file:
-            # Closed when nothing looks at it any more: an unpickler that failed may still do so.
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        # Closed when nothing looks at it any more: an unpickler that failed may still do so.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return _Restricted(_Mapped(memoryview(mapped)), encoding="bytes").load()  # type: ignore[arg-type]
     except Exception as error:  # a damaged pickle may raise anything
-        page = html_start(path)
+        page = page_start(_head(file))
         what = f"is a web page (it starts with {page!r})" if page else f"is refused ({type(error).__name__}: {error})"
-        raise DataError(f"{path} {what}: not a pickle of arrays. Nothing in it was run; get the file again.") from error
+        raise DataError(f"{name} {what}: not a pickle of arrays. Nothing in it was run; get the file again.") from error
+
+
+def _head(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read(256)

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.data import mini_imagenet
-from fewshot_bench.data.datasets import open_pool
+from fewshot_bench.data import archives, mini_imagenet
+from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.locations import prepared_pool
 from fewshot_bench.data.unpickling import load
 
@@ -183,11 +184,17 @@ class Malicious:
         return os.system, (self.command,)
 
 
-def test_a_pickle_that_runs_code(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pickle_that_runs_code(packed: bool, tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
     fake.write_pickles(tmp_path, parts, by_python_2=True)
     trace = tmp_path / "trace"
     bad = {"image_data": Malicious(f"{sys.executable} -c \"open('{trace}', 'w')\""), "class_dict": {}}
     (tmp_path / "mini-imagenet-cache-train.pkl").write_bytes(pickle.dumps(bad))
+    if packed:
+        files = [tmp_path / name for name in mini_imagenet.PICKLES]
+        fake.write_zip(tmp_path / "mini-imagenet.zip", {path.name: path.read_bytes() for path in files})
+        for path in files:
+            path.unlink()
     said = sentence("mini-imagenet", tmp_path)
     assert "it asks for posix.system" in said and "Nothing in it was run" in said
     assert not trace.exists()
@@ -197,8 +204,8 @@ def test_a_pickle_that_runs_code(tmp_path: Path, parts: dict[str, dict[str, byte
 def test_builtins_that_are_not_containers_are_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "x.pkl"
     path.write_bytes(b"cbuiltins\n" + name.encode() + b"\n.")
-    with pytest.raises(DataError, match=f"asks for builtins.{name}"):
-        load(path)
+    with pytest.raises(DataError, match=f"asks for builtins.{name}"), path.open("rb") as file:
+        load(str(path), file)
 
 
 BAD_PICKLES: dict[str, tuple[Callable[[], bytes], str]] = {
@@ -231,6 +238,108 @@ def test_a_bad_pickle(fault: str, tmp_path: Path, parts: dict[str, dict[str, byt
     (tmp_path / "mini-imagenet-cache-train.pkl").write_bytes(content())
     with pytest.raises(DataError, match=complaint):
         open_pool("mini-imagenet", tmp_path)
+
+
+def test_an_image_of_two_classes(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
+    """A pickle may list an image twice, or half an index; the zero-filled or wrong image would be nobody's fault."""
+    fake.write_pickles(tmp_path, parts, by_python_2=False)
+    path = tmp_path / "mini-imagenet-cache-val.pkl"
+    content = pickle.loads(path.read_bytes())
+    first, second = list(content["class_dict"])[:2]
+    for indices, complaint in (
+        ([0, 1], "has two places in class_dict"),
+        ([2, 2.5], f"class {second} has indices that are no integers"),
+        ([True, False], "no integers"),
+        (2, "does not have 2 images"),
+    ):
+        classes = {**content["class_dict"], first: [0, 1], second: indices}
+        path.write_bytes(pickle.dumps({**content, "class_dict": classes}))
+        assert complaint in sentence("mini-imagenet", tmp_path)
+
+
+def test_a_csv_that_names_an_image_twice(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
+    fake.write_csvs(tmp_path, parts)
+    fake.write_folder(tmp_path, flat(parts))
+    text = (tmp_path / "val.csv").read_text().splitlines()
+    text[2] = text[1]
+    (tmp_path / "val.csv").write_text("\n".join(text))
+    assert f"1 images are named twice: {text[1].partition(',')[0]}" in sentence("mini-imagenet", tmp_path)
+
+
+def test_a_csv_that_is_no_text(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
+    fake.write_csvs(tmp_path, parts)
+    (tmp_path / "val.csv").write_bytes(b"filename,label\n\xff\xfe\xfd,n1\n")
+    assert "val.csv is not a table in UTF-8 or UTF-16" in sentence("mini-imagenet", tmp_path)
+
+
+def test_links_that_lead_nowhere_are_named(
+    tmp_path: Path, parts: dict[str, dict[str, bytes]], characters: dict[str, bytes]
+) -> None:
+    photos, drawings, tables = (tmp_path / name for name in ("photos", "drawings", "tables"))
+    fake.write_folder(photos, parts["train"])
+    (photos / "val").symlink_to(tmp_path / "gone")
+    said = sentence("mini-imagenet", photos)
+    assert "36 classes are missing" in said and f"Mend what leads nowhere or cannot be read: {photos / 'val'}." in said
+    tables.mkdir()
+    fake.write_csvs(tables, parts)
+    (tables / "val.csv").unlink()
+    (tables / "val.csv").symlink_to(tmp_path / "gone")
+    assert f"{tables / 'val.csv'} is a link to what is not there. Mend the link." in sentence("mini-imagenet", tables)
+    drawings.mkdir()
+    fake.write_zip(drawings / "images_background.zip", dict([next(iter(characters.items()))]))
+    (drawings / "images_evaluation").symlink_to(tmp_path / "gone")
+    assert f"images_evaluation is a link to {tmp_path / 'gone'}, which is not there" in sentence("omniglot", drawings)
+
+
+def test_folders_of_others_are_passed_over_and_named_where_something_is_missing(
+    tmp_path: Path, parts: dict[str, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The root of a disk has a `lost+found`, which only root may read (and who runs this may be root)."""
+    everything = {name: content for files in parts.values() for name, content in files.items()}
+    fake.write_folder(tmp_path, everything)
+    (tmp_path / "lost+found").mkdir()
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "lost+found" and access(path, mode))
+    assert open_pool("mini-imagenet", tmp_path).images.shape[:2] == (100, 2)
+    (tmp_path / sorted(everything)[0]).unlink()
+    shutil.rmtree(tmp_path / ".prepared")
+    assert f"or cannot be read: {tmp_path / 'lost+found'}" in sentence("mini-imagenet", tmp_path)
+
+
+def test_archives_of_others_are_passed_over(tmp_path: Path) -> None:
+    fake.write_zip(tmp_path / "imagenet.zip", {f"train/n{n:08d}/n{n:08d}_1.JPEG": b"" for n in range(1000)})
+    fake.write_tar(tmp_path / "birds.tar", {f"birds/images/{n}/x.png": b"" for n in range(200)})
+    (tmp_path / "torn.zip").write_bytes(b"PK\x03\x04" + bytes(100))
+    for name in ("omniglot", "mini-imagenet"):
+        assert "neither a pool nor raw files" in sentence(name, tmp_path)
+    assert DATASETS["omniglot"].find_raw(tmp_path / "birds.tar") is None
+    with pytest.raises(DataError, match=r"torn\.zip is cut short or damaged \(neither a whole zip nor a tar\)"):
+        DATASETS["omniglot"].find_raw(tmp_path / "torn.zip")
+
+
+def test_members_that_unpack_to_too_much(
+    tmp_path: Path, parts: dict[str, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, pickled = tmp_path / "photos", tmp_path / "pickles"
+    photos.mkdir()
+    fake.write_csvs(photos, parts)
+    fake.write_zip(photos / "images.zip", flat(parts))
+    monkeypatch.setattr(archives, "LARGEST", 100)
+    assert "more than 0 MiB, which no image has" in sentence("mini-imagenet", photos)
+    pickled.mkdir()
+    fake.write_zip(pickled / "mini-imagenet.zip", {name: bytes(200) for name in mini_imagenet.PICKLES})
+    monkeypatch.setattr(mini_imagenet, "LARGEST", 100)
+    assert "mini-imagenet-cache-train.pkl is larger than any original" in sentence("mini-imagenet", pickled)
+
+
+def test_a_zip_with_a_password(tmp_path: Path, characters: dict[str, bytes]) -> None:
+    fake.write_omniglot_zips(tmp_path, characters)
+    path = tmp_path / "images_background.zip"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag of an encrypted member
+    path.write_bytes(content)
+    said = sentence("omniglot", tmp_path)
+    assert "password required" in said and said.endswith("Unpack it by hand and give its folder.")
 
 
 def test_a_truncated_pickle(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:

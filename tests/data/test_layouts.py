@@ -1,12 +1,14 @@
 """Every layout that is recognised gives the same bytes, and nothing of the raw data changes."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import fake_data as fake
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from fewshot_bench.basics.errors import DataError
@@ -63,6 +65,93 @@ MINI_IMAGENET: dict[str, Write] = {
     "pickles of Python 2": lambda at, parts: fake.write_pickles(at, parts, by_python_2=True),
 }
 
+
+def elsewhere(at: Path, files: fake.Files) -> Path:
+    """A folder outside the raw data, for links to lead to."""
+    fake.write_folder(at.parent / "elsewhere", files)
+    return at.parent / "elsewhere"
+
+
+def link_all(at: Path, files: fake.Files, depth: int = 1) -> None:
+    """Files that lie elsewhere, reached by links: of folders `depth` deep."""
+    target = elsewhere(at, files)
+    for place in sorted({"/".join(name.split("/")[:depth]) for name in files}):
+        (at / place).parent.mkdir(parents=True, exist_ok=True)
+        (at / place).symlink_to(target / place)
+
+
+def backslashed(files: fake.Files) -> dict[str, bytes]:
+    return {name.replace("/", "\\"): content for name, content in files.items()}
+
+
+def pickles(at: Path, parts: dict[str, dict[str, bytes]]) -> dict[str, bytes]:
+    """The three pickles, in a folder of an archive."""
+    folder = at.parent / "pickles"
+    folder.mkdir()
+    fake.write_pickles(folder, parts, by_python_2=True)
+    return {f"mini/{path.name}": path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def csvs_as(parts: dict[str, dict[str, bytes]], change: Callable[[str], str], encoding: str) -> dict[str, bytes]:
+    return {name: change(content.decode()).encode(encoding) for name, content in csvs(parts).items()}
+
+
+def with_folders(text: str) -> str:
+    """Rows that name `n01532829/n0153282900000005.jpg`."""
+    return re.sub(r"^(n\d{8})", r"\1/\1", text, flags=re.MULTILINE)
+
+
+MINI_IMAGENET |= {
+    "train, val, test are links": lambda at, parts: link_all(at, parted(parts)),
+    "class folders are links": lambda at, parts: link_all(at, parted(parts), depth=2),
+    "csvs + images is a link": lambda at, parts: (fake.write_csvs(at, parts), link_all(at, flat(parts))),
+    "a link back": lambda at, parts: (fake.write_folder(at, parted(parts)), (at / "train" / "mini").symlink_to(at)),
+    "zip with backslashes": lambda at, parts: fake.write_zip(
+        at / "mini-imagenet.zip", backslashed(with_prefix("mini/", flat(parts) | csvs(parts)))
+    ),
+    "zip with backslashes, unpacked by Python": lambda at, parts: fake.write_folder(
+        at, csvs(parts) | backslashed(flat(parts))
+    ),
+    "a tar called zip": lambda at, parts: fake.write_tar(at / "mini-imagenet.zip", merged(parts)),
+    "a zip called tar.gz": lambda at, parts: fake.write_zip(at / "mini-imagenet.tar.gz", merged(parts)),
+    "csvs + a tar called zip": lambda at, parts: (
+        fake.write_csvs(at, parts), fake.write_tar(at / "a.zip", flat(parts))
+    ),
+    "csvs + a tar without suffix": lambda at, parts: (
+        fake.write_csvs(at, parts), fake.write_tar(at / "a", flat(parts))
+    ),
+    "tar of another name without suffix": lambda at, parts: fake.write_tar(at / "download", merged(parts)),
+    "a tar a part": lambda at, parts: [
+        fake.write_tar(at / f"{part}.tar", files) for part, files in parts.items()
+    ],
+    "tar whose last file is a zip": lambda at, parts: fake.write_tar(
+        at / "mini-imagenet.tar", {**merged(parts), "code.zip": fake.zip_of({"a": b"a"})}
+    ),
+    "zip of pickles": lambda at, parts: fake.write_zip(at / "data.zip", pickles(at, parts)),
+    "tar.gz of pickles": lambda at, parts: fake.write_tar(at / "mini-imagenet.tar.gz", pickles(at, parts)),
+    "images + split": lambda at, parts: fake.write_folder(at, flat(parts) | with_prefix("split/", csvs(parts))),
+    "zip of images + split": lambda at, parts: fake.write_zip(
+        at / "mini-imagenet.zip", flat(parts) | with_prefix("split/", csvs(parts))
+    ),
+    "rows with folders": lambda at, parts: fake.write_folder(at, flat(parts) | csvs_as(parts, with_folders, "utf-8")),
+    "csvs with a byte-order mark": lambda at, parts: fake.write_folder(
+        at, flat(parts) | csvs_as(parts, str, "utf-8-sig")
+    ),
+    "csvs in UTF-16": lambda at, parts: fake.write_folder(at, flat(parts) | csvs_as(parts, str, "utf-16")),
+    "tables by a spreadsheet": lambda at, parts: fake.write_folder(
+        at, flat(parts) | csvs_as(parts, lambda text: text.replace(",", "\t"), "utf-16-le")
+    ),
+    "csvs with semicolons": lambda at, parts: fake.write_folder(
+        at, flat(parts) | csvs_as(parts, lambda text: text.replace(",", ";"), "utf-8")
+    ),
+    "csvs + images beside a document": lambda at, parts: fake.write_folder(
+        at, merged(parts) | csvs(parts) | {"notes.docx": fake.zip_of({"word/document.xml": b""})}
+    ),
+    "csvs + zip, images still empty": lambda at, parts: (
+        fake.write_csvs(at, parts), (at / "images").mkdir(), fake.write_zip(at / "a.zip", flat(parts))
+    ),
+}  # fmt: skip
+
 EXAMPLES = 3
 
 
@@ -89,19 +178,97 @@ def test_mini_imagenet_layouts_give_the_same_pixels(
     assert contents(raw) == before
 
 
-def test_omniglot_layouts_give_the_same_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(omniglot, "EXAMPLES", 2)
-    files = fake.omniglot_files(examples=2)
-    (tmp_path / "zips").mkdir()
-    fake.write_omniglot_zips(tmp_path / "zips", files)
-    fake.write_folder(tmp_path / "folders", files)
-    fake.write_folder(tmp_path / "nested", with_prefix("omniglot-py/", files))
-    fake.write_folder(tmp_path / "alphabets", {name.partition("/")[2]: content for name, content in files.items()})
-    hashes = {
-        layout: prepared("omniglot", tmp_path / layout, tmp_path / "pools" / layout).manifest["pool_hash"]
-        for layout in ("zips", "folders", "nested", "alphabets")
-    }
-    assert len(set(hashes.values())) == 1, hashes
+def half(files: fake.Files, name: str) -> dict[str, bytes]:
+    return {path: content for path, content in files.items() if path.startswith(name)}
+
+
+def write_halves(at: Path, files: fake.Files, write: Callable[[Path, fake.Files], object], suffix: str) -> None:
+    for name in omniglot.HALVES:
+        write(at / f"{name}{suffix}", half(files, name))
+
+
+def without_halves(files: fake.Files) -> dict[str, bytes]:
+    return {name.partition("/")[2]: content for name, content in files.items()}
+
+
+BACKGROUND, EVALUATION = omniglot.HALVES
+
+OMNIGLOT: dict[str, tuple[str, Callable[[Path, dict[str, bytes]], object]]] = {
+    "zips": ("two zips", fake.write_omniglot_zips),
+    "folders": ("two folders", fake.write_folder),
+    "nested": ("two folders", lambda at, files: fake.write_folder(at, with_prefix("omniglot-py/", files))),
+    "alphabets": ("alphabets", lambda at, files: fake.write_folder(at, without_halves(files))),
+    "halves are links": ("two folders", link_all),
+    "alphabets are links": ("two folders", lambda at, files: link_all(at, files, depth=2)),
+    "characters are links": ("alphabets", lambda at, files: link_all(at, without_halves(files), depth=2)),
+    "tars": ("two tars", lambda at, files: write_halves(at, files, fake.write_tar, ".tar.gz")),
+    "tars called zip": ("two tars", lambda at, files: write_halves(at, files, fake.write_tar, ".zip")),
+    "tars without suffix": ("two tars", lambda at, files: write_halves(at, files, fake.write_tar, "")),
+    "zips with backslashes": (
+        "two zips",
+        lambda at, files: write_halves(at, files, lambda path, part: fake.write_zip(path, backslashed(part)), ".zip"),
+    ),
+    "a zip and a folder": (
+        "a zip and a folder",
+        lambda at, files: (
+            fake.write_zip(at / f"{BACKGROUND}.zip", half(files, BACKGROUND)),
+            fake.write_folder(at, half(files, EVALUATION)),
+        ),
+    ),
+    "a zip is left beside two folders": (
+        "a folder and a zip",
+        lambda at, files: (
+            fake.write_folder(at, files),
+            fake.write_zip(at / f"{EVALUATION}.zip", half(files, EVALUATION)),
+        ),
+    ),
+    "a torn zip is left beside two folders": (
+        "two folders",
+        lambda at, files: (fake.write_folder(at, files), (at / f"{EVALUATION}.zip").write_bytes(b"PK\x03\x04...")),
+    ),
+    "a zip is left beside a folder with both": (
+        "two folders",
+        lambda at, files: (
+            fake.write_folder(at, with_prefix("omniglot-py/", files)),
+            fake.write_zip(at / f"{BACKGROUND}.zip", half(files, BACKGROUND)),
+        ),
+    ),
+    "one archive": (
+        "one archive",
+        lambda at, files: fake.write_tar(at / "all", with_prefix("omniglot/", files)),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def drawings() -> dict[str, bytes]:
+    return fake.omniglot_files(examples=1)
+
+
+@pytest.fixture(scope="module")
+def characters(drawings: dict[str, bytes]) -> dict[str, NDArray[np.uint8]]:
+    """Class -> its one image."""
+    decoded = {content: decode_character("", content).pixels for content in set(drawings.values())}
+    return {"/".join(name.split("/")[1:3]): decoded[content] for name, content in drawings.items()}
+
+
+@pytest.mark.parametrize("layout", OMNIGLOT)
+def test_omniglot_layouts_give_the_same_pool(
+    layout: str,
+    drawings: dict[str, bytes],
+    characters: dict[str, NDArray[np.uint8]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(omniglot, "EXAMPLES", 1)
+    kind, write = OMNIGLOT[layout]
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    write(raw, drawings)
+    pool = prepared("omniglot", raw, tmp_path / "pool")
+    assert pool.manifest["source"]["layout"] == kind
+    assert pool.classes == tuple(sorted(characters))
+    np.testing.assert_array_equal(pool.images[:, 0], np.stack([characters[name] for name in pool.classes]))
 
 
 def test_a_single_file_of_a_set_names_the_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

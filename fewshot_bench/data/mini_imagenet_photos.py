@@ -1,0 +1,86 @@
+"""The JPEGs of mini-ImageNet by class: as CSVs say it, or by the class folders that they lie in."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fewshot_bench.data.archives import archives_in, files_of, member_names, members
+from fewshot_bench.data.label_tables import labelled
+from fewshot_bench.data.raw import Images
+
+IN_CLASS_FOLDER = re.compile(r"(?:^|/)(n\d{8})/([^/.][^/]*\.jpe?g)$", re.IGNORECASE)
+
+
+class Photos(NamedTuple):
+    """names: class -> image names; images(): (image name, content) of them all; files: what the hashes are taken of."""
+
+    names: dict[str, list[str]]
+    images: Callable[[], Images]
+    files: list[Path]
+
+
+def by_csv(tables: Mapping[str, bytes], place: Path) -> Photos:
+    """Images by file name, in a folder or an archive; their classes from CSVs (file name -> content)."""
+    names = defaultdict(list)
+    for table, content in tables.items():
+        for file, label in labelled(table, content):
+            names[label].append(file)
+    wanted = {file for files in names.values() for file in files}
+    stores = _stores(place, wanted)
+
+    def is_wanted(name: str) -> bool:
+        return last(name) in wanted
+
+    def images() -> Images:
+        return ((last(name), content) for store in stores for name, content in members(store, is_wanted))
+
+    return Photos(dict(names), images, [file for store in stores for file in files_of(store, is_wanted)])
+
+
+def by_folder(stores: Sequence[Path]) -> Photos:
+    """Images by the class folder they lie in, in folders or archives."""
+    names = defaultdict(list)
+    for store in stores:
+        for name in member_names(store, in_class_folder):
+            names[class_of(name)].append(_class_and_file(name))
+
+    def images() -> Images:
+        return (
+            (_class_and_file(name), content) for store in stores for name, content in members(store, in_class_folder)
+        )
+
+    return Photos(dict(names), images, [file for store in stores for file in files_of(store, in_class_folder)])
+
+
+def in_class_folder(name: str) -> bool:
+    return IN_CLASS_FOLDER.search(name) is not None
+
+
+def class_of(name: str) -> str:
+    """`mini/train/n01532829/n0153282900000005.jpg` -> `n01532829`."""
+    return _class_and_file(name).partition("/")[0]
+
+
+def last(name: str) -> str:
+    """`images/n0153282900000005.jpg` -> `n0153282900000005.jpg`."""
+    return name.rpartition("/")[2]
+
+
+def _stores(place: Path, wanted: set[str]) -> Sequence[Path]:
+    """What holds the images: an archive itself; of a folder its `images` or all of it, if complete; its archives."""
+    if not place.is_dir():
+        return [place]
+    folders = [folder for folder in (place / "images", place) if folder.is_dir()]
+    for folder in folders:
+        if wanted <= {last(name) for name in member_names(folder, lambda name: last(name) in wanted)}:
+            return [folder]
+    return archives_in(place) or folders[:1]
+
+
+def _class_and_file(name: str) -> str:
+    """`mini/train/n01532829/n0153282900000005.jpg` -> `n01532829/n0153282900000005.jpg`."""
+    match = IN_CLASS_FOLDER.search(name)
+    assert match is not None  # only names for which in_class_folder holds come here
+    return f"{match[1]}/{match[2]}"

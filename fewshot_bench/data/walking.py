@@ -1,0 +1,87 @@
+"""Files and folders below a folder. Links are followed, as the user meant them; a link back into itself ends there.
+
+Hidden folders (`.prepared`, `.git`) hold no raw data. Folders that cannot be read are passed over, since the root of a
+disk has a `lost+found`; `dead_ends` names them where something is missing.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from fewshot_bench.basics.errors import DataError
+
+_Identity = tuple[int, int]  # device and inode: the folder itself, whatever path leads to it
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file below `folder`, however deep; a folder's own files, by name, before those of its subfolders.
+
+    Raises DataError where `folder` itself cannot be read.
+    """
+    _, names = _listed(folder)
+    yield from (folder / name for name in names)
+    for inner in _below(folder, frozenset(), None):
+        yield from files_in(inner)
+
+
+def folders_below(folder: Path, levels: int) -> Iterator[Path]:
+    """The folders at most `levels` below `folder`, each before those inside it."""
+    return _below(folder, frozenset(), levels)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders directly in `folder`, by name; none where it is no folder."""
+    names = _listed(folder)[0] if folder.is_dir() else []
+    return [folder / name for name in names if not name.startswith(".") and _is_readable(folder / name)]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files directly in `folder`, by name; none where it is no folder."""
+    return [folder / name for name in _listed(folder)[1]] if folder.is_dir() else []
+
+
+def dead_ends(folder: Path) -> list[Path]:
+    """Links that lead nowhere and folders that cannot be read, in `folder` or at most two levels below it.
+
+    They may be why something is missing. Hidden ones are not: Emacs marks a file that it edits by a link to nothing.
+    """
+    places = (folder, *folders_below(folder, 2))
+    seen = (path for place in places for path in sorted(place.iterdir()) if not path.name.startswith("."))
+    return [path for path in seen if is_dead_link(path) or (path.is_dir() and not _is_readable(path))]
+
+
+def is_dead_link(path: Path) -> bool:
+    """Whether `path` is a link to what is not there."""
+    return path.is_symlink() and not path.exists()
+
+
+def _below(folder: Path, above: frozenset[_Identity], levels: int | None) -> Iterator[Path]:
+    """The folders below `folder` that are not among those `above` it; levels: how deep, None for any depth."""
+    here = folder.stat()
+    inside = above | {(here.st_dev, here.st_ino)}
+    for inner in subfolders(folder) if levels != 0 else ():
+        there = inner.stat()
+        if (there.st_dev, there.st_ino) not in inside:
+            yield inner
+            yield from _below(inner, inside, None if levels is None else levels - 1)
+
+
+def _listed(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of folders and of files directly in a folder, each sorted; a link counts as what it leads to."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((entry.name, _kind(entry)) for entry in entries)
+    except OSError as error:
+        raise DataError(f"cannot look into {folder}: {error.strerror}. Make it readable.") from error
+    return [name for name, kind in found if kind == "folder"], [name for name, kind in found if kind == "file"]
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:  # a link to itself
+        return ""
+
+
+def _is_readable(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
