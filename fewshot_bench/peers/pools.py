@@ -34,16 +34,25 @@ def pool_of(
     different sizes are refused, since a pool is rectangular. manifest: what to record beside what every pool records.
     Raises DataError for that, for no classes at all, and for images that are no bytes or not all of one shape.
     """
-    names = tuple(sorted(classes))
+    names = tuple(sorted(classes, key=str))
     if not names:
         raise DataError("a pool needs classes; the dataset has none.")
+    unnamed = next((name for name in classes if not isinstance(name, str)), None)
+    if unnamed is not None:
+        raise DataError(
+            f"a class is called {unnamed!r}; names of classes are texts. class_name() makes them of integers."
+        )
     examples = _examples(classes, cut_to_smallest)
     shape = ImageShape(*to_bytes(next(classes[names[0]].read())).shape)
 
     def fill(array: NDArray[np.uint8]) -> None:
         for row, name in enumerate(names):
+            filled = 0
             for column, image in enumerate(islice(classes[name].read(), examples)):
                 array[row, column] = _checked(to_bytes(image), shape, f"{name}/{column}")
+                filled += 1
+            if filled < examples:  # the others would be black
+                raise DataError(f"class {name} says that it has {classes[name].size} images and gives {filled}.")
             progress("images of classes", row + 1, len(names))
 
     return write_pool(folder, names, examples, shape, fill, manifest or {})

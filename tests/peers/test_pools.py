@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.peers.classes import class_name, from_dataset, from_torchmeta
+from fewshot_bench.peers.classes import OfClass, class_name, from_dataset, from_torchmeta, joined
 from fewshot_bench.peers.importing import learn2learn, torchmeta
 from fewshot_bench.peers.pixels import bytes_of
 from fewshot_bench.peers.pools import pool_of
@@ -120,8 +120,82 @@ def test_what_makes_no_pool_is_refused(tmp_path):
         pool_of(from_dataset(Listed([(BYTES[0, 0], "a"), (np.zeros((2, 2), np.uint8), "b")])), tmp_path)
     with pytest.raises(DataError, match="has no length"):
         from_dataset(iter([]))
-    with pytest.raises(DataError, match="neither a name nor a number"):
-        class_name(["a"])
+    with pytest.raises(DataError, match="a class is called 3; names of classes are texts"):
+        pool_of({3: from_dataset(Listed([(BYTES[0, 0], "a")]))["a"]}, tmp_path)
+    with pytest.raises(DataError, match="class a says that it has 4 images and gives 2"):
+        pool_of({"a": OfClass(4, lambda: iter(BYTES[0, :2]))}, tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+LABELS = {
+    "texts": (["a", np.str_("b")], ["a", "b"]),
+    "integers": ([0, np.int64(12), np.uint8(3)], ["00000", "00012", "00003"]),
+    "truth": ([True, np.False_], ["00001", "00000"]),
+    "tensors": ([torch.tensor(4), torch.tensor([5]), np.array(6)], ["00004", "00005", "00006"]),
+    "torchmeta's": ([("a", None), (1, "Rotation(90)")], ["a", "00001 Rotation(90)"]),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_name_classes(kind):
+    labels, names = LABELS[kind]
+    assert [class_name(label) for label in labels] == names
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        0.5,
+        1.0,
+        np.float64(2),
+        torch.tensor(0.5),
+        torch.tensor([1, 0]),
+        np.array([0.5]),
+        None,
+        b"1",
+        ["a"],
+        {},
+        (1, 2, 3),
+    ],
+)
+def test_what_names_no_class_is_refused(label):
+    with pytest.raises(
+        DataError, match=r"a label is .*, neither a text nor an integer\. Convert the labels, or pass name="
+    ):
+        class_name(label)
+    with pytest.raises(DataError, match="neither a text nor an integer"):
+        from_dataset(Listed([(BYTES[0, 0], label)]))
+
+
+def test_float_labels_make_no_other_classes():
+    labels = [0, 0.5, 1, 1.5]
+    dataset = Listed([(image, label) for label in labels for image in BYTES[0]])
+    for known in (None, [label for label in labels for _ in BYTES[0]]):
+        with pytest.raises(DataError, match=r"a label is 0\.5"):
+            from_dataset(dataset, known)
+    assert list(from_dataset(dataset, name=str)) == ["0", "0.5", "1", "1.5"]
+
+
+def test_items_that_are_no_pairs_are_refused():
+    for item, says in (
+        ({"image": BYTES[0, 0], "label": 0}, "item 0 of Listed is a dict with the keys 'image', 'label', not a pair"),
+        (BYTES[0, 0], "is a ndarray, not a pair"),
+        ((BYTES[0, 0],), "is a tuple, not a pair"),
+    ):
+        with pytest.raises(DataError, match=says):
+            from_dataset(Listed([item]))
+    with pytest.raises(DataError, match="labels= is a dict; give the labels of all items as a list"):
+        from_dataset(Listed([(BYTES[0, 0], 0)]), {0: "a"})
+    with pytest.raises(DataError, match="some labels of Listed are texts, others are not"):
+        from_dataset(Listed([(BYTES[0, 0], "00001"), (BYTES[1, 0], 1)]))
+
+
+def test_parts_of_a_dataset_are_joined_unless_they_name_classes_alike():
+    train, val = (from_dataset(Listed([(image, 0) for image in images])) for images in BYTES[:2])
+    with pytest.raises(DataError, match="1 classes are in two datasets by the same name: '00000'"):
+        joined(train, val)
+    other = from_dataset(Listed([(BYTES[1, 0], 0)]), name=lambda label: f"val-{class_name(label)}")
+    assert list(joined(train, other)) == ["00000", "val-00000"]
 
 
 @pytest.mark.peers
