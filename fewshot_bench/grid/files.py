@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError, GridError
 from fewshot_bench.basics.names import did_you_mean
+from fewshot_bench.basics.text import read_text
 
 TABLES = {"learner": "learners", "backbone": "backbones", "inner_optimizer": "inner_optimizers"}
 """Axis -> its table in a grid file. Where two tables set one key of [training], the later of these three holds."""
@@ -38,17 +39,13 @@ def presets() -> dict[str, str]:
 def read(name_or_path: str) -> GridFile:
     """The grid at a path, or the preset of that name. The grid's folder becomes importable, and the current one.
 
-    Raises BenchError where there is neither, or where it is not TOML.
+    A file may begin with a byte-order mark. Raises BenchError where there is neither, or where it is not TOML in UTF-8.
     """
     path = Path(name_or_path)
     make_importable(Path.cwd())
     if path.is_file():
         make_importable(path.parent.resolve())
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BenchError(f"cannot read the grid file {path}: {error}.") from error
-        return GridFile(path.stem, str(path), _parse(text, str(path)))
+        return GridFile(path.stem, str(path), _parse(read_text(path), str(path)))
     known = presets()
     if name_or_path not in known:
         hint = did_you_mean(name_or_path, known)

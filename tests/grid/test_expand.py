@@ -305,6 +305,25 @@ def test_a_grid_that_is_not_there_says_what_is():
         read("quik")
 
 
+def test_a_grid_that_an_editor_marked_is_the_same_grid(tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_bytes(MINIMAL.encode())
+    plain = read(str(path))
+    path.write_bytes(MINIMAL.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert read(str(path)) == plain
+
+
+def test_a_grid_in_another_encoding_is_a_sentence(tmp_path):
+    path = tmp_path / "grid.toml"
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        path.write_bytes(MINIMAL.encode(encoding))
+        with pytest.raises(BenchError, match=r"^\S*grid\.toml is text in UTF-16\. Save it as UTF-8\.$"):
+            read(str(path))
+    path.write_bytes("# Märchen".encode("latin1"))
+    with pytest.raises(BenchError, match=r"grid\.toml is not text in UTF-8 \(.* at byte 3\)\. Save it as UTF-8\.$"):
+        read(str(path))
+
+
 def test_a_grid_that_is_not_toml_says_where(tmp_path):
     path = tmp_path / "grid.toml"
     path.write_text("[grid\n")

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.text import read_text
 from fewshot_bench.report.page.grid_file import grid_file
 from fewshot_bench.report.reading import Cell
 
@@ -43,6 +45,6 @@ def commands(directory: Path) -> list[Command]:
 def grid(directory: Path, cells: Sequence[Cell]) -> Grid:
     """The grid file that lies in the folder, or one that names the same cells."""
     try:
-        return Grid(f"{GRID}, as it lies in the folder", (directory / GRID).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        return Grid(f"{GRID}, as it lies in the folder", read_text(directory / GRID))
+    except BenchError:
         return Grid(f"{GRID}, written from the cells' configurations", grid_file(cells))
