@@ -1,7 +1,10 @@
 """A trained learner adapts to images of one's own, and says what others show."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -11,7 +14,9 @@ from PIL import Image
 from torch import Tensor
 
 from fewshot_bench.basics.errors import BenchError, CellError
+from fewshot_bench.basics.names import unknown
 from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.walking import subfolders
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.learners.base import BatchNorm
 from fewshot_bench.library.loading import TrainedCell
@@ -36,12 +41,9 @@ class Adapted:
     @property
     def done(self) -> pd.Series:
         """What was done to each support image, by class and name."""
-        rows = {
-            (label, name): text
-            for label, prepared in self.support.items()
-            for name, text in zip(prepared.names, prepared.done, strict=True)
-        }
-        return pd.Series(rows, name="done")
+        places = [(label, name) for label, prepared in self.support.items() for name in prepared.names]
+        done = [text for prepared in self.support.values() for text in prepared.done]
+        return pd.Series(done, index=pd.MultiIndex.from_tuples(places), name="done")
 
     def predict(self, images: Images, *, batch_norm: BatchNorm | None = None) -> pd.DataFrame:
         """Probabilities: a row an image, a column a class; of an ensemble's mean logits, as in the cell's test.
@@ -50,6 +52,8 @@ class Adapted:
         alone, or many of one class, is not what the network was judged by); "inductive", each by the support set and
         itself alone; absent: as the learner was trained. Raises CellError where a logit is not finite.
         """
+        if batch_norm is not None and batch_norm not in get_args(BatchNorm):
+            raise BenchError(unknown("value of batch_norm", batch_norm, get_args(BatchNorm)))
         asked = prepare_images(images, self.trained.cell.dataset, strokes=self.strokes)
         trained = self.trained
         with as_planned(trained.plan):
@@ -68,7 +72,7 @@ class Adapted:
 
     def picture(self) -> Image.Image:
         """The support images as the network sees them, a line a class."""
-        return sheet(["support"], [Row(label, [prepared.pixels]) for label, prepared in self.support.items()])
+        return sheet(["support"], [Row(str(label), [prepared.pixels]) for label, prepared in self.support.items()])
 
     def _repr_png_(self) -> bytes:
         return png(self.picture())
@@ -96,14 +100,43 @@ class Adapted:
         )
 
 
-def adapt(trained: TrainedCell, support: Mapping[str, Images], *, strokes: Strokes = "auto") -> Adapted:
+Support = Mapping[str, Images] | str | os.PathLike[str]
+"""Images by class name, or a folder that has a folder of images for each class."""
+
+
+def adapt(trained: TrainedCell, support: Support, *, strokes: Strokes = "auto") -> Adapted:
     """The loaded cell's learner, adapted to images by class name; their numbers may differ by class.
 
     Images are prepared as `prepare_images` says; those of a sampled task go as they are: adapt(cell, task.support).
-    Raises BenchError where there are not as many classes as the cell has ways.
+    Raises BenchError where there are not as many classes as the cell has ways, or something is no image.
     """
-    cell = trained.cell
+    cell, support = trained.cell, _by_class(support)
     if len(support) != cell.ways:
         raise BenchError(f"{len(support)} classes, but {cell.id} was trained to tell {cell.ways} apart.")
-    prepared = {name: prepare_images(images, cell.dataset, strokes=strokes) for name, images in support.items()}
-    return Adapted(trained, prepared, strokes)
+    return Adapted(trained, {name: _prepared(name, support[name], cell.dataset, strokes) for name in support}, strokes)
+
+
+def _by_class(support: Support) -> Mapping[str, Images]:
+    if isinstance(support, str | os.PathLike):
+        folders = subfolders(Path(support))
+        if not folders:
+            raise BenchError(
+                f"{os.fspath(support)} holds no class folders. Give a folder with one of images for each class."
+            )
+        return {folder.name: folder for folder in folders}
+    if not isinstance(support, Mapping):
+        what = type(support).__name__
+        raise BenchError(
+            f"the support set is a {what}. Give a dict, class name -> images, or a folder of class folders."
+        )
+    unnamed = next((label for label in support if not isinstance(label, str | int | np.integer)), None)
+    if unnamed is not None:
+        raise BenchError(f"a class is called {unnamed!r}. Name classes by texts or integers.")
+    return support
+
+
+def _prepared(label: str, images: Images, dataset: str, strokes: Strokes) -> Prepared:
+    try:
+        return prepare_images(images, dataset, strokes=strokes)
+    except BenchError as error:
+        raise BenchError(f"class {label}: {error}") from error

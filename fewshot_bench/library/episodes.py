@@ -1,6 +1,7 @@
 """One task of a dataset: a few classes, a few images of each to learn from (support) and to be asked about (query)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from PIL import Image
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.data.episodes import EpisodeShape, episode_key, sampler
+from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import PARTS, Part, read_split
 from fewshot_bench.library.pictures import Row, png, sheet
 from fewshot_bench.library.pools import DatasetPool
@@ -36,40 +38,66 @@ class Episode:
 
 
 def sample_task(
-    pool: DatasetPool,
+    pool: DatasetPool | Pool,
     *,
     ways: int = 5,
     shots: int = 1,
     queries: int = 5,
-    part: Part = "test",
+    part: Part | None = None,
     split: str = "",
     seed: int = 0,
     index: int = 0,
 ) -> Episode:
     """Task number `index` of a stream: always the same one, the one that cells of a grid meet there.
 
-    part: "train", "val" or "test"; split: a class split of the dataset, its first where empty; seed: of the stream (in
-    a cell's test: [evaluation] `seed`). Training tasks come as they are, without quarter turns. Raises BenchError where
-    there are not so many classes or images.
+    pool: from open_pool; or from peers.pools.pool_of, which has no class splits, so all its classes are drawn from.
+    part: "train", "val" or "test", which is the default; split: a class split of the dataset, its first where empty;
+    seed: of the stream (in a cell's test: [evaluation] `seed`). Training tasks come as they are, without quarter turns.
+    Raises BenchError where there are not so many classes or images.
     """
-    known = pool.dataset
-    classes = read_split(known.name, split or known.splits[0])
-    if part not in PARTS:
-        raise BenchError(unknown("part", part, PARTS))
-    members = classes.indices(part, pool.pool)
-    examples = pool.pool.images.shape[1]
+    source = _source(pool, part, split)
+    members, images = source.members, source.pool.images
     if ways > len(members):
-        raise BenchError(f"{ways} ways: split {classes.name!r} of {known.name} has {len(members)} {part} classes.")
-    if shots + queries > examples:
+        raise BenchError(f"{ways} ways: {source.words} {len(members)} {source.part} classes.")
+    if shots + queries > images.shape[1]:
         raise BenchError(
-            f"{shots} shots + {queries} queries are {shots + queries} images, but {known.name} has {examples} a class."
+            f"{shots} shots + {queries} queries are {shots + queries} images, but {source.dataset} has "
+            f"{images.shape[1]} a class."
         )
     if min(ways, shots, queries) < 1 or index < 0:
         raise BenchError("a task has at least one way, one shot and one query, and its number is 0 or more.")
     shape = EpisodeShape(ways, shots, queries)
-    key = episode_key(known.name, classes.name, part, shape, seed)
-    found = sampler(pool.pool, members, shape, False, key)(np.array([index]))
-    names = [pool.pool.classes[members[position]] for position in found.classes[0]]
-    by_class = [images[0].reshape(ways, -1, *pool.pool.shape) for images in (found.support, found.query)]
+    key = episode_key(source.dataset, source.split, source.part, shape, seed)
+    found = sampler(source.pool, members, shape, False, key)(np.array([index]))
+    names = [source.pool.classes[members[position]] for position in found.classes[0]]
+    by_class = [images[0].reshape(ways, -1, *source.pool.shape) for images in (found.support, found.query)]
     support, query = (dict(zip(names, images, strict=True)) for images in by_class)
-    return Episode(known.name, support, query)
+    return Episode(source.dataset, support, query)
+
+
+class _Source(NamedTuple):
+    """The classes that tasks are drawn from; members: their positions in pool.classes; words: for messages."""
+
+    pool: Pool
+    dataset: str
+    split: str
+    part: str
+    members: NDArray[np.int64]
+    words: str
+
+
+def _source(pool: DatasetPool | Pool, part: Part | None, split: str) -> _Source:
+    if isinstance(pool, Pool):
+        if part is not None or split:
+            raise BenchError(
+                "a pool made by pool_of has no class splits. Leave out part and split: all classes are drawn."
+            )
+        return _Source(pool, "the pool", "", "available", np.arange(len(pool.classes)), "the pool has")
+    if not isinstance(pool, DatasetPool):
+        raise BenchError(f"the pool is a {type(pool).__name__}. Give what open_pool or pool_of returns.")
+    known, part = pool.dataset, "test" if part is None else part
+    classes = read_split(known.name, split or known.splits[0])
+    if part not in PARTS:
+        raise BenchError(unknown("part", part, PARTS))
+    words = f"split {classes.name!r} of {known.name} has"
+    return _Source(pool.pool, known.name, classes.name, part, classes.indices(part, pool.pool), words)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -10,7 +9,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.library.loading import TrainedCell
-from fewshot_bench.library.pools import DatasetPool, open_pool
+from fewshot_bench.library.pools import Data, pool_for
 from fewshot_bench.library.protocols import Protocol, own_protocol
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.driving import as_planned
@@ -20,13 +19,13 @@ Score = Callable[[int, int], Scores]
 """(first, end) -> scores on test tasks first, first + 1, ... end - 1."""
 
 
-def evaluate_cell(trained: TrainedCell, data: DatasetPool | str | Path | None = None) -> Scores:
+def evaluate_cell(trained: TrainedCell, data: Data = None) -> Scores:
     """The cell's test, taken again: by the same plan the same numbers as result.json and episodes.parquet have.
 
     data: the pool, or the folder of the data; $FEWSHOT_DATA or datasets/ where absent. Raises BenchError where it holds
     other images than the cell was tested on.
     """
-    pool = data if isinstance(data, DatasetPool) else open_pool(trained.cell.dataset, data)
+    pool = pool_for(trained.cell.dataset, data)
     check_same_images(trained, pool.pool)
     with as_planned(trained.plan):
         return scorer(trained, pool.pool, own_protocol(trained))(0, trained.cell.evaluation.tasks)

@@ -1,52 +1,102 @@
-"""One's own images, opened: from a file, an array or Pillow, to one kind of thing."""
+"""One's own images, opened: from a file, bytes, an array, a tensor or Pillow, to one kind of thing."""
 
+import io
 import os
-from typing import Any
+import sys
+import warnings
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fewshot_bench.basics.errors import BenchError
 
-OneImage = Image.Image | str | os.PathLike[str] | NDArray[Any]
-"""A PIL image, the path of a file, or an array.
+OneImage = Image.Image | str | os.PathLike[str] | bytes | IO[bytes] | NDArray[Any]
+"""A PIL image, the path of a file, its content, the open file, an array, or a tensor of torch.
 
-Arrays: uint8 [channels, height, width] as in the dataset's pool, which are taken as they are; or [height, width] or
-[height, width, 3 or 4], of uint8, of bool, or of floats in [0, 1].
+Arrays and tensors: uint8 [channels, height, width] as in the dataset's pool, which are taken as they are; or [height,
+width], [height, width, 3 or 4] or [1 or 3, height, width], of uint8, of bool, or of floats in [0, 1].
 """
+
+_PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # what becomes grey or RGB by itself
+
+
+def array_of(one: object) -> NDArray[Any] | None:
+    """An array as it is, a tensor of torch as one, None for any other thing."""
+    if isinstance(one, np.ndarray):
+        return one
+    torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
+    if torch is None or not isinstance(one, torch.Tensor):
+        return None
+    plain = one.detach().cpu()
+    return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+
+
+def is_one_image(one: object) -> bool:
+    """Whether something is one image by its type, and not several."""
+    array = array_of(one)
+    if array is not None:
+        return array.ndim < 4
+    kinds = (Image.Image, str, os.PathLike, bytes, bytearray, memoryview)
+    return isinstance(one, kinds) or hasattr(one, "read")
 
 
 def opened(name: str, one: OneImage) -> Image.Image:
-    """As Pillow has it: turned as its camera says, on white where it is transparent. Raises BenchError for no image."""
-    if isinstance(one, np.ndarray):
-        image = _from_array(name, one)
-    elif isinstance(one, Image.Image):
-        image = one
-    else:
-        try:
-            image = Image.open(one)
-            image.load()
-        except OSError as error:
-            raise BenchError(f"{os.fspath(one)} cannot be read as an image ({error}).") from error
+    """As Pillow has it: turned as its camera says, on white where it is transparent. Raises BenchError for no image.
+
+    A file that is opened here is closed here; one that the caller opened stays open.
+    """
+    what = os.fspath(one) if isinstance(one, str | os.PathLike) else f"image {name}"
+    if not is_one_image(one) and array_of(one) is None:
+        raise BenchError(
+            f"{what} is a {type(one).__name__}. Give files, arrays, tensors or PIL images in one flat list."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large, but still opened
+            array = array_of(one)
+            if array is not None:
+                return _upright(what, _from_array(what, array))
+            if isinstance(one, Image.Image):
+                return _upright(what, one)
+            source: Any = io.BytesIO(one) if isinstance(one, bytes | bytearray | memoryview) else one
+            with Image.open(source) as image:
+                return _upright(what, image)
+    except BenchError:
+        raise
+    except Image.DecompressionBombError as error:
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow's own, beyond which it opens nothing
+        raise BenchError(f"{what} has more than {limit:,} pixels. Scale it down first.") from error
+    except UnidentifiedImageError as error:
+        raise BenchError(f"{what} cannot be read as an image: Pillow knows no such format.") from error
+    except Exception as error:  # Pillow's decoders raise many kinds; to the user they are all one thing
+        raise BenchError(f"{what} cannot be read as an image ({error}).") from error
+
+
+def _upright(what: str, image: Image.Image) -> Image.Image:
+    image.load()
     if image.mode.startswith(("I", "F")):
-        raise BenchError(f"image {name} has more than 8 bits a channel (mode {image.mode!r}). Save it with 8.")
+        raise BenchError(f"{what} has more than 8 bits a channel (mode {image.mode!r}). Save it with 8.")
+    if not all(image.size):
+        raise BenchError(f"{what} has no pixels ({image.width} x {image.height}).")
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image
+    return image if image.mode in _PLAIN else image.convert("RGB")
 
 
-def _from_array(name: str, array: NDArray[Any]) -> Image.Image:
+def _from_array(what: str, given: NDArray[Any]) -> Image.Image:
+    array = given
     flat = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if not flat and array.ndim == 3 and array.shape[0] in (1, 3):
         array, flat = np.moveaxis(array, 0, 2) if array.shape[0] == 3 else array[0], True
     bits = array.dtype == bool or (np.issubdtype(array.dtype, np.floating) and _in_unit_range(array))
     if not flat or not array.size or not (bits or array.dtype == np.uint8):
         raise BenchError(
-            f"image {name} is an array of {array.dtype} {list(array.shape)}. Give [height, width] or "
-            "[height, width, 3], of uint8 or of floats from 0 to 1."
+            f"{what} is an array of {given.dtype} {list(given.shape)}. Give [height, width], [height, width, 3] or "
+            "[3, height, width], of uint8 or of floats from 0 to 1."
         )
     return Image.fromarray(np.round(array * 255.0).astype(np.uint8) if bits else np.ascontiguousarray(array))
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.datasets import Dataset, dataset
 from fewshot_bench.data.datasets import open_pool as opened
 from fewshot_bench.data.locations import default_data_dir
@@ -21,6 +22,21 @@ class DatasetPool:
         classes, examples = self.pool.images.shape[:2]
         channels, height, width = self.pool.shape
         return f"{self.dataset.name}: {classes:,} classes, {examples} images each, {channels} x {height} x {width}"
+
+
+Data = DatasetPool | Pool | str | Path | None
+"""Where a dataset's images come from: a pool, or a data folder, which is $FEWSHOT_DATA or datasets/ where absent."""
+
+
+def pool_for(name: str, data: Data) -> DatasetPool:
+    """The images of the dataset `name`, from what was given. Raises BenchError for what is neither pool nor folder."""
+    if isinstance(data, DatasetPool):
+        return data
+    if isinstance(data, Pool):
+        return DatasetPool(dataset(name), data)
+    if data is None or isinstance(data, str | Path):
+        return open_pool(name, data)
+    raise BenchError(f"data is a {type(data).__name__}. Give what open_pool returns, or the folder of the data.")
 
 
 def open_pool(name: str, data_dir: str | Path | None = None, progress: Progress = silent) -> DatasetPool:

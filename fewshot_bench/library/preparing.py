@@ -1,25 +1,31 @@
 """One's own images made like a dataset's: its size, its channels, its polarity; and what was done to them, in words."""
 
-import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.names import unknown
 from fewshot_bench.data.datasets import dataset as known_dataset
-from fewshot_bench.data.decoding import decode_character, decode_photo
-from fewshot_bench.library.opening import OneImage, opened
+from fewshot_bench.data.decoding import character, photo
+from fewshot_bench.data.walking import files_below
+from fewshot_bench.library.opening import OneImage, array_of, is_one_image, opened
 
 Images = OneImage | Sequence[OneImage]
-"""One image or several; an array with four axes is several."""
+"""One image or several; an array or tensor with four axes is several, and so is a folder: all files below it.
+
+Hidden files of a folder are passed over, and what Windows leaves in it; any other file has to be an image.
+"""
 
 Strokes = Literal["auto", "dark", "light"]
 """Of drawn characters: what is ink. "auto": whatever the edge of the image is not."""
+
+STROKES = get_args(Strokes)
 
 ORIGINAL = 105  # pixels a side of Omniglot's drawings
 
@@ -43,31 +49,51 @@ def prepare_images(images: Images, dataset: str, *, strokes: Strokes = "auto") -
     Raises BenchError for what is no image.
     """
     known = known_dataset(dataset)
-    several = _several(images)
+    if strokes not in STROKES:
+        raise BenchError(unknown("value of strokes", strokes, STROKES))
+    several = _named(images)
     if not several:
-        raise BenchError("there is no image. Give at least one.")
-    names = tuple(Path(one).name if isinstance(one, str | os.PathLike) else str(i) for i, one in enumerate(several))
+        where = f" in {images!s}" if isinstance(images, str | os.PathLike) else ""
+        raise BenchError(f"there is no image{where}. Give at least one.")
     found = []
-    for name, one in zip(names, several, strict=True):
-        if isinstance(one, np.ndarray) and one.dtype == np.uint8 and one.shape == known.shape:
-            found.append((one, "as it came"))
+    for name, one in several:
+        array = array_of(one)
+        if array is not None and array.dtype == np.uint8 and array.shape == known.shape:
+            found.append((array, "as it came"))
         else:
             found.append(_PREPARATIONS[dataset](name, opened(name, one), strokes))
+    names = tuple(name for name, _ in several)
     return Prepared(np.stack([pixels for pixels, _ in found]), names, tuple(done for _, done in found))
 
 
-def _several(images: Images) -> list[OneImage]:
-    if isinstance(images, Image.Image | str | os.PathLike):
-        return [images]
-    if isinstance(images, np.ndarray):
-        return [images] if images.ndim < 4 else list(images)
-    return list(images)
+def _named(images: Images) -> list[tuple[str, OneImage]]:
+    """Each image with its name: of its file, or its number."""
+    if isinstance(images, str | os.PathLike) and Path(images).is_dir():
+        folder = Path(images)
+        files = sorted(file for file in files_below(folder) if not _is_no_image(file.name))
+        return [(file.relative_to(folder).as_posix(), file) for file in files]
+    several: list[Any]
+    if is_one_image(images):
+        several = [images]
+    elif isinstance(images, Mapping) or not isinstance(images, Iterable):
+        raise BenchError(f"images are a {type(images).__name__}. Give a file, an array, a tensor or a list of such.")
+    else:
+        array = array_of(images)
+        several = list(images if array is None else array)
+    return [
+        (Path(one).name if isinstance(one, str | os.PathLike) else str(number), one)
+        for number, one in enumerate(several)
+    ]
+
+
+def _is_no_image(file: str) -> bool:
+    return file.startswith(".") or file.lower() in ("thumbs.db", "desktop.ini")
 
 
 def _photo(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[np.uint8], str]:
     """As `decode_photo` has it."""
     done = [] if image.mode == "RGB" else [f"from {image.mode} to RGB"]
-    made = decode_photo(name, _as_png(image.convert("RGB")))
+    made = photo(name, image.convert("RGB"))
     if made.resize != "none":
         done.append(f"from {image.width} x {image.height} to 84 x 84, {made.resize}")
     return made.pixels, _said(done)
@@ -82,7 +108,7 @@ def _as_omniglot(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArr
     if image.mode != "1":
         done.append("black and white")
     bits = drawn.point(lambda value: 255 * (value >= 128)).convert("1", dither=Image.Dither.NONE)
-    made = decode_character(name, _as_png(bits))
+    made = character(name, bits)
     return made.pixels, _said([*done, f"28 x 28, {made.resize}"])
 
 
@@ -128,12 +154,6 @@ def _paper(grey: Image.Image) -> int:
 def _filter(image: Image.Image, side: int) -> Image.Resampling:
     """Averages where pixels become fewer; in between where they become more."""
     return Image.Resampling.BOX if image.width > side else Image.Resampling.BILINEAR
-
-
-def _as_png(image: Image.Image) -> bytes:
-    content = io.BytesIO()
-    image.save(content, "PNG")
-    return content.getvalue()
 
 
 def _said(done: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from fewshot_bench.basics.lease import OthersError, TakenOverError, lease
 from fewshot_bench.library.evaluating import check_same_images
 from fewshot_bench.library.loading import TrainedCell, load_cell
 from fewshot_bench.library.measuring import Job, Outcome, Say, measure
-from fewshot_bench.library.pools import DatasetPool, open_pool
+from fewshot_bench.library.pools import Data, pool_for
 from fewshot_bench.library.sensitivity_rows import Row, frame, rows_of
 from fewshot_bench.library.sensitivity_table import table_of
 from fewshot_bench.library.variations import Variation, Wanted, check_wanted, variations
@@ -46,7 +46,7 @@ class Sensitivity:
 
 def sensitivity(
     cell: TrainedCell | str | Path,
-    data: DatasetPool | str | Path | None = None,
+    data: Data = None,
     *,
     tasks: Sequence[int] = Wanted().tasks,
     queries: Sequence[int] = Wanted().queries,
@@ -65,7 +65,7 @@ def sensitivity(
     values = Wanted(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps))
     check_wanted(values)
     trained = cell if isinstance(cell, TrainedCell) else load_cell(cell)
-    pool = (data if isinstance(data, DatasetPool) else open_pool(trained.cell.dataset, data)).pool
+    pool = pool_for(trained.cell.dataset, data).pool
     check_same_images(trained, pool)
     wanted = variations(trained, values)
 

@@ -10,6 +10,8 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.library.episodes import sample_task
 from fewshot_bench.library.loading import load_cell
 from fewshot_bench.library.pools import open_pool
+from fewshot_bench.peers.classes import OfClass
+from fewshot_bench.peers.pools import pool_of
 from fewshot_bench.training.assembly import assemble
 
 
@@ -77,6 +79,25 @@ def test_what_cannot_be_sampled_is_a_sentence(pool):
         sample_task(pool, shots=0)
     with pytest.raises(BenchError, match="unknown dataset 'omniglott'"):
         open_pool("omniglott")
+
+
+def test_a_pool_without_a_dataset_is_drawn_from_as_a_whole(tmp_path):
+    pixels = np.arange(4 * 3 * 28 * 28, dtype=np.int64).reshape(4, 3, 1, 28, 28).astype(np.uint8)
+    classes = {f"class {row}": OfClass(3, lambda row=row: iter(pixels[row])) for row in range(4)}
+    pool = pool_of(classes, tmp_path)
+    tasks = [sample_task(pool, ways=3, shots=1, queries=2, index=index) for index in range(8)]
+    assert {name for task in tasks for name in task.support} == set(classes)
+    for name, images in tasks[0].support.items():
+        given = {image.tobytes() for image in pixels[int(name[-1])]}
+        assert given == {image.tobytes() for image in np.concatenate([images, tasks[0].query[name]])}
+    assert repr(tasks[0]).startswith("a task of the pool: class ")
+    with pytest.raises(BenchError, match="5 ways: the pool has 4 available classes"):
+        sample_task(pool, ways=5)
+    for wanted in ({"part": "train"}, {"split": "gimli"}):
+        with pytest.raises(BenchError, match="a pool made by pool_of has no class splits"):
+            sample_task(pool, ways=2, queries=1, **wanted)
+    with pytest.raises(BenchError, match=r"the pool is a str\. Give what open_pool or pool_of returns"):
+        sample_task("omniglot")
 
 
 def test_what_they_say_of_themselves(pool):

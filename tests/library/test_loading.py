@@ -12,6 +12,7 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.library.evaluating import evaluate_cell
 from fewshot_bench.library.loading import load_cell
 from fewshot_bench.library.replanning import plan_here
+from fewshot_bench.library.sensitivity import sensitivity
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.driving import alone
 from fewshot_bench.training.plan import Plan
@@ -123,6 +124,17 @@ def test_other_images_are_a_sentence(finished, pattern_pool):
     other = pattern_pool._replace(manifest=pattern_pool.manifest | {"pool_hash": "0123456789"})
     with pytest.raises(BenchError, match="but the pool holds 01234567: another preparation of omniglot"):
         evaluate_cell(load_cell(finished()), DatasetPool(DATASETS["omniglot"], other))
+
+
+def test_a_pool_is_data_and_a_list_is_none(finished, pattern_pool):
+    folder = finished()
+    again = evaluate_cell(load_cell(folder), pattern_pool)
+    assert again.accuracy.tolist() == pytest.approx(recorded(folder)["accuracy"].tolist())
+    for ask in (evaluate_cell, sensitivity):
+        with pytest.raises(
+            BenchError, match=r"data is a list\. Give what open_pool returns, or the folder of the data"
+        ):
+            ask(load_cell(folder), [])
 
 
 def test_a_plan_is_kept_where_it_can_be():

@@ -1,9 +1,14 @@
 """One's own images become what a dataset's own preparation makes of its files."""
 
+import gc
 import io
+import struct
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw, ImageOps
 
 from fewshot_bench.basics.errors import BenchError
@@ -124,6 +129,135 @@ def test_what_is_in_a_pool_goes_as_it_is(dataset):
     prepared = prepare_images(pixels, dataset)
     np.testing.assert_array_equal(prepared.pixels, pixels)
     assert set(prepared.done) == {"as it came"}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_tensors_are_as_arrays(dataset):
+    shape = DATASETS[dataset].shape
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
+    whole = torch.from_numpy(pixels)
+    for given in (whole, list(whole), [pixels[0], whole[1], pixels[2]]):
+        prepared = prepare_images(given, dataset)
+        np.testing.assert_array_equal(prepared.pixels, pixels)
+        assert prepared.names == ("0", "1", "2")
+    large = np.random.default_rng(1).random((2, shape.channels, 90, 120))
+    expected = prepare_images(large, dataset).pixels
+    for given in (torch.from_numpy(large), torch.from_numpy(large).requires_grad_()):
+        np.testing.assert_array_equal(prepare_images(given, dataset).pixels, expected)
+    one = torch.from_numpy(large[0])
+    np.testing.assert_array_equal(prepare_images(one, dataset).pixels, expected[:1])
+    assert prepare_images(one.to(torch.bfloat16), dataset).pixels.shape == (1, *shape)
+
+
+def test_the_content_of_a_file_and_an_open_file_are_images(tmp_path):
+    path = tmp_path / "cross.png"
+    path.write_bytes(content(drawing()))
+    expected = prepare_images(path, "omniglot").pixels
+    with path.open("rb") as file:
+        for given in (path.read_bytes(), bytearray(path.read_bytes()), io.BytesIO(path.read_bytes()), file):
+            np.testing.assert_array_equal(prepare_images(given, "omniglot").pixels, expected)
+            np.testing.assert_array_equal(prepare_images([path.read_bytes()], "omniglot").pixels, expected)
+        assert not file.closed
+
+
+def test_a_folder_stands_for_the_images_below_it(tmp_path):
+    images = {"b.png": drawing((50, 50)), "a/2.png": drawing((60, 60)), "a/1.png": drawing((70, 70))}
+    for name, image in images.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        image.save(tmp_path / name)
+    for name in (".DS_Store", "Thumbs.db", ".ipynb_checkpoints"):
+        (tmp_path / name).mkdir() if name.endswith("points") else (tmp_path / name).touch()
+    (tmp_path / ".ipynb_checkpoints" / "b-checkpoint.png").write_text("")
+    for given in (tmp_path, str(tmp_path)):
+        prepared = prepare_images(given, "glyphs")
+        assert prepared.names == ("a/1.png", "a/2.png", "b.png")
+        assert [done.partition(" pixels")[0] for done in prepared.done] == [
+            "from 70 to 28", "from 60 to 28", "from 50 to 28"
+        ]  # fmt: skip
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(BenchError, match=r"notes\.txt cannot be read as an image: Pillow knows no such format"):
+        prepare_images(tmp_path, "glyphs")
+
+
+def test_files_are_closed(tmp_path):
+    """Of a format with several frames Pillow keeps the file open; a warning of it is an error here."""
+    frames = [drawing((40, 40)), drawing((40, 40), paper=200)]
+    for name in ("moving.gif", "pages.tiff"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    (tmp_path / "torn.tiff").write_bytes((tmp_path / "pages.tiff").read_bytes()[:300])
+    kept = open_files()
+    for name in ("moving.gif", "pages.tiff"):
+        assert prepare_images(tmp_path / name, "glyphs").pixels.shape == (1, 1, 28, 28)
+    with pytest.raises(BenchError, match="cannot be read as an image"):
+        prepare_images(tmp_path / "torn.tiff", "glyphs")
+    assert open_files() == kept
+    gc.collect()
+
+
+def open_files():
+    """How many files this process has open, where the system tells."""
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else None
+
+
+def png_that_says(width, height):
+    """A PNG whose header claims a size."""
+    png = bytearray(content(Image.new("1", (8, 8))))
+    png[16:24] = struct.pack(">II", width, height)
+    png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
+    return bytes(png)
+
+
+def test_a_scan_that_is_too_large_is_a_sentence(tmp_path):
+    path = tmp_path / "scan.png"
+    path.write_bytes(png_that_says(20_000, 20_000))
+    for given, what in ((path, "scan.png"), (path.read_bytes(), "image 0")):
+        with pytest.raises(BenchError, match=rf"{what} has more than 178,956,970 pixels\. Scale it down first"):
+            prepare_images(given, "omniglot")
+
+
+def test_a_large_scan_is_prepared(monkeypatch):
+    """Between Pillow's warning and its refusal; the photograph has no second opening that could warn."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 15_000)
+    large = drawing((150, 150))
+    for dataset in ("omniglot", "mini-imagenet"):
+        expected = prepare_images(large, dataset).pixels
+        np.testing.assert_array_equal(prepare_images(content(large), dataset).pixels, expected)
+
+
+NO_IMAGES = {
+    "nothing": (None, "images are a NoneType"),
+    "a number": (3, "images are a int"),
+    "a dict": ({"a": drawing()}, "images are a dict"),
+    "a list with nothing": ([None], "image 0 is a NoneType"),
+    "nested lists": ([[drawing(), drawing()]], "image 0 is a list.* in one flat list"),
+    "rows of pixels": ([[0, 255], [255, 0]], "image 0 is a list"),
+    "bytes of no image": (b"hello", "image 0 cannot be read as an image: Pillow knows no such format"),
+    "text": (io.StringIO("hello"), "image 0 cannot be read as an image"),
+    "a tensor of numbers": (torch.randn(3, 28, 28) * 9, r"image 0 is an array of float32 \[3, 28, 28\]"),
+    "five axes": (np.zeros((1, 1, 1, 28, 28), np.uint8), r"image 0 is an array of uint8 \[1, 1, 28, 28\]"),
+    "no pixels": (Image.new("L", (0, 5)), r"image 0 has no pixels \(0 x 5\)"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_IMAGES)
+def test_what_is_no_image_by_its_type_is_a_sentence(kind):
+    images, says = NO_IMAGES[kind]
+    with pytest.raises(BenchError, match=says):
+        prepare_images(images, "omniglot")
+
+
+def test_an_image_that_was_closed_is_a_sentence(tmp_path):
+    drawing().save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        pass
+    with pytest.raises(BenchError, match="image 0 cannot be read as an image"):
+        prepare_images(image, "omniglot")
+
+
+def test_strokes_that_do_not_exist_are_a_sentence():
+    with pytest.raises(BenchError, match=r"unknown value of strokes 'drak' \(did you mean 'dark'\?\)"):
+        prepare_images(drawing(), "omniglot", strokes="drak")
 
 
 def test_every_dataset_has_a_preparation():
