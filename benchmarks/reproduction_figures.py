@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from benchmarks.reproduced import Run
 from fewshot_bench.report.comparisons import beside
 from fewshot_bench.report.figures import drawn
+from fewshot_bench.report.measured_alike import otherwise_measured
 from fewshot_bench.report.page.learning import Learned, learned
 from fewshot_bench.report.page.words import also, model, task
 from fewshot_bench.report.plots import figures_of
@@ -22,10 +23,13 @@ from fewshot_bench.report.trajectories import read_trajectories
 COLOURS = ("#1f6f8b", "#b5482f", "#7a8a3c", "#8a6fae", "#c9a26b", "#5f9ea0")
 ACROSS = 2
 _DPI = 130
+_DASHED, _DOTTED = (0, (4, 2)), (0, (1, 2))
 
 
 def curves_figure(panels: Sequence[Sequence[Run]]) -> Figure:
-    """The runs of each panel, every configuration from its untrained network on; dashed, the published accuracy."""
+    """The runs of each panel, every configuration from its untrained network on; the published accuracy is dashed,
+    and dotted where it was measured otherwise.
+    """
     rows = -(-len(panels) // ACROSS)
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=(5.4 * ACROSS, 3.6 * rows), layout="constrained")
@@ -50,7 +54,10 @@ def _panel(axes: Axes, curves: Sequence[tuple[str, Learned]]) -> None:
         axes.plot(curve.steps, curve.mean, color=colour, marker="o", markersize=3, label=name)
         published = beside(curve.group.axes, str(curve.group.fingerprint["batch_norm"]))
         if published:
-            axes.axhline(published.value.mean / 100, color=colour, linewidth=0.9, linestyle=(0, (4, 2)))
+            alike = not otherwise_measured(curve.group.protocol, published.protocol)
+            axes.axhline(
+                published.value.mean / 100, color=colour, linewidth=0.9, linestyle=_DASHED if alike else _DOTTED
+            )
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set(title=also(*title), xlabel="meta-steps", xlim=(0, None))
     axes.legend(loc="best")

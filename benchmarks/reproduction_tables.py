@@ -90,7 +90,7 @@ def _numbers(one: Reproduced) -> list[str]:
         f"{100 * row.mean:.2f} ± {100 * row.ci95:.2f}" + _over_seeds(row),
         NONE if math.isnan(row.untrained) else f"{100 * row.untrained:.2f}",
         f"{published.mean:.2f}" + ("" if math.isnan(published.std) else f" ± {published.std:.2f}"),
-        f"{row.difference:+.2f}",
+        f"none: {'; '.join(row.otherwise)}" if row.otherwise else f"{row.difference:+.2f}",
     ]
 
 

@@ -173,4 +173,6 @@ def _sources(rows: Sequence[Row]) -> list[str]:
         if comparison.source == published.TABLE_2:
             line += f" {against_paper([row for row in rows if row.comparison == comparison])}"
         lines.append(line)
-    return [*dict.fromkeys(lines), "diff: here minus paper, percentage points."]
+    some = any(row.otherwise for row in rows)
+    none = "; none where a footnote says that the paper's was measured otherwise" if some else ""
+    return [*dict.fromkeys(lines), f"diff: here minus paper, percentage points{none}."]

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from fewshot_bench.report.contents import OTHER_TESTS
-from fewshot_bench.report.published import TABLE_2, Published, numbers
+from fewshot_bench.report.published import TABLE_2, Published, Stated, numbers
 
 REPTILE, IMAML = "Reptile arXiv:1803.02999 tables", "iMAML arXiv:1909.04630 Table 2"
 _ONE_NETWORK = "only beside vgg, the nearest to its four convolutions"
@@ -38,10 +38,11 @@ class Comparison(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """A published number and what it is an instance of."""
+    """A published number, what it is an instance of, and how it was measured, as far as its source states it."""
 
     value: Published
     comparison: Comparison
+    protocol: Stated
 
 
 COMPARISONS = (
@@ -118,5 +119,5 @@ def _by_place() -> dict[tuple[object, ...], Beside]:
                 network, rule = one.backbone or row.backbone, one.inner_optimizer or row.inner_optimizer
                 names = (one.learner, row.dataset, network.lower(), rule.lower())
                 for batch_norm in [one.batch_norm] if one.batch_norm else OTHER_TESTS.values():
-                    found[*names, row.ways, row.shots, batch_norm] = Beside(Published(row.mean, row.spread), one)
+                    found[*names, row.ways, row.shots, batch_norm] = Beside(row.value, one, row.protocol)
     return found

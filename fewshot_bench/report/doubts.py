@@ -1,16 +1,20 @@
 """What is known against a published number that stands beside a row."""
 
 from fewshot_bench.report import published
+from fewshot_bench.report.measured_alike import without_difference
 from fewshot_bench.report.rows import Row
 
 _PLACE = ("dataset", "ways", "shots", "backbone", "inner_optimizer")
 
 
 def doubts(row: Row) -> tuple[str, ...]:
-    """That it is quoted, and where paper, code and originals disagree, in sentences; names are compared case-blind."""
+    """That it was measured otherwise or is quoted, and where paper, code and originals disagree, in sentences.
+
+    Names are compared case-blind.
+    """
     if row.comparison is None:
         return ()
     axes = {key: row.group.axes[key] for key in _PLACE}
     place = {key: value.lower() if isinstance(value, str) else value for key, value in axes.items()}
     quoted = (row.comparison.quoted,) if row.comparison.quoted else ()
-    return (*quoted, *published.flags(row.comparison.source, **place))
+    return (*without_difference(row.otherwise), *quoted, *published.flags(row.comparison.source, **place))

@@ -26,6 +26,11 @@ class Group(NamedTuple):
     planned: int
 
     @property
+    def protocol(self) -> Config:
+        """The fingerprint and the name of the split; empty where none is done."""
+        return {"split": self.axes["split"], **self.fingerprint} if self.fingerprint else {}
+
+    @property
     def iterations(self) -> int | None:
         """The budget in meta-steps; 0 is the untrained network."""
         value = self.config.get("training.iterations")

@@ -7,6 +7,7 @@ from fewshot_bench.report import published
 from fewshot_bench.report.contents import SHOWN_AS
 from fewshot_bench.report.families import best, better_by_test
 from fewshot_bench.report.groups import Config, differing, show
+from fewshot_bench.report.measured_alike import otherwise_measured
 from fewshot_bench.report.paired import MEASURED_BY
 from fewshot_bench.report.protocol import against_paper
 from fewshot_bench.report.rows import Row
@@ -90,11 +91,15 @@ def _column(place: Place) -> Column:
 
 
 def _quoted(place: Place) -> Entry:
-    """What the paper quotes, which was measured with transductive batch norm."""
-    value = published.quoted(*place.setting) if {row.batch_norm for row in place.rows} <= {"transductive"} else None
+    """What the paper quotes, which was measured with transductive batch norm, and in what else otherwise than here."""
+    found = published.quoted(*place.setting) if {row.batch_norm for row in place.rows} <= {"transductive"} else None
+    if found is None:
+        return _NONE
     dataset, ways, shots = place.setting
     doubts = published.flags(published.TABLE_1, method=published.AS_QUOTED, dataset=dataset, ways=ways, shots=shots)
-    return Entry(f"{value.mean:.2f} ± {value.std:.2f}%", doubts) if value else _NONE
+    facts = dict.fromkeys(fact for row in place.rows for fact in otherwise_measured(row.group.protocol, found.protocol))
+    otherwise = (f"Measured otherwise than here: {'; '.join(facts)}.",) if facts else ()
+    return Entry(f"{found.mean:.2f} ± {found.spread:.2f}%", (*otherwise, *doubts))
 
 
 def _accuracy(row: Row | None, notes: tuple[str, ...] = ()) -> Entry:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.contents import AXES, NO_INNER_OPTIMIZER
 from fewshot_bench.report.groups import show
+from fewshot_bench.report.measured_alike import in_words
 from fewshot_bench.report.published import META_STEPS, TASKS_PER_BATCH
 from fewshot_bench.report.rows import Row
 
@@ -33,24 +35,23 @@ def _facts(row: Row) -> dict[str, str]:
     """The protocol of one row, a phrase a fact; the same keys for every row."""
     facts = row.group.fingerprint
     words = {key: show(value) for key, value in facts.items()}
-    queries, members, duplicates = facts.get("queries"), facts.get("ensemble"), facts.get("duplicates") or []
+    duplicates, tasks = facts.get("duplicates") or [], in_words("evaluation_tasks", facts.get("evaluation_tasks", "?"))
     return {
-        "queries": f"{show(queries)} {'query' if queries == 1 else 'queries'} per class",
+        "queries": in_words("queries", facts.get("queries")),
         "batch_norm": f"{words.get('batch_norm', 'unknown')} batch norm",
         "steps": _steps(row),
-        "tasks": f"{words.get('evaluation_tasks', '?')} test tasks (seed {words.get('evaluation_seed', '?')})",
-        "ensemble": "test by one network" if members == 1 else f"test by the mean logits of {show(members)} epochs",
+        "tasks": f"{tasks} (seed {words.get('evaluation_seed', '?')})",
+        "ensemble": in_words("ensemble", facts.get("ensemble")),
         "rotations": _rotations(facts),
         "split": f"split {row.group.axes['split']} ({words.get('split_hash', 'hash unknown')})",
         "duplicates": f"duplicates tolerated: {'; '.join(map(str, duplicates)) or 'none'}",
-        "budget": f"{budget(row.group.iterations)} of {show(row.group.config.get('training.tasks_per_batch'))} tasks"
-        + _other_tasks(row),
+        "budget": f"{budget(row.group.iterations)} of {_tasks(row)}{_other_tasks(row)}",
     }
 
 
 def budget(iterations: int | None) -> str:
     """A number of meta-steps in words."""
-    return "meta-steps not recorded" if iterations is None else f"{iterations:,} meta-steps"
+    return "meta-steps not recorded" if iterations is None else counted(iterations, "meta-step")
 
 
 def against_paper(rows: Sequence[Row]) -> str:
@@ -59,16 +60,23 @@ def against_paper(rows: Sequence[Row]) -> str:
     tasks = {show(row.group.config.get("training.tasks_per_batch")) for row in rows if row.paper}
     if budgets == [META_STEPS] and tasks == {str(TASKS_PER_BATCH)}:
         return f"The budget is the paper's: {budget(META_STEPS)} of {TASKS_PER_BATCH} tasks."
-    here = " to ".join(dict.fromkeys(f"{value:,}" for value in (budgets[:1] + budgets[-1:]))) or "an unknown number of"
+    least = f"{budgets[0]:,} to " if budgets[1:] else ""
+    here = least + counted(budgets[-1], "meta-step") if budgets else "an unknown number of meta-steps"
     sizes = " or ".join(sorted(tasks))
     theirs = f"{budget(META_STEPS)} of {TASKS_PER_BATCH} tasks"
-    return f"The paper trained for {theirs}, here {here} meta-steps of {sizes}: not a reproduction of its budget."
+    return f"The paper trained for {theirs}, here {here} of {sizes}: not a reproduction of its budget."
+
+
+def _tasks(row: Row) -> str:
+    """How many one meta-step takes."""
+    count = row.group.config.get("training.tasks_per_batch")
+    return counted(count, "task") if isinstance(count, int) else f"{show(count)} tasks"
 
 
 def _steps(row: Row) -> str:
     if row.group.axes["inner_optimizer"] == NO_INNER_OPTIMIZER:
         return "no inner loop"
-    return f"{show(row.group.fingerprint.get('inner_steps_test', '?'))} inner steps at test"
+    return in_words("inner_steps_test", row.group.fingerprint.get("inner_steps_test", "?"))
 
 
 def _other_tasks(row: Row) -> str:
@@ -76,7 +84,7 @@ def _other_tasks(row: Row) -> str:
     config, tested = row.group.config, row.group.fingerprint.get("queries")
     words = [f"{config[f'training.{key}']}-{key[:-1]}" for key in ("ways", "shots") if f"training.{key}" in config]
     queries = config.get("training.queries", tested)
-    words += [f"{show(queries)} queries per class"] if queries != tested else []
+    words += [in_words("queries", queries)] if queries != tested else []
     return f" ({', '.join(words)})" if words else ""
 
 

@@ -1,6 +1,7 @@
 """The published numbers, and where paper, code and originals disagree."""
 
 import csv
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -13,6 +14,18 @@ COMPARED_LEARNER = "maml++"
 """The learner that is the paper's variant; its headline table is of no other."""
 
 META_STEPS, TASKS_PER_BATCH = 75_000, 8  # config.yaml of the paper's fork: 150 epochs x 500, batch 8
+
+
+STATED = ("split", "queries", "inner_steps_test", "evaluation_tasks", "ensemble")
+"""Columns of paper_numbers.csv on how a number was measured, named as in a cell's fingerprint.
+
+They are filled in for the numbers that stand beside rows of ours; tests hold the presets to them. Of the split the
+nearest that ships is named, the preset's; of two that may have been used, both. Batch norm is not among them: it says
+which published number stands beside a row (comparisons.py).
+"""
+
+Stated = Mapping[str, tuple[str, ...] | tuple[int, ...]]
+"""What a source states of STATED: the values that may stand beside its number without a footnote."""
 
 
 class Published(NamedTuple):
@@ -105,7 +118,10 @@ BEST_BY_TEST = (
 
 
 class Row(NamedTuple):
-    """One line of paper_numbers.csv; mean and spread in percent, spread nan where none was printed."""
+    """One line of paper_numbers.csv; mean and spread in percent, spread nan where none was printed.
+
+    protocol: how it was measured, as far as the source states it.
+    """
 
     source: str
     method: str
@@ -117,7 +133,12 @@ class Row(NamedTuple):
     mean: float
     spread: float
     spread_kind: str
+    protocol: Stated
     note: str
+
+    @property
+    def value(self) -> Published:
+        return Published(self.mean, self.spread)
 
 
 @cache
@@ -136,16 +157,23 @@ def numbers() -> tuple[Row, ...]:
             mean=float(line["mean"]),
             spread=float(line["spread"] or "nan"),
             spread_kind=line["spread_kind"],
+            protocol=_stated(line),
             note=line["note"],
         )
         for line in csv.DictReader(text.splitlines())
     )
 
 
-def quoted(dataset: str, ways: int, shots: int) -> Published | None:
+def _stated(line: Mapping[str, str]) -> Stated:
+    """A split may be one of several, "ravi|gimli-fork"; what is empty is not stated."""
+    found = {key: line[key] for key in STATED if line[key]}
+    return {key: tuple(text.split("|")) if key == "split" else (int(text),) for key, text in found.items()}
+
+
+def quoted(dataset: str, ways: int, shots: int) -> Row | None:
     """What the paper's Table 1 quotes for MAML++ of Antoniou et al. 2019."""
     place = (TABLE_1, AS_QUOTED, dataset, ways, shots)
-    return next((Published(row.mean, row.spread) for row in numbers() if row[:5] == place), None)
+    return next((row for row in numbers() if row[:5] == place), None)
 
 
 def flags(source: str, **place: str | int) -> tuple[str, ...]:

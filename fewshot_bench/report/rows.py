@@ -10,6 +10,7 @@ from fewshot_bench.report.accuracies import Read, read_accuracies
 from fewshot_bench.report.comparisons import Comparison, beside
 from fewshot_bench.report.groups import Group, grouped, settings
 from fewshot_bench.report.measured import measured
+from fewshot_bench.report.measured_alike import otherwise_measured
 from fewshot_bench.report.paired import Gain, paired_gain, twin_of, untrained_of
 from fewshot_bench.report.published import Published
 from fewshot_bench.report.reading import Cell
@@ -19,7 +20,8 @@ from fewshot_bench.report.two_level import estimate
 class Row(NamedTuple):
     """One configuration. Accuracies are fractions; the paper's stay in percent, as printed. nan where there is none.
 
-    paper, comparison: the published value beside it and what that is an instance of.
+    paper, comparison: the published value beside it and what that is an instance of. otherwise: in what the published
+    value was measured otherwise, in words.
     setting: what tells the row from others of the same axes. std: over seeds, ddof 1, nan for one seed.
     ci95: half of the 95 % interval of the mean: over the test tasks of an only seed, over seeds and tasks of several
     (two_level.py). untrained: mean of the twin's seeds, untrained_n: how many; twin_differs: settings, other than of
@@ -34,6 +36,7 @@ class Row(NamedTuple):
     validation: float
     paper: Published | None
     comparison: Comparison | None
+    otherwise: tuple[str, ...]
     untrained: float
     untrained_n: int
     twin_differs: tuple[str, ...]
@@ -52,8 +55,8 @@ class Row(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """Here minus paper, in percentage points; nan where the paper has no value."""
-        return 100 * self.mean - self.paper.mean if self.paper else math.nan
+        """Here minus paper, in percentage points; nan where the paper has no value, or one measured otherwise."""
+        return 100 * self.mean - self.paper.mean if self.paper and not self.otherwise else math.nan
 
 
 def rows_of(cells: Sequence[Cell]) -> tuple[list[Row], list[str]]:
@@ -111,6 +114,7 @@ def _row(group: Group, setting: str, twin: Group | None, read: Read | None) -> R
         validation=_mean(validations),
         paper=found and found.value,
         comparison=found and found.comparison,
+        otherwise=otherwise_measured(group.protocol, found.protocol) if found else (),
         untrained=_mean([cell.result["test_accuracy"] for cell in twin.cells]) if twin else math.nan,
         untrained_n=len(twin.cells) if twin else 0,
         twin_differs=(),

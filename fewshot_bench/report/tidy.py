@@ -13,7 +13,7 @@ from fewshot_bench.report.rows import Row
 TIDY = (
     *AXES, "setting", "n", "planned", "seeds", "iterations",
     "mean_accuracy", "std_over_seeds", "ci95_over_tasks_of_one_seed", "ci95_over_seeds_and_tasks", "mean_val_accuracy",
-    "paper_mean", "paper_std", "difference_to_paper", "paper_source",
+    "paper_mean", "paper_std", "difference_to_paper", "paper_source", "paper_measured_otherwise",
     "untrained_accuracy", "paired_gain", "paired_gain_standard_error", "paired_seeds",
     "split_hash", "pool_hash", "duplicates", "queries", "batch_norm", "rotations",
     "inner_steps_test", "evaluation_tasks", "evaluation_seed", "ensemble",
@@ -45,6 +45,7 @@ def _flat(row: Row) -> dict[str, object]:
         "paper_std": paper.std,
         "difference_to_paper": row.difference,
         "paper_source": row.comparison.source if row.comparison else "",
+        "paper_measured_otherwise": "; ".join(row.otherwise),
         "untrained_accuracy": 100 * row.untrained,
         "paired_gain": 100 * gain.mean,
         "paired_gain_standard_error": 100 * gain.standard_error,

@@ -31,9 +31,9 @@ FINGERPRINT = {
     "batch_norm": "transductive",
     "rotations": "train",
     "inner_steps_test": 5,
-    "evaluation_tasks": 4,
+    "evaluation_tasks": 600,
     "evaluation_seed": 0,
-    "ensemble": 1,
+    "ensemble": 5,
 }
 
 

@@ -62,8 +62,9 @@ def test_z_is_the_difference_over_both_standard_errors(tmp_path: Path) -> None:
 
 def test_without_two_seeds_or_a_std_there_is_no_z_and_the_table_says_why(tmp_path: Path) -> None:
     write_cell(tmp_path)
-    write_cell(tmp_path, learner="maml", seed=0)
-    write_cell(tmp_path, learner="maml", seed=1)
+    theirs = {"inner_steps_test": 3, "ensemble": 1}
+    write_cell(tmp_path, learner="maml", seed=0, fingerprint=theirs)
+    write_cell(tmp_path, learner="maml", seed=1, fingerprint=theirs)
     one, quoted = sorted(rows(tmp_path), key=lambda row: row.n)
     assert math.isnan(z_score(one)[0])
     assert "one seed" in z_score(one)[1]

@@ -20,7 +20,8 @@ _NONE = Entry("-")
 _UNDER = (
     "mean: of the test accuracy over n seeds, in percent. ±: what the column after it says. std, seeds: standard "
     "deviation over seeds (ddof 1). 95 %, tasks: half the interval over the test tasks of one seed; it says nothing of "
-    "other seeds. diff: here minus published, in percentage points.",
+    "other seeds. diff: here minus published, in percentage points; none where a footnote says that the published "
+    "value was measured otherwise.",
     "z: diff / sqrt(std_here² / n + std_paper² / n_paper), with the std over seeds of both and n_paper = "
     f"{PAPER_SEEDS}. Seeds of one side share their test tasks, whose own error is not in it. A spread of three seeds "
     "is itself uncertain: with three on each side chance passes |z| = 2.8 once in 20 times where both spread alike, "
@@ -60,6 +61,8 @@ def z_score(row: Row) -> tuple[float, str]:
     """The difference over its standard error by seeds, and "" ; or nan, and the sentence why there is none."""
     if row.paper is None or row.comparison is None:
         return math.nan, "Nothing was published for it."
+    if row.otherwise:
+        return math.nan, "No z: the published value was measured otherwise."
     if not row.comparison.std or math.isnan(row.paper.std):
         return math.nan, "No z: what is published is not a standard deviation over seeds."
     if row.n < 2:
@@ -86,7 +89,7 @@ def _theirs(row: Row) -> list[Entry]:
         Entry(f"{row.paper.mean:.2f}", doubts(row)),
         _points(row.paper.std),
         Entry(kind),
-        Entry(f"{row.difference:+.2f}"),
+        _NONE if math.isnan(row.difference) else Entry(f"{row.difference:+.2f}"),
     ]
 
 

@@ -15,9 +15,14 @@ MOST = 120
 _LINE, _LETTER, _SCORES = 19, 7.0, 44  # pixels: of a line, of a letter, for z on the right
 
 
+def with_difference(rows: Sequence[Row]) -> list[Row]:
+    """The rows of `compared` whose published number was measured as theirs, in the same order."""
+    return [row for row in compared(rows) if not row.otherwise]
+
+
 def against_figure(rows: Sequence[Row]) -> Panel | None:
-    """A line a row of `compared`, in its order: a dot with its spread here, and behind it that of the published."""
-    rows = compared(rows)[:MOST]
+    """A line a row of `with_difference`: a dot with its spread here, and behind it that of the published."""
+    rows = with_difference(rows)[:MOST]
     if not rows:
         return None
     low, high = _limits(rows)

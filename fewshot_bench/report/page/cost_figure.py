@@ -5,9 +5,10 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.page.cost import costed
 from fewshot_bench.report.page.drawing import Frame, Key, Mark, Panel, axes, dot, ticks, upright
-from fewshot_bench.report.page.words import also, counted, duration, model, task
+from fewshot_bench.report.page.words import also, duration, model, task
 from fewshot_bench.report.rows import Row
 
 _TIMES = (0.1, 1, 10, 60, 600, 3600, 36_000, 360_000, 3_600_000)

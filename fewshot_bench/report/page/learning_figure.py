@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.page.drawing import Frame, Key, Mark, Panel, across, axes, band, dot, line, ticks
 from fewshot_bench.report.page.learning import Learned
-from fewshot_bench.report.page.words import also, counted, optimizer, short, task
+from fewshot_bench.report.page.words import also, optimizer, short, task
 
 LOOKS = 8
 """Colours of lines; a ninth line takes the first again, with dashes."""

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.report.document import report_of
 from fewshot_bench.report.page.against import against_table
-from fewshot_bench.report.page.against_figure import MOST, against_figure
+from fewshot_bench.report.page.against_figure import MOST, against_figure, with_difference
 from fewshot_bench.report.page.commands import commands, grid
 from fewshot_bench.report.page.cost import cost_table
 from fewshot_bench.report.page.cost_figure import cost_figure
@@ -74,6 +74,7 @@ def _content(directory: Path, cells: Sequence[Cell]) -> dict[str, Any]:
         "against": _views(against_table(rows)),
         "against_figure": against_figure(rows),
         "against_most": MOST,
+        "differences": len(with_difference(rows)),
         "curves": blocks(learned(cells)),
         "rates": figures,
         "rates_unrecorded": rates.unrecorded,

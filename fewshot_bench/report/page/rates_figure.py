@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.page.drawing import Frame, Key, Mark, Panel, across, axes, line, ticks
 from fewshot_bench.report.page.rates import Lines, Rates, thinned
-from fewshot_bench.report.page.words import also, counted, model, short, task
+from fewshot_bench.report.page.words import also, model, short, task
 from fewshot_bench.report.trajectories import KINDS
 
 ROOM = 2_000_000

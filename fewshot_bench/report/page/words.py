@@ -28,11 +28,6 @@ def also(*words: str) -> str:
     return ", ".join(filter(None, words))
 
 
-def counted(count: int, noun: str, nouns: str = "") -> str:
-    """Such as "1 seed" and "3 seeds"."""
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
-
-
 def duration(seconds: float) -> str:
     """Seconds in the unit that a reader would take."""
     if seconds < 120:

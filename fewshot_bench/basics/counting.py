@@ -1,0 +1,15 @@
+"""A count with its noun, singular or plural, as every message and report writes it."""
+
+import re
+
+
+def counted(count: int, noun: str) -> str:
+    """Such as "1 seed", "3 seeds", "2 inner steps" or "1,000 queries"."""
+    return f"{count:,} {noun if count == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """The plural of a regular English noun; of several words, that of the last: "test task" gives "test tasks"."""
+    if re.search(r"[^aeiou]y$", noun):
+        return noun[:-1] + "ies"
+    return noun + ("es" if re.search(r"(s|x|z|sh|(?<!epo)ch)$", noun) else "s")
