@@ -121,6 +121,55 @@ def test_maml_plus_plus_is_there_as_it_ran_and_as_it_was_written(all_cells):
     }
 
 
+def without_seed(made: list[Cell]) -> set[Cell]:
+    return {replace(cell, seed=0) for cell in made}
+
+
+@pytest.mark.parametrize("dataset", ["omniglot", "mini-imagenet"])
+def test_maml_beside_anil_is_that_of_mamls_own_preset(dataset, all_cells):
+    """anil-*.toml: "this is maml-*", at 20-way on Omniglot."""
+    own = without_seed([cell for cell in all_cells[f"maml-{dataset}"] if cell.learner == "maml"])
+    beside = without_seed([cell for cell in all_cells[f"anil-{dataset}"] if cell.learner == "maml"])
+    assert beside == {cell for cell in own if cell.ways == (20 if dataset == "omniglot" else 5)}
+
+
+@pytest.mark.parametrize("dataset", ["omniglot", "mini-imagenet"])
+def test_meta_sgd_has_from_maml_what_its_paper_does_not_say(dataset, all_cells):
+    """meta-sgd-*.toml: one step, norms that adapt and the start of the rates are its own, all else is as in maml-*."""
+
+    def shared(cell: Cell) -> Cell:
+        options = tuple(option for option in cell.learner_options if option[0] != "adapt_norms")
+        return replace(
+            cell,
+            learner="",
+            learner_options=options,
+            inner_optimizer_options=(),
+            training=replace(cell.training, inner_steps=1),
+            evaluation=replace(cell.evaluation, inner_steps=None),
+        )
+
+    mamls = {shared(cell) for cell in all_cells[f"maml-{dataset}"] if cell.learner == "maml" and cell.ways == 5}
+    assert {shared(cell) for cell in all_cells[f"meta-sgd-{dataset}"]} == mamls
+    assert {cell.test_steps for cell in all_cells[f"meta-sgd-{dataset}"]} == {1}
+
+
+def test_the_small_grid_on_omniglot_is_the_papers_but_for_its_ensemble_and_budget(all_cells):
+    """omniglot-cpu.toml says so."""
+    (paper,) = {cell.evaluation for cell in all_cells["gimli-omniglot"]}
+    trained = [cell for cell in all_cells["omniglot-cpu"] if cell.training.iterations]
+    assert {cell.evaluation for cell in trained} == {replace(paper, ensemble=1)}
+    assert {
+        (cell.training.iterations, cell.learner_options, cell.test_queries, cell.test_steps) for cell in trained
+    } == {(300, (), 1, 5)}
+
+
+def test_boil_is_tested_on_as_many_tasks_as_its_table(all_cells):
+    """HJ-Yoo/BOIL, README.md: 5 x 1000 tasks; main.py has 2,500 batches of 4."""
+    assert {(cell.evaluation.tasks, cell.seed) for cell in all_cells["boil-mini-imagenet"]} == {
+        (1000, seed) for seed in range(5)
+    }
+
+
 def test_batches_of_reptile_are_those_of_its_commands(all_cells):
     def batches(name: str) -> dict[tuple[int, int], tuple[int, int]]:
         options = {(cell.ways, cell.shots): dict(cell.learner_options) for cell in all_cells[name]}

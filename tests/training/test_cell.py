@@ -20,6 +20,7 @@ from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import traced
 from fewshot_bench.training.programs.base import once
+from fewshot_bench.training.result import best_epochs
 from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin
 from fewshot_bench.training.step import meta_step
@@ -232,3 +233,9 @@ def test_layouts_train_alike(pattern_pool, rule):
         losses[at_once] = [meta_step(assembly, find, state)["loss"] for _ in range(6)]
     assert losses[2] == pytest.approx(losses[1], abs=1e-9)
     assert losses[8] == pytest.approx(losses[1], abs=1e-9)
+
+
+def test_of_equally_validated_epochs_the_earlier_is_tested():
+    """docs/protocol.md: the paper's code takes the later."""
+    epochs = [{"epoch": place, "val_accuracy": value} for place, value in enumerate((0.5, 0.9, 0.7, 0.9, 0.7), start=1)]
+    assert [record["epoch"] for record in best_epochs(epochs, 3)] == [2, 4, 3]
