@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.data.locations import raw_places
@@ -83,7 +84,7 @@ def torchmeta_loaders(data_dir: Path, folder: Path) -> list[Loader]:
         del batches  # and its workers
 
     return [
-        Loader(f"torchmeta, {workers} workers" if workers else "torchmeta", partial(opened, workers))
+        Loader(f"torchmeta, {counted(workers, 'worker')}" if workers else "torchmeta", partial(opened, workers))
         for workers in (0, 2)
     ]
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from benchmarks.libraries import CONTENDERS
 from benchmarks.processes import Start, Worker
 from benchmarks.settings import Setting
+from fewshot_bench.basics.counting import counted
 
 
 class Mode(NamedTuple):
@@ -87,7 +88,7 @@ def timed(setting: Setting, modes: Sequence[Mode], effort: Effort, start: Start)
 
 def peak(setting: Setting, contender: str, threads: int, start: Start) -> dict[str, Any]:
     """Mebibytes on top of what a fresh process had before the meta-step, or why not: {"mebibytes"} or {"failed"}."""
-    _say(f"{setting.words}, {setting.steps} steps: memory of {contender}")
+    _say(f"{setting.words}, {counted(setting.steps, 'step')}: memory of {contender}")
     worker = start(threads)
     worker.ask({"do": "peak", "where": CONTENDERS[contender].where, "setting": setting._asdict()})
     try:
@@ -113,7 +114,9 @@ def _first(
     """The step that nobody counts: kernels are chosen, programs made, and the answer is compared."""
     without = Timed(setting, mode)
     if setting.tasks % mode.processes:
-        return without._replace(reason=f"{setting.tasks} tasks are no equal parts for {mode.processes} processes")
+        return without._replace(
+            reason=f"no equal parts of {counted(setting.tasks, 'task')} for {counted(mode.processes, 'process')}"
+        )
     answers = setting._replace(precision=effort.compared_in)
     result = _prepared(without, answers, team)
     if not result.reason:

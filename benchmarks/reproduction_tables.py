@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.reproduced import Reproduced, Run
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.library.sensitivity import CSV
 from fewshot_bench.library.variations import TOGETHER
 from fewshot_bench.report.groups import grouped
@@ -95,7 +96,7 @@ def _numbers(one: Reproduced) -> list[str]:
 
 
 def _over_seeds(row: Row) -> str:
-    return f" ({row.n} seeds, deviation {100 * row.std:.2f})" if row.n > 1 else ""
+    return f" ({counted(row.n, 'seed')}, deviation {100 * row.std:.2f})" if row.n > 1 else ""
 
 
 def _ends(start: float, last: "pd.Series[float]") -> list[str]:

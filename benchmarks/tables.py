@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.libraries import CONTENDERS
 from benchmarks.measuring import Timed
 from benchmarks.settings import Setting
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.table import Column, Entry, Table
 
 LARGE = 0.01
@@ -36,8 +37,8 @@ def throughput(settings: Sequence[Sequence[Timed]], threads: int) -> Table:
     columns = (*SETTING, Column("tasks", "right"), *(Column(name, "right") for name in names))
     ratio = (Column("ours / best other", "right"), Column("memory plan / best other", "right"))
     under = (
-        f"Tasks a second, medians; {threads} threads, or where x2 is written two processes of one thread each, "
-        "whichever is faster for the library.",
+        f"Tasks a second, medians; {counted(threads, 'thread')}, or where x2 is written two processes of one thread "
+        "each, whichever is faster for the library.",
     )
     return Table("throughput", "Tasks a second", (*columns, *ratio), tuple(rows), keys=3, under=under)
 

@@ -1,5 +1,7 @@
 """Faults that a sentence explains. The command line prints the sentence; nobody needs a traceback for them."""
 
+from fewshot_bench.basics.counting import counted
+
 
 class BenchError(Exception):
     """Bad input or surroundings: the message says what is wrong, where, and what to do."""
@@ -14,8 +16,9 @@ class GridError(BenchError):
 
     def __init__(self, problems: list[str], where: str) -> None:
         self.problems = problems
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__(f"{count} in {where}:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        super().__init__(
+            f"{counted(len(problems), 'problem')} in {where}:\n" + "\n".join(f"  - {problem}" for problem in problems)
+        )
 
 
 class CellError(BenchError):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.cli.kinds import Kind, factory, with_options
@@ -52,8 +53,12 @@ def command(args: list[str]) -> int:
         print(f"{MARKS[found.ok]:6}{found.name:26}{found.what}", flush=True)
         tried, failed = tried + 1, failed + (found.ok is False)
     left = sum(map(len, stages)) - tried
-    waiting = f"; {left} more stand on them" if left else ""
-    print(f"{failed} of {tried} tests failed{waiting}" if failed else f"{tried} tests, nothing failed")
+    waiting = f"; not tried: {counted(left, 'test')}" if left else ""
+    print(
+        f"{failed} of {counted(tried, 'test')} failed{waiting}"
+        if failed
+        else f"{counted(tried, 'test')}, nothing failed"
+    )
     return 1 if failed else 0
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, cast
 
 import tyro
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.cli.progress_bar import shown_progress
@@ -148,7 +149,7 @@ def _list(chosen: List) -> None:
     width, _ = screen(sys.stdout)
     for known in DATASETS.values():
         text = (
-            f"{known.name}: {known.classes} classes x {known.examples}, {'x'.join(map(str, known.shape))}; "
+            f"{known.name}: {counted(known.classes, 'class')} x {known.examples}, {'x'.join(map(str, known.shape))}; "
             f"splits {', '.join(known.splits)}; {_state(known, chosen.data_dir)}"
         )
         print("\n".join(wrapped(text, width, "  ")))

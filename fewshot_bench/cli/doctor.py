@@ -9,6 +9,7 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.cli.wrapping import beside, wrapped
 from fewshot_bench.data.locations import default_data_dir
@@ -57,7 +58,7 @@ def command(args: list[str]) -> int:
         console.print(Text.assemble((found.level, COLOURS[found.level]), "\n".join([first, *more])[len(found.level) :]))
         levels.append(found.level)
     faults, warnings = levels.count("fault"), levels.count("warning")
-    console.print(f"{_count(faults, 'fault')}, {_count(warnings, 'warning')}")
+    console.print(f"{counted(faults, 'fault')}, {counted(warnings, 'warning')}")
     return 1 if faults else 0
 
 
@@ -115,7 +116,3 @@ def _results_disk(out: Path, grid: GridFile | None, name: str) -> Iterator[Findi
         return
     left = [cell for cell in cells if not ledger.is_done(ledger.folder_of(out, cell))]
     yield room("results disk", out, bytes_of(left))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.cli.wrapping import wrapped
 from fewshot_bench.grid.estimates import HOUR, Estimate, Outlook, estimated
 from fewshot_bench.report.screen import screen
@@ -34,7 +35,7 @@ def summary(outlook: Outlook) -> list[str]:
     """Sums, and what they stand on, a line each."""
     cells = outlook.cells
     states = ", ".join(f"{count} {state}" for state, count in Counter(one.state for one in cells).items())
-    lines = [f"{'1 cell' if len(cells) == 1 else f'{len(cells)} cells'} ({states}); nothing was written"]
+    lines = [f"{counted(len(cells), 'cell')} ({states}); nothing was written"]
     hours = [one.hours for one in cells if one.hours]
     memory = [one.mebibytes for one in cells if one.mebibytes is not None]
     if hours:

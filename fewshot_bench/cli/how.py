@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.parsing import Unsaid
 
@@ -98,7 +99,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     drawn = [file for figure in plot_new(directory) for file in figure.files]
     summary(directory, sys.stdout)
     if drawn:
-        print(f"Figures of what was learned, and how: {len(drawn)} files in {drawn[0].parent}.")
+        print(f"Figures of what was learned, and how: {counted(len(drawn), 'file')} in {drawn[0].parent}.")
     return 1 if undone else 0
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import tyro
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.cli.parsing import parse
 
 
@@ -37,6 +38,7 @@ def command(args: list[str]) -> int:
 
     drawn = draw(options.out, options.samples)
     print("\n".join(map(str, drawn.files)))
-    print(f"\nd M_sigma / d theta_0 from {options.samples:,} runs of noisy descent (standard errors in brackets):\n")
+    runs = counted(options.samples, "run")
+    print(f"\nd M_sigma / d theta_0 from {runs} of noisy descent (standard errors in brackets):\n")
     print(drawn.table)
     return 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import tyro
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, unknown
 from fewshot_bench.cli.describe import docs, first_sentence, option_rows, sentence, unbroken
@@ -110,7 +111,7 @@ def _about(kind: str, name: str, width: int) -> list[str]:
 
 def _dataset(known: Dataset) -> str:
     return (
-        f"{known.classes:,} classes x {known.examples} images of {'x'.join(map(str, known.shape))}; "
+        f"{counted(known.classes, 'class')} x {counted(known.examples, 'image')} of {'x'.join(map(str, known.shape))}; "
         f"splits {', '.join(known.splits)}"
     )
 

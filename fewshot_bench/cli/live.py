@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.training.cell import Moment
 from fewshot_bench.training.settings import Cell
@@ -117,7 +118,9 @@ def _table(follower: Follower) -> RenderableType:
         )
     minutes = int(time.monotonic() - follower.begun) // 60
     news = [Text(line, style="yellow") for line in follower.news[-NEWS:]]
-    return Group(table, *news, Text(f"{done} of {len(follower.cells)} cells done, {minutes} min", style="bold"))
+    return Group(
+        table, *news, Text(f"{done} of {counted(len(follower.cells), 'cell')} done, {minutes} min", style="bold")
+    )
 
 
 def _shown(follower: Follower) -> list[Cell]:

@@ -10,6 +10,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data.progress import Progress
 from fewshot_bench.data.unpickling import load
@@ -49,7 +50,9 @@ def fill_from_pickles(
                     what = f"class {name} does not belong here or is there twice"
                     raise DataError(f"{file}: {what}. Get the original file.")
                 if len(indices) != examples or not all(0 <= i < len(images) for i in indices):
-                    raise DataError(f"{file}: class {name} does not have {examples} images ({len(indices)} indices).")
+                    raise DataError(
+                        f"{file}: class {name} does not have {counted(examples, 'image')} (indices: {len(indices)})."
+                    )
                 for column, index in enumerate(indices):
                     array[rows[name], column] = images[index].transpose(2, 0, 1)
                 seen.add(name)
@@ -57,7 +60,7 @@ def fill_from_pickles(
             del images  # before the next pickle is read: two at once would be the whole dataset
     missing = sorted(set(rows) - seen)
     if missing:
-        raise DataError(f"{where}: {len(missing)} classes are missing: {missing[0]}, ... Get complete files.")
+        raise DataError(f"{where}: {counted(len(missing), 'class')} missing: {missing[0]}, ... Get complete files.")
     return {"resize": {"by the maker of the pickles": int(array.shape[0] * examples)}}
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.files import sha256_of
 from fewshot_bench.data.archives import content_of_file
@@ -53,15 +54,15 @@ def places_of(found: Mapping[str, Sequence[str]], expected: Sequence[str], examp
     missing, foreign = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     uneven = [f"{name} has {len(found[name])}" for name in sorted(found) if len(found[name]) != examples]
     for problem, which in (
-        ("classes are missing", missing),
-        ("classes do not belong to this dataset", foreign),
-        (f"classes do not hold {examples} images", uneven),
+        ("missing", missing),
+        ("not of this dataset", foreign),
+        (f"without {counted(examples, 'image')}", uneven),
     ):
         if which:
-            raise DataError(f"{where}: {len(which)} {problem}: {_some(which)}. {_remedy(where)}")
+            raise DataError(f"{where}: {counted(len(which), 'class')} {problem}: {_some(which)}. {_remedy(where)}")
     twice = sorted(name for name, times in Counter(chain.from_iterable(found.values())).items() if times > 1)
     if twice:
-        raise DataError(f"{where}: {len(twice)} images are named twice: {_some(twice)}. Get the original files.")
+        raise DataError(f"{where}: {counted(len(twice), 'image')} named twice: {_some(twice)}. Get the original files.")
     return {
         name: (row, column)
         for row, klass in enumerate(sorted(found))
@@ -96,7 +97,7 @@ def fill(
             progress("decoding images", done, filled.size)
     missing = [name for name, place in places.items() if not filled[place]]
     if missing:
-        raise DataError(f"{where}: {len(missing)} images are missing: {_some(missing)}. {_remedy(where)}")
+        raise DataError(f"{where}: {counted(len(missing), 'image')} missing: {_some(missing)}. {_remedy(where)}")
     return {"resize": dict(resized)}
 
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.data.pool import Pool
@@ -37,8 +38,8 @@ class ClassSplit(NamedTuple):
         missing = [name for name in self.part(part) if name not in index]
         if missing:
             raise DataError(
-                f"split {self.name!r} names {len(missing)} classes that the pool does not have: {missing[0]!r}, ... "
-                "Prepare the pool from a complete copy of the dataset."
+                f"split {self.name!r} names {counted(len(missing), 'class')} that the pool does not have: "
+                f"{missing[0]!r}, ... Prepare the pool from a complete copy of the dataset."
             )
         return np.sort(np.array([index[name] for name in self.part(part)], dtype=np.int64))
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data.datasets import Dataset
 from fewshot_bench.data.duplicates import check_images, duplicates
@@ -41,5 +42,5 @@ def _split_line(known: Dataset, name: str, pool: Pool) -> str:
     counts = "/".join(str(len(split.indices(part, pool))) for part in PARTS)
     check_images(known.name, split, pool)
     listed = duplicates(known.name, split)
-    leaks = f", {len(listed)} known duplicate images between parts" if listed else ""
+    leaks = f", {counted(len(listed), 'known duplicate image')} between parts" if listed else ""
     return f"{name} {counts} classes{leaks}, {split.hash[:16]}"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.doctor.finding import Finding, size
-from fewshot_bench.doctor.machine import cores_in_words, usable_cores
+from fewshot_bench.doctor.machine import usable_cores
 
 DRIVER = Path("/proc/driver/nvidia/version")
 SHARED = Path("/dev/shm")
@@ -65,11 +66,11 @@ def gpu(found: Gpus) -> Finding:
 def threads(count: int, cores: int) -> Finding:
     """count: threads of torch's CPU kernels; cores: that it may use."""
     if count > cores:
-        says = f"torch takes {count} threads on {cores_in_words(cores)}, which slows all of them"
+        says = f"torch takes {counted(count, 'thread')} on {counted(cores, 'core')}, which slows all of them"
         return Finding("warning", "threads", says, f"export OMP_NUM_THREADS={cores}")
     said = os.environ.get("OMP_NUM_THREADS")
     why = f", as OMP_NUM_THREADS={said} says" if said else ""
-    return Finding("ok", "threads", f"torch takes {count} on {cores_in_words(cores)}{why}")
+    return Finding("ok", "threads", f"torch takes {count} on {counted(cores, 'core')}{why}")
 
 
 def shared(free: int) -> Finding:

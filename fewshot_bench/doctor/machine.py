@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.memory import available_bytes
 from fewshot_bench.doctor.finding import Finding, size
 
@@ -37,12 +38,7 @@ def cores_of(cpu_max: str) -> int | None:
 def processor(usable: int, there: int) -> Finding:
     """usable, there: cores that may be used, and that the machine has."""
     few = f" of the machine's {there}" if usable < there else ""
-    return Finding("ok", "processor", f"{cores_in_words(usable)}{few}")
-
-
-def cores_in_words(count: int) -> str:
-    """1 core, 2 cores."""
-    return f"{count} core" if count == 1 else f"{count} cores"
+    return Finding("ok", "processor", f"{counted(usable, 'core')}{few}")
 
 
 def memory(available: int | None) -> Finding:

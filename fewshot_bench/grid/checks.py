@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, GridError, explained
 from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
@@ -49,16 +50,15 @@ def impossible(cell: Cell) -> list[str]:
     ):
         if shots + queries > dataset.examples:
             faults.append(
-                f"{shots} shots + {queries} queries a class ({kind}) are {shots + queries} images, "
-                f"but {cell.dataset} has {dataset.examples} of each class."
+                f"{counted(shots, 'shot')} + {counted(queries, 'query')} a class ({kind}) make "
+                f"{counted(shots + queries, 'image')}, but {cell.dataset} has {dataset.examples} of each class."
             )
     split = read_split(cell.dataset, cell.split)
     for part in PARTS:
         ways = cell.train_ways if part == "train" else cell.ways
         if ways > len(split.part(part)):
-            faults.append(
-                f"{ways} ways: split {cell.split!r} of {cell.dataset} has {len(split.part(part))} {part} classes."
-            )
+            there = counted(len(split.part(part)), f"{part} class")
+            faults.append(f"{counted(ways, 'way')}: split {cell.split!r} of {cell.dataset} has {there}.")
     return faults
 
 
@@ -67,7 +67,7 @@ def unusable(cells: list[Cell]) -> list[str]:
     faults = []
     kinds = dict.fromkeys((cell.backbone, cell.backbone_options, cell.dataset, cell.ways) for cell in cells)
     for name, options, dataset, ways in kinds:
-        where = f"backbone {name!r} for {dataset}, {ways} ways"
+        where = f"backbone {name!r} for {dataset}, {counted(ways, 'way')}"
         image = DATASETS[dataset].shape
         try:
             module = made(lambda: find("backbone", name, BACKBONES)(image, ways, **dict(options)), seed=0)  # noqa: B023

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.grid import ledger, rates
 from fewshot_bench.grid.costs import cost, validations
@@ -141,10 +142,9 @@ def _of_hours(measured: Sequence[Seen], kind: str) -> str:
         )
     if not measured:
         return f"No rate was measured on this device ({kind}), so there are no hours until a cell is under way."
-    count = "1 cell" if len(measured) == 1 else f"{len(measured)} cells"
     pace = sum(one.seconds for one in measured) / sum(one.done for one in measured)
     against = f"{pace:.2g} times those of {rates.MACHINE}" if kind == "cpu" else f"{1e-12 / pace:.2g} TFLOP/s"
-    return f"Hours are at the pace of {count} in this folder: {against}."
+    return f"Hours are at the pace of {counted(len(measured), 'cell')} in this folder: {against}."
 
 
 def _of_memory(kind: str) -> str:

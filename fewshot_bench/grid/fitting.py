@@ -1,5 +1,6 @@
 """Whether a cell's learner goes with the tasks it is to be trained on and with its inner optimizer."""
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.learners.base import Traits
 from fewshot_bench.training.settings import NO_INNER_OPTIMIZER, Cell
 
@@ -9,9 +10,9 @@ def unfit(cell: Cell, traits: Traits) -> list[str]:
     faults = []
     if cell.train_ways != cell.ways and not traits.any_ways:
         faults.append(
-            f"[training]: `ways` is {cell.train_ways} where tests have {cell.ways} ways, but {cell.learner} is trained "
-            "on tasks of as many classes as it is tested on. Set the key for a learner that need not be, as in "
-            "[learners.protonet]."
+            f"[training]: `ways` is {cell.train_ways} where tests have {counted(cell.ways, 'way')}, but {cell.learner} "
+            "is trained on tasks of as many classes as it is tested on. Set the key for a learner that need not be, as "
+            "in [learners.protonet]."
         )
     if cell.inner_optimizer == NO_INNER_OPTIMIZER and traits.inner_loop:
         faults.append(

@@ -1,5 +1,6 @@
 """Which losses along the inner steps count."""
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.hypergradients.problem import Bilevel, last_step_only
 
 
@@ -9,7 +10,8 @@ def weights_along(problem: Bilevel) -> tuple[float, ...]:
     Raises ValueError where `step_weights` has not one number a step, or none but zeros.
     """
     if len(problem.step_weights) != problem.steps:
-        raise ValueError(f"`step_weights` has {len(problem.step_weights)} numbers for {problem.steps} inner steps.")
+        numbers, steps = counted(len(problem.step_weights), "number"), counted(problem.steps, "inner step")
+        raise ValueError(f"`step_weights` has {numbers} for {steps}.")
     weights = (0.0, *problem.step_weights) if problem.steps else (1.0,)
     if not any(weights):
         raise ValueError("`step_weights` are all zero, so no loss counts.")

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import cannot_write, replacing, write_text
 from fewshot_bench.illustrations.curves import curves
@@ -34,7 +35,9 @@ def draw(folder: Path, samples: int) -> Drawn:
     Raises BenchError for fewer samples than a standard error for the curves needs, or where files cannot be written.
     """
     if samples < 2 * _OF_THE_CURVES:
-        raise BenchError(f"{samples} samples are too few for a standard error; give {2 * _OF_THE_CURVES} or more.")
+        raise BenchError(
+            f"{counted(samples, 'sample')} cannot give a standard error; take {2 * _OF_THE_CURVES} or more."
+        )
     try:
         # Before the work: what cannot be written to is better known then than after it.
         folder.mkdir(parents=True, exist_ok=True)

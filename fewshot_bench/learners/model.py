@@ -13,6 +13,7 @@ from fewshot_bench.backbones.heads import find_head, head_parameters, norm_param
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.backbones.norms import NORMS
 from fewshot_bench.backbones.torch_defaults import usual_defaults
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import Params
@@ -58,7 +59,7 @@ def as_function(module: nn.Module, ways: int, device: str = "cpu", operations: O
     if found is not None and head:
         embed = border.as_function(without(network, found), operations)
     else:
-        embed = no_features(f"{kind} has no linear layer with {ways} outputs and weights of its own", ways)
+        embed = no_features(f"{kind} has no linear layer with {counted(ways, 'output')} and weights of its own", ways)
     norms = tuple(name for name in norm_parameters(network, NORMS) if name in weights)
     return Model(border.as_function(network, operations), embed, weights, head, norms)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, CellError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.data.datasets import DATASETS
@@ -112,7 +113,7 @@ def adapt(trained: TrainedCell, support: Support, *, strokes: Strokes = "auto") 
     """
     cell, support = trained.cell, _by_class(support)
     if len(support) != cell.ways:
-        raise BenchError(f"{len(support)} classes, but {cell.id} was trained to tell {cell.ways} apart.")
+        raise BenchError(f"{counted(len(support), 'class')}, but {cell.id} was trained to tell {cell.ways} apart.")
     return Adapted(trained, {name: _prepared(name, support[name], cell.dataset, strokes) for name in support}, strokes)
 
 

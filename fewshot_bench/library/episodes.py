@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.data.episodes import EpisodeShape, episode_key, sampler
@@ -34,7 +35,8 @@ class Episode:
 
     def __repr__(self) -> str:
         shots, queries = (len(next(iter(images.values()))) for images in (self.support, self.query))
-        return f"a task of {self.dataset}: {', '.join(self.support)}; {shots} shots and {queries} queries a class"
+        images = f"{counted(shots, 'shot')} and {counted(queries, 'query')} a class"
+        return f"a task of {self.dataset}: {', '.join(self.support)}; {images}"
 
 
 def sample_task(
@@ -58,11 +60,12 @@ def sample_task(
     source = _source(pool, part, split)
     members, images = source.members, source.pool.images
     if ways > len(members):
-        raise BenchError(f"{ways} ways: {source.words} {len(members)} {source.part} classes.")
+        there = counted(len(members), f"{source.part} class".strip())
+        raise BenchError(f"{counted(ways, 'way')}: {source.words} {there}.")
     if shots + queries > images.shape[1]:
         raise BenchError(
-            f"{shots} shots + {queries} queries are {shots + queries} images, but {source.dataset} has "
-            f"{images.shape[1]} a class."
+            f"{counted(shots, 'shot')} + {counted(queries, 'query')} make {counted(shots + queries, 'image')}, but "
+            f"{source.dataset} has {images.shape[1]} a class."
         )
     if min(ways, shots, queries) < 1 or index < 0:
         raise BenchError("a task has at least one way, one shot and one query, and its number is 0 or more.")

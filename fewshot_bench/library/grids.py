@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.grid import ledger
@@ -51,7 +52,7 @@ def run_grid(
     run_cells(cells, directory, pools, where, Listener(_nothing, ended, lambda: False))
     if undone:
         which = "; ".join(f"{name}: {reason}" for name, reason in undone.items())
-        raise BenchError(f"{len(undone)} of {len(cells)} cells are not done. {which}")
+        raise BenchError(f"not done: {len(undone)} of {counted(len(cells), 'cell')}. {which}")
     return [ledger.folder_of(directory, cell) for cell in cells]
 
 

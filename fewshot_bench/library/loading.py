@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.files import make_importable
@@ -93,9 +94,8 @@ def _on_disk(path: Path) -> CellOnDisk:
         return found
     below = sorted(entry.name for entry in (path / ledger.CELLS).glob("*-*")) if path.is_dir() else []
     if below:
-        raise BenchError(
-            f"{path} is a folder of {len(below)} cells. Give one of them, as {path / ledger.CELLS / below[0]}."
-        )
+        cells = counted(len(below), "cell")
+        raise BenchError(f"{path} is a folder of {cells}. Give one of them, as {path / ledger.CELLS / below[0]}.")
     what = "holds no cell" if path.is_dir() else "is not there"
     raise BenchError(f"{path} {what}. Give a cell's own folder, results/<grid>/cells/<cell>.")
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.library import measurements
@@ -90,7 +91,7 @@ def _announced(trained: TrainedCell, jobs: Sequence[Job], known: Measurements) -
     a_pass = known[own].pace / passes(trained, own)
     seconds, tasks = sum(count * a_pass * passes(trained, one) for one, count in left.items()), sum(left.values())
     return (
-        f"{tasks:,} tasks to evaluate, roughly {_duration(seconds)}. What is found is written to "
+        f"{counted(tasks, 'task')} to evaluate, roughly {_duration(seconds)}. What is found is written to "
         f"{trained.folder / FILE} at once; the same command goes on from there."
     )
 
@@ -101,10 +102,10 @@ def _line(trained: TrainedCell, protocol: Protocol, found: Measured, reason: str
     if reason:
         return f"{what}: {reason}"
     accuracy = 100 * sum(found.right) / len(found.right) / (trained.cell.ways * queries)
-    return f"{what}: {accuracy:.2f} % on {len(found.right):,} tasks"
+    return f"{what}: {accuracy:.2f} % on {counted(len(found.right), 'task')}"
 
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+    return counted(round(seconds / 60), "minute") if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.datasets import Dataset, dataset
 from fewshot_bench.data.datasets import open_pool as opened
@@ -21,7 +22,8 @@ class DatasetPool:
     def __repr__(self) -> str:
         classes, examples = self.pool.images.shape[:2]
         channels, height, width = self.pool.shape
-        return f"{self.dataset.name}: {classes:,} classes, {examples} images each, {channels} x {height} x {width}"
+        images = f"{counted(classes, 'class')}, {counted(examples, 'image')} each"
+        return f"{self.dataset.name}: {images}, {channels} x {height} x {width}"
 
 
 Data = DatasetPool | Pool | str | Path | None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.lease import OthersError, TakenOverError, lease
@@ -41,7 +42,7 @@ class Sensitivity:
         return markdown([self.table()], [])
 
     def __repr__(self) -> str:
-        return f"{len(self.rows)} protocols of {self.trained.cell.id}"
+        return f"{counted(len(self.rows), 'protocol')} of {self.trained.cell.id}"
 
 
 def sensitivity(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.library.differences import Estimated
 from fewshot_bench.library.loading import TrainedCell
 from fewshot_bench.library.protocols import own_protocol
@@ -55,10 +56,10 @@ def _points(value: Estimated, form: str) -> str:
 
 def _own(trained: TrainedCell) -> str:
     cell, own = trained.cell, own_protocol(trained)
-    steps = f", {own.steps} inner steps" if trained.learner.traits.inner_loop else ""
-    queries = "1 query" if own.queries == 1 else f"{own.queries} queries"
+    steps = f", {counted(own.steps, 'inner step')}" if trained.learner.traits.inner_loop else ""
+    tasks, queries = counted(cell.evaluation.tasks, "task"), counted(own.queries, "query")
     return (
-        f"As tested: {cell.dataset} {cell.ways}-way {cell.shots}-shot, {cell.evaluation.tasks:,} tasks, {queries} a "
+        f"As tested: {cell.dataset} {cell.ways}-way {cell.shots}-shot, {tasks}, {queries} a "
         f"class, {own.batch_norm} batch norm, ensemble of {own.ensemble}{steps}."
     )
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.grid.checks import impossible
 from fewshot_bench.learners.base import BatchNorm
@@ -74,9 +75,8 @@ def variations(trained: TrainedCell, wanted: Wanted) -> list[Variation]:
 def _why_not(trained: TrainedCell, one: Variation) -> str:
     """A sentence where a protocol cannot be; empty where it can."""
     if one.protocol.ensemble > len(trained.members):
-        kept = len(trained.members)
-        epochs = "epoch was" if kept == 1 else "epochs were"
-        return f"{kept} validated {epochs} kept, no ensemble of {one.protocol.ensemble}."
+        kept = counted(len(trained.members), "validated epoch")
+        return f"No ensemble of {one.protocol.ensemble}: the cell kept {kept}."
     evaluation = replace(
         trained.cell.evaluation, queries=one.protocol.queries, inner_steps=one.protocol.steps, tasks=one.tasks
     )

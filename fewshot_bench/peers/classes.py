@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 
 
@@ -60,7 +61,9 @@ def from_dataset(dataset: Any, labels: Iterable[Any] | None = None, name: Name =
         raise DataError("labels= is a dict; give the labels of all items as a list, in the order of the items.")
     known = [_label(dataset, index) for index in range(length)] if labels is None else list(labels)
     if len(known) != length:
-        raise DataError(f"{len(known)} labels were given for the {length} items of {type(dataset).__name__}.")
+        raise DataError(
+            f"`labels`: {counted(len(known), 'label')} for the {counted(length, 'item')} of {type(dataset).__name__}."
+        )
     if name is class_name and len({isinstance(label, str) for label in known}) > 1:
         raise DataError(
             f"some labels of {type(dataset).__name__} are texts, others are not. Make them all of one kind."

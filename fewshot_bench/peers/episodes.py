@@ -53,8 +53,8 @@ def interleaved(support: Labelled, query: Labelled) -> Labelled:
     shots, queries = len(support[1]), len(query[1])
     if queries < shots:
         raise BenchError(
-            f"learn2learn's loop takes every second image for support, so {shots} support images need as many queries "
-            f"or more; the task has {queries}. Raise `queries`."
+            f"learn2learn's loop takes every second image for support, so a task needs at least as many queries as "
+            f"support images, {shots}; this one has {queries}. Raise `queries`."
         )
     images, labels = (
         torch.cat([torch.stack([of_support, of_query[:shots]], dim=1).flatten(0, 1), of_query[shots:]])

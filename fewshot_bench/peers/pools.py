@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.data.pool import Pool, write_pool
@@ -63,8 +64,8 @@ def _examples(classes: Classes, cut_to_smallest: bool) -> int:
     fewest, most = classes[smallest].size, classes[largest].size
     if fewest != most and not cut_to_smallest:
         raise DataError(
-            f"classes differ in size: {smallest} has {fewest} images, {largest} has {most}. Take as many of each as "
-            "the smallest has (cut_to_smallest=True), or leave the small ones out."
+            f"classes differ in size: {smallest} has {counted(fewest, 'image')}, {largest} has {most}. Take as many of "
+            "each as the smallest has (cut_to_smallest=True), or leave the small ones out."
         )
     return fewest
 

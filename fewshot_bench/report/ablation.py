@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report import published
 from fewshot_bench.report.contents import NO_INNER_OPTIMIZER, SHOWN_AS
 from fewshot_bench.report.doubts import doubts
@@ -117,7 +118,7 @@ def _untrained(row: Row) -> list[Entry]:
     if row.gain is None:
         return [accuracy._replace(notes=other), _NONE, _NONE]
     paired = row.gain.seeds
-    alone = (f"Over {paired} of {row.n} seeds: the others have no pair.",) if paired != row.n else ()
+    alone = (f"Over {paired} of {counted(row.n, 'seed')}: the others have no pair.",) if paired != row.n else ()
     notes = () if row.gain.mean > 2 * row.gain.standard_error else (_NO_GAIN,)
     gain = round(100 * row.gain.mean, 2) + 0.0  # without the sign of a zero
     return [

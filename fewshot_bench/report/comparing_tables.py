@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.ablation import percent
 from fewshot_bench.report.comparing import Matched, matched, read_run
 from fewshot_bench.report.comparing_facts import Fact, facts
@@ -74,7 +75,7 @@ def _results(found: Sequence[Result]) -> Table:
 def _facts(differ: Sequence[Fact], pairs: int) -> Table:
     return Table(
         name="facts",
-        title=f"What differs between A and B, over {pairs:,} {'pair' if pairs == 1 else 'pairs'} of cells",
+        title=f"What differs between A and B, over {counted(pairs, 'pair')} of cells",
         columns=(Column("where"), *(Column(title, wrap=True) for title in ("key", "A", "B")), Column("pairs", "right")),
         rows=tuple(tuple(map(Entry, (fact.kind, fact.key, fact.a, fact.b, str(fact.pairs)))) for fact in differ),
         keys=1,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report.accuracies import Read, paired, read_accuracies
 from fewshot_bench.report.families import Family
@@ -86,8 +87,8 @@ def _no_best(family: Family) -> tuple[str, ...]:
     """Said of a family that has many rows and no best one."""
     axes = family.axes
     place = f"{axes['dataset']} {axes['ways']}-way {axes['shots']}-shot with {family.batch_norm} batch norm"
-    why = f"{len(family.rows)} rows of {place} were not compared"
-    return (f"{why}: their validations cannot be held against each other, so none is best by validation.",)
+    why = f"Not compared: {counted(len(family.rows), 'row')} of {place}"
+    return (f"{why}. Their validations cannot be held against each other, so none is best by validation.",)
 
 
 def _estimate(first: Read, second: Read) -> Estimate | None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.differences import ALL_PAIRS, MOST, REAL, Compared, compared
 from fewshot_bench.report.families import Family, families, labels
 from fewshot_bench.report.rows import Row
@@ -134,5 +135,7 @@ def _chosen(shown: Sequence[Compared]) -> list[str]:
     ]
     left_out = sum(one.left_out for one in shown)
     if left_out:
-        lines[0] += f" Of those at most {MOST} are shown, the next best by validation: {left_out:,} rows are not."
+        lines[0] += (
+            f" Of those at most {MOST} are shown, the next best by validation; left out: {counted(left_out, 'row')}."
+        )
     return lines

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.reading import STATUSES, Cell
 from fewshot_bench.report.table import Column, Entry, Table
 
@@ -23,7 +24,7 @@ def incomplete_table(cells: Sequence[Cell]) -> Table | None:
     rows: list[tuple[Entry, ...]] = []
     for (status, reason), alike in kinds.items():
         if len(alike) >= MANY:
-            rows.append(_line(f"{len(alike):,} cells, {alike[0].name} the first", status, "", reason))
+            rows.append(_line(f"{counted(len(alike), 'cell')}, {alike[0].name} the first", status, "", reason))
         else:
             rows += [_line(cell.name, status, _progress(cell), reason) for cell in alike]
     return Table(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.lease import holder
 from fewshot_bench.report.contents import number
 from fewshot_bench.report.reading import STATUSES, Cell
@@ -49,8 +50,7 @@ def headline(found: Sequence[Progress]) -> str:
     kinds = [*STATUSES, "stopped"]
     words = [f"{counts[kind]} {kind}" for kind in sorted(counts, key=kinds.index) if counts[kind]]
     spent = sum(one.cell.seconds or 0.0 for one in found)
-    cells = "1 cell" if len(found) == 1 else f"{len(found):,} cells"
-    return f"{cells}: {', '.join(words)}; {duration(spent)} of computing so far."
+    return f"{counted(len(found), 'cell')}: {', '.join(words)}; {duration(spent)} of computing so far."
 
 
 def progress_table(found: Sequence[Progress], every: bool) -> Table:

@@ -59,11 +59,11 @@ def against_paper(rows: Sequence[Row]) -> str:
     budgets = sorted({row.group.iterations for row in rows if row.paper and row.group.iterations is not None})
     tasks = {show(row.group.config.get("training.tasks_per_batch")) for row in rows if row.paper}
     if budgets == [META_STEPS] and tasks == {str(TASKS_PER_BATCH)}:
-        return f"The budget is the paper's: {budget(META_STEPS)} of {TASKS_PER_BATCH} tasks."
+        return f"The budget is the paper's: {budget(META_STEPS)} of {counted(TASKS_PER_BATCH, 'task')}."
     least = f"{budgets[0]:,} to " if budgets[1:] else ""
     here = least + counted(budgets[-1], "meta-step") if budgets else "an unknown number of meta-steps"
     sizes = " or ".join(sorted(tasks))
-    theirs = f"{budget(META_STEPS)} of {TASKS_PER_BATCH} tasks"
+    theirs = f"{budget(META_STEPS)} of {counted(TASKS_PER_BATCH, 'task')}"
     return f"The paper trained for {theirs}, here {here} of {sizes}: not a reproduction of its budget."
 
 

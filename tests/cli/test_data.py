@@ -37,7 +37,8 @@ def test_import_then_verify_then_list(raw: Path, tmp_path: Path, capsys: pytest.
     assert command(["list", "--data-dir", str(data)]) == 0
     lines = capsys.readouterr().out.replace("\n  ", " ").splitlines()
     assert any(
-        line.startswith("omniglot: 1623 classes") and line.endswith(f"prepared in {open_place(data)}") for line in lines
+        line.startswith("omniglot: 1,623 classes") and line.endswith(f"prepared in {open_place(data)}")
+        for line in lines
     )
     assert any(line.startswith("mini-imagenet:") and "not here" in line for line in lines)
 

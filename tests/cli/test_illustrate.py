@@ -49,7 +49,10 @@ def test_tables_hold_the_values(printed: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
-    [(["--samples", "10"], "error: 10 samples are too few"), (["--out", "/dev/null/figures"], "error: cannot write")],
+    [
+        (["--samples", "10"], "error: 10 samples cannot give a standard error"),
+        (["--out", "/dev/null/figures"], "error: cannot write"),
+    ],
 )
 def test_a_mistake_is_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["illustrate", "imaml", *words]) == 2

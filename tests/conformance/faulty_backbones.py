@@ -171,7 +171,7 @@ CASES = [
     (Single, "precision", False, ""),
     (Remembers, "pure function", False, "it remembers something"),
     (OtherGenerator, "initial weights", False, "the same seed gives other weights"),
-    (FixedWays, "logits", False, "2 images give [2, 5]; logits have to be [2, 3]."),
+    (FixedWays, "logits", False, "2 images in, [2, 5] out; logits have to be [2, 3]."),
     (positional, "options", None, "no grid can set `hidden`"),
     (wrong_default, "options", False, "`hidden` starts as 8.0, but has to be a whole number."),
     (no_module, "module", False, "this one made a function"),

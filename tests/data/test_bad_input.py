@@ -84,19 +84,19 @@ def test_a_missing_class(tmp_path: Path, characters: dict[str, bytes]) -> None:
     lost = greek(characters)
     without = {name: content for name, content in characters.items() if name not in lost}
     fake.write_omniglot_zips(tmp_path, without)
-    assert "1 classes are missing: Greek/character01" in sentence("omniglot", tmp_path)
+    assert "1 class missing: Greek/character01" in sentence("omniglot", tmp_path)
 
 
 def test_19_images_in_a_class(tmp_path: Path, characters: dict[str, bytes]) -> None:
     lost = greek(characters)[7]
     without = {name: content for name, content in characters.items() if name != lost}
     fake.write_omniglot_zips(tmp_path, without)
-    assert "1 classes do not hold 20 images: Greek/character01 has 19" in sentence("omniglot", tmp_path)
+    assert "1 class without 20 images: Greek/character01 has 19" in sentence("omniglot", tmp_path)
 
 
 def test_a_class_of_another_dataset(tmp_path: Path, characters: dict[str, bytes]) -> None:
     fake.write_omniglot_zips(tmp_path, {**characters, "images_background/Runic/character01/0001_01.png": b""})
-    assert "1 classes do not belong to this dataset: Runic/character01" in sentence("omniglot", tmp_path)
+    assert "1 class not of this dataset: Runic/character01" in sentence("omniglot", tmp_path)
 
 
 BAD_DRAWINGS: dict[str, tuple[Callable[[], bytes], str]] = {
@@ -132,7 +132,7 @@ def test_a_csv_naming_a_file_that_is_not_there(tmp_path: Path, parts: dict[str, 
     images = flat(parts)
     lost = sorted(images)[3]
     fake.write_tar(tmp_path / "images.tar", {name: content for name, content in images.items() if name != lost})
-    assert f"1 images are missing: {Path(lost).name}" in sentence("mini-imagenet", tmp_path)
+    assert f"1 image missing: {Path(lost).name}" in sentence("mini-imagenet", tmp_path)
 
 
 def test_an_image_that_is_there_twice(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
@@ -226,7 +226,7 @@ BAD_PICKLES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "classes missing": (
         lambda: pickle.dumps({"image_data": np.zeros((2, 84, 84, 3), np.uint8), "class_dict": {}}),
-        "64 classes are missing",
+        "64 classes missing",
     ),
 }
 

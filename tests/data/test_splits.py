@@ -97,7 +97,7 @@ def test_indices_point_at_the_classes(omniglot_pool: Pool) -> None:
 
 
 def test_a_class_that_the_pool_lacks_is_said() -> None:
-    with pytest.raises(DataError, match="1 classes that the pool does not have: 'z'"):
+    with pytest.raises(DataError, match="1 class that the pool does not have: 'z'"):
         make_split("mine", {"train": ["a", "z"], "val": [], "test": []}).indices("train", tiny_pool([]))
 
 

@@ -175,7 +175,7 @@ def test_training_tasks_of_other_sizes_are_for_learners_that_take_them():
     assert cells(MIXED + "[learners.protonet]\nways = 5\nshots = 1\n") == cells(MIXED)
     told = faults(MIXED.replace("queries = 1", "queries = 1\nways = 20\nshots = 25"))
     assert sum("`ways` is 20 where tests have 5 ways, but maml++ is trained" in fault for fault in told) == 1
-    assert sum("25 shots + 1 queries a class (training)" in fault for fault in told) == 1
+    assert sum("25 shots + 1 query a class (training)" in fault for fault in told) == 1
     assert len(told) == 2
     untrained = MIXED.replace("iterations = 300", "iterations = 0")
     assert cells(untrained.replace("queries = 1", "queries = 1\nways = 20")) == cells(untrained)
@@ -237,7 +237,7 @@ def test_all_faults_are_told_at_once():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("shots = [1]", "shots = [20]"), "20 shots + 1 queries a class (training) are 21 images, but omniglot has 20"),
+        (("shots = [1]", "shots = [20]"), "20 shots + 1 query a class (training) make 21 images, but omniglot has 20"),
         (("ways = [5]", "ways = [51]"), "51 ways: split 'gimli' of omniglot has 50 val classes"),
         (("iterations = 300", "iterations = -1"), "`iterations` is -1, but has to be at least 0"),
         (("tasks = 600", "tasks = 1"), "`tasks` is 1, but has to be at least 2"),

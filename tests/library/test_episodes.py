@@ -69,9 +69,9 @@ def test_the_picture_shows_every_image_once_in_its_place(pool):
 
 
 def test_what_cannot_be_sampled_is_a_sentence(pool):
-    with pytest.raises(BenchError, match=r"1 shots \+ 20 queries are 21 images, but omniglot has 20 a class"):
+    with pytest.raises(BenchError, match=r"1 shot \+ 20 queries make 21 images, but omniglot has 20 a class"):
         sample_task(pool, queries=20)
-    with pytest.raises(BenchError, match="1000 ways: split 'gimli' of omniglot has"):
+    with pytest.raises(BenchError, match="1,000 ways: split 'gimli' of omniglot has"):
         sample_task(pool, ways=1000)
     with pytest.raises(BenchError, match=r"unknown part 'tset' \(did you mean 'test'\?\)"):
         sample_task(pool, part="tset")
@@ -102,4 +102,4 @@ def test_a_pool_without_a_dataset_is_drawn_from_as_a_whole(tmp_path):
 
 def test_what_they_say_of_themselves(pool):
     assert repr(pool) == "omniglot: 1,623 classes, 20 images each, 1 x 28 x 28"
-    assert repr(sample_task(pool, ways=2)).endswith("; 1 shots and 5 queries a class")
+    assert repr(sample_task(pool, ways=2)).endswith("; 1 shot and 5 queries a class")

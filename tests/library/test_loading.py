@@ -86,9 +86,7 @@ SPOILED = [
     pytest.param(
         lambda c: shutil.rmtree(c / "checkpoints") or c, r"has a result, but its checkpoints are not there", id="none"
     ),
-    pytest.param(
-        lambda c: c.parent.parent, r"is a folder of 1 cells\. Give one of them, as .*cells/omniglot", id="all"
-    ),
+    pytest.param(lambda c: c.parent.parent, r"is a folder of 1 cell\. Give one of them, as .*cells/omniglot", id="all"),
     pytest.param(lambda c: c / "checkpoints", "holds no cell. Give a cell's own folder", id="another folder"),
     pytest.param(lambda c: c / "nowhere", "nowhere is not there", id="no folder"),
 ]

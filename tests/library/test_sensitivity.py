@@ -99,11 +99,11 @@ def test_the_cells_own_protocol_is_the_recorded_test(finished, found):
 
 def test_what_cannot_be_has_a_reason(found):
     assert "21 images, but omniglot has 20" in row(found[0], "queries", "20")["reason"]
-    assert "2 validated epochs were kept" in row(found[0], "ensemble", "5")["reason"]
+    assert "the cell kept 2 validated epochs" in row(found[0], "ensemble", "5")["reason"]
     crossed = [row(found[0], TOGETHER, f"20, {mode}, 2") for mode in BATCH_NORMS]
     assert all(line["reason"] and pd.isna(line["accuracy"]) for line in crossed)
     shown = found[0]._repr_markdown_()
-    assert "2 validated epochs were kept, no ensemble of 5" in row(found[0], TOGETHER, "1, inductive, 5")["reason"]
+    assert "No ensemble of 5: the cell kept 2 validated epochs" in row(found[0], TOGETHER, "1, inductive, 5")["reason"]
     assert shown.count("21 images, but omniglot has 20") == 1  # one footnote for all rows
 
 

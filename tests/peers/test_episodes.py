@@ -87,7 +87,7 @@ def test_every_second_image_is_support_and_queries_are_the_others(queries):
 
 def test_too_few_queries_to_lie_between_are_a_sentence():
     images, labels = torch.zeros(4, 1), torch.zeros(4)
-    with pytest.raises(BenchError, match="4 support images need as many queries or more; the task has 3"):
+    with pytest.raises(BenchError, match="at least as many queries as support images, 4; this one has 3"):
         interleaved((images, labels), (images[:3], labels[:3]))
 
 

@@ -98,7 +98,7 @@ def test_known_labels_spare_reading_the_images():
         "00002": 4,
     }
     assert dataset.reads == 0
-    with pytest.raises(DataError, match="2 labels were given for the 12 items"):
+    with pytest.raises(DataError, match="2 labels for the 12 items"):
         from_dataset(dataset, labels=[0, 1])
 
 

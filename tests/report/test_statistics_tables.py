@@ -130,7 +130,7 @@ def test_a_large_family_is_held_against_its_best_and_capped(tmp_path: Path, monk
     assert [row[3] for row in texts(shown)] == [f"net{index:02} + SGD" for index in range(2, 14)]
     assert {row[4] for row in texts(shown)} == {"net14 + SGD"}
     assert len(read) == len(set(read)) == differences.MOST + 1
-    assert "the next best by validation: 2 rows are not." in shown.under[1]
+    assert "the next best by validation; left out: 2 rows." in shown.under[1]
 
 
 def test_a_family_of_a_few_has_every_pair(tmp_path: Path) -> None:

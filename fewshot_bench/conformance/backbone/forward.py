@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from fewshot_bench.backbones.border import as_its_copy
 from fewshot_bench.backbones.noise import Noise
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.conformance.backbone.subject import Backbone, images_of, model_of
 from fewshot_bench.conformance.findings import Outcome, listed, within
 from fewshot_bench.conformance.measures import apart, finite, impurity, same
@@ -21,12 +22,13 @@ def module(net: Backbone) -> Outcome:
     torch_module = made(lambda: net.make(net.image, net.ways), seed=0)
     model = as_function(torch_module, net.ways)
     count = sum(tensor.numel() for tensor in model.weights.values())
-    weights = f"{count:,} weights in {len(model.weights)} tensors"
+    weights = f"{counted(count, 'weight')} in {counted(len(model.weights), 'tensor')}"
     head = _head(net, model, torch_module)
     if not head:
         return (
             None,
-            f"{weights}; no nn.Linear with {net.ways} outputs at its end, which learners that want features need",
+            f"{weights}; no nn.Linear with {counted(net.ways, 'output')} at its end, which learners that want features "
+            "need",
         )
     return True, f"{weights}; the head is {listed(head)}"
 
@@ -71,10 +73,13 @@ def logits(net: Backbone) -> Outcome:
         for count in (2, 2 * ways + 1):
             found = model.apply(model.weights, torch.rand(count, *net.image).double(), None)
             if found.shape != (count, ways):
-                return False, f"{count} images give {list(found.shape)}; logits have to be [{count}, {ways}]."
+                return (
+                    False,
+                    f"{counted(count, 'image')} in, {list(found.shape)} out; logits have to be [{count}, {ways}].",
+                )
             if not finite(found):
-                return False, f"{count} images in [0, 1] give logits that are not finite."
-    return True, f"[n, {net.ways}], finite; [n, {net.ways + 1}] for {net.ways + 1} ways"
+                return False, f"for {counted(count, 'image')} in [0, 1] logits are not finite."
+    return True, f"[n, {net.ways}], finite; [n, {net.ways + 1}] for {counted(net.ways + 1, 'way')}"
 
 
 def precision(net: Backbone) -> Outcome:

@@ -1,5 +1,6 @@
 """Tests of a learner's predictions: what they look like, and what they may not look at."""
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.conformance.findings import Outcome, within
 from fewshot_bench.conformance.learner.subject import STEPS, WAYS, Candidate, trial, two_tasks
 from fewshot_bench.conformance.measures import apart, finite, same
@@ -18,7 +19,10 @@ def logits(candidate: Candidate) -> Outcome:
                 found, wanted = learner.predict(parts, meta, now, task, batch_norm), (queries * WAYS, WAYS)
                 if found.shape != wanted or not finite(found):
                     what = f"{list(found.shape)}" if found.shape != wanted else "what is not finite"
-                    return False, f"{batch_norm}, {steps} steps: gives {what} for logits of shape {list(wanted)}."
+                    return (
+                        False,
+                        f"{batch_norm}, {counted(steps, 'step')}: gives {what} for logits of shape {list(wanted)}.",
+                    )
     return True, f"[queries, ways], finite, after 0, {STEPS} and {STEPS + 3} steps"
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.headline import NAMES
 from fewshot_bench.report.page.against import compared, spread, z_score
 from fewshot_bench.report.page.drawing import Frame, Label, Mark, Panel, axes, dot, ticks, upright
@@ -45,7 +46,8 @@ def against_figure(rows: Sequence[Row]) -> Panel | None:
     for place, row in enumerate(rows):
         marks += _marks(frame, place, row)
         labels += _labels(frame, place, row, names[place])
-    says = f"Differences to the published numbers of {len(rows)} configurations, from {low:.1f} to {high:.1f} points."
+    shown = counted(len(rows), "configuration")
+    says = f"Differences to the published numbers of {shown}, from {low:.1f} to {high:.1f} points."
     return Panel("", says, frame.width, frame.height, tuple(marks), tuple(labels))
 
 

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.ablation import percent
 from fewshot_bench.report.contents import number, whole
 from fewshot_bench.report.page.keys import key_columns, key_entries
@@ -92,7 +93,7 @@ def _numbers(row: Row) -> list[Entry]:
 
 
 def _together(seeds: int) -> str:
-    return f"Up to {seeds} seeds were trained side by side: these seconds were spent on all of them at once."
+    return f"Trained side by side, up to {counted(seeds, 'seed')}: these seconds were spent on all of them at once."
 
 
 def _peak(cells: Sequence[Cell]) -> Entry:

@@ -108,10 +108,10 @@ def _look(place: int) -> str:
 
 
 def _point(step: int, mean: float, std: float) -> str:
-    return f"{step:,} meta-steps: {100 * mean:.2f} %" + ("" if math.isnan(std) else f" ± {100 * std:.2f}")
+    return f"{counted(step, 'meta-step')}: {100 * mean:.2f} %" + ("" if math.isnan(std) else f" ± {100 * std:.2f}")
 
 
 def _in_words(curve: Learned) -> str:
     first = f"untrained {100 * curve.mean[0]:.1f} %, " if curve.twins else ""
-    end = f"{100 * curve.mean[-1]:.1f} % after {curve.steps[-1]:,} meta-steps"
+    end = f"{100 * curve.mean[-1]:.1f} % after {counted(curve.steps[-1], 'meta-step')}"
     return f"{_name(curve)}, {counted(curve.seeds, 'seed')}: {first}{end}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.report.document import report_of
 from fewshot_bench.report.page.against import against_table
@@ -55,6 +56,7 @@ def page(directory: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["counted"] = counted
     return environment.get_template("page.html").render(_content(directory, cells))
 
 
