@@ -13,7 +13,7 @@ from fewshot_bench.cli.parsing import Unsaid, parse
 
 @dataclass(frozen=True)
 class Options:
-    """Say what differs between two runs: settings, protocol, plan, environment; and test accuracies, tested in pairs.
+    """Say what differs between two runs: settings, protocol, code, plan, environment; and test accuracies, in pairs.
 
     Cells are matched by their settings: the same dataset, task, learner, network and seed, and then the fewest
     differences. What the runs differ in as wholes (all of A one learner, all of B another) is what is compared.

@@ -8,6 +8,7 @@ from pathlib import Path
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cli.wrapping import wrapped
 from fewshot_bench.grid.estimates import HOUR, Estimate, Outlook, estimated
+from fewshot_bench.grid.own_code import refusal
 from fewshot_bench.report.screen import screen
 from fewshot_bench.training.settings import Cell
 
@@ -21,6 +22,8 @@ def print_estimates(cells: Sequence[Cell], directory: Path, device: str, among: 
     room, _ = screen(sys.stderr)
     for text in summary(outlook):
         print("\n".join(wrapped(text, room, "  ")), file=sys.stderr)
+    if other_code := refusal(cells, directory):
+        print("\n".join(wrapped(f"run would stop: {other_code}", room, "  ")), file=sys.stderr)
 
 
 def line(one: Estimate, width: int) -> str:

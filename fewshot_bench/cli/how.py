@@ -3,7 +3,7 @@
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,9 @@ class How:
     gpus_per_cell: float = 0.0
     """With ray: GPUs that a cell takes; 0.25 lets four cells share one."""
 
+    accept_code: Unsaid[bool] = False
+    """Take results for those of your own code, named by import path, though it was changed since; go on with it."""
+
     track: Unsaid[tuple[Literal["tensorboard", "wandb"], ...]] = ()
     """Where training curves go beside the folder of results; wandb stays offline."""
 
@@ -57,6 +60,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     from fewshot_bench.grid import ledger
     from fewshot_bench.grid.checks import rehearse
     from fewshot_bench.grid.inline import run_cells
+    from fewshot_bench.grid.own_code import accept_or_refuse
     from fewshot_bench.grid.pools import pools_of
     from fewshot_bench.report.collect import write_results_csv
     from fewshot_bench.report.plots import plot_new
@@ -70,6 +74,11 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
         return 0
     planned = given(how.plan)
     _check_engine(how)
+    if accepted := accept_or_refuse(cells, directory, how.accept_code):
+        print(
+            f"--accept-code: what is there of {_count(accepted)} is of other code, and stands for this now.",
+            file=sys.stderr,
+        )
     data_dir = how.data_dir or default_data_dir()
     device = find_device(how.device) if how.engine == "inline" else how.device
     rehearse(cells, directory, device if how.engine == "inline" else "cpu", planned)
@@ -86,13 +95,15 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
             listener = stack.enter_context(tracked(listener, kind, directory))
         try:
             if how.engine == "inline":
-                undone = run_cells(cells, directory, pools, device, listener, planned)
+                undone = run_cells(cells, directory, pools, device, listener, planned, how.accept_code)
             else:
                 from fewshot_bench.grid import cluster
                 from fewshot_bench.grid.ray_cluster import Share
 
                 share = Share(how.cpus_per_cell, how.gpus_per_cell)
-                undone = cluster.run_cells(cells, directory, data_dir, device, listener, planned, share, how.address)
+                undone = cluster.run_cells(
+                    cells, directory, data_dir, device, listener, planned, share, how.address, how.accept_code
+                )
         except Interrupted:
             print(f"interrupted; the same command goes on. So far: {write_results_csv(directory)}", file=sys.stderr)
             return 130
@@ -101,6 +112,10 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     if drawn:
         print(f"Figures of what was learned, and how: {counted(len(drawn), 'file')} in {drawn[0].parent}.")
     return 1 if undone else 0
+
+
+def _count(cells: "Sequence[Cell]") -> str:
+    return "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
 
 
 def _skipped(cell: "Cell", directory: Path) -> bool:

@@ -56,7 +56,7 @@ def command(args: list[str]) -> int:
         raise BenchError(unknown("format", options.format, FORMATS))
     # torch takes seconds to load: only now that the options are known to be good.
     from fewshot_bench.cli.progress_bar import shown_progress
-    from fewshot_bench.library.loading import load_cell
+    from fewshot_bench.library.loading import loaded
     from fewshot_bench.library.pools import open_pool
     from fewshot_bench.library.sensitivity import sensitivity
     from fewshot_bench.library.variations import Wanted, check_wanted
@@ -65,7 +65,7 @@ def command(args: list[str]) -> int:
     from fewshot_bench.report.terminal import terminal
 
     check_wanted(Wanted(options.tasks, options.queries, options.ensemble, options.steps))
-    trained = load_cell(options.cell, device=options.device)
+    trained = loaded(options.cell, device=options.device)
     with shown_progress() as progress:
         pool = open_pool(trained.cell.dataset, options.data_dir, progress)
     found = sensitivity(

@@ -16,6 +16,7 @@ from fewshot_bench.basics.lease import Lost, TakenOverError
 from fewshot_bench.basics.memory import NoRoomError, forget_peak, peak_bytes
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
+from fewshot_bench.grid.own_code import check_code, facts, source_of_cell
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.cell import CHECKPOINTS, Answer, Interrupted, Moment, Wanted, run
 from fewshot_bench.training.environment import environment
@@ -38,12 +39,19 @@ class Listener(NamedTuple):
 
 
 def attempt(
-    cell: Cell, folder: Path, pool: Pool, plan: Plan, start: int | None, listener: Listener, lost: Lost
+    cell: Cell,
+    folder: Path,
+    pool: Pool,
+    plan: Plan,
+    start: int | None,
+    listener: Listener,
+    lost: Lost,
+    accept_code: bool = False,
 ) -> Generator[Wanted, Answer, bool]:
     """Runs one cell by its plan and records what becomes of it; returns whether it is done.
 
-    start: see training.cell.run. lost: whether the folder became somebody else's. Raises Interrupted where `listener`
-    says stop.
+    start: see training.cell.run. lost: whether the folder became somebody else's. accept_code: to go on with other code
+    than it was begun with. Raises Interrupted where `listener` says stop.
     """
     before = began(folder)
     held = forget_peak()
@@ -76,12 +84,14 @@ def attempt(
         sweep(folder)
         sweep(folder / CHECKPOINTS)
         _check_same_images(before, pool)
-        facts = {
+        source = source_of_cell(cell)
+        check_code(before, source, accept_code)
+        known = {
             "plan": plan._asdict(),
-            "environment": environment(plan.device),
+            "environment": environment(plan.device, source.libraries),
             "pool_hash": pool.manifest["pool_hash"],
         }
-        ledger.mark(folder, ledger.RUNNING, **facts, started=now())
+        ledger.mark(folder, ledger.RUNNING, **known, **facts(before, source, folder.parent.parent), started=now())
         ledger.log(folder, f"{now()} begun or resumed: {plan}")
         result = yield from run(assemble(cell, pool, plan), folder, watch, start)
         iterations = result["iterations"]

@@ -100,6 +100,6 @@ def rehearse(cells: Sequence[Cell], directory: Path, device: str, given: dict[st
             if out_of_memory(error):  # a leaner plan may do, which planning looks for
                 continue
             which = f"{cell.learner} with {cell.backbone} and {cell.inner_optimizer}"
-            faults.append(f"{which} on {cell.dataset}, {cell.ways} ways: {explained(error)}")
+            faults.append(f"{which} on {cell.dataset}, {counted(cell.ways, 'way')}: {explained(error)}")
     if faults:
         raise GridError(faults, "the grid, found by a rehearsal on random images")

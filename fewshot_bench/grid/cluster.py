@@ -31,6 +31,7 @@ class Work(NamedTuple):
     device: str
     given: dict[str, Any]
     stop: Path
+    accept_code: bool = False
 
 
 def run_cells(
@@ -42,6 +43,7 @@ def run_cells(
     given: dict[str, Any],
     share: Share,
     address: str | None,
+    accept_code: bool = False,
 ) -> list[str]:
     """Runs what is not done yet; returns the ids of cells that are not done then: failed, or in other hands.
 
@@ -59,7 +61,7 @@ def run_cells(
                     waiting.clear()
                     stop.touch()
                 for cell in [waiting.pop(0) for _ in range(min(len(waiting), nodes.room(len(running))))]:
-                    told = Work(cell, directory.resolve(), data_dir.resolve(), device, given, stop)
+                    told = Work(cell, directory.resolve(), data_dir.resolve(), device, given, stop, accept_code)
                     running[nodes.begin(told)] = cell
                 if not running:
                     time.sleep(SECONDS_BETWEEN_LOOKS)  # no node has room, or none is left
@@ -97,7 +99,7 @@ def work(told: Work) -> None:
     pools = {told.cell.dataset: open_pool(told.cell.dataset, told.data_dir)}
     device, listener = find_device(told.device), Listener(ignore, ignore, stop)
     try:
-        while run_here([told.cell], told.directory, pools, device, listener, told.given):
+        while run_here([told.cell], told.directory, pools, device, listener, told.given, told.accept_code):
             if holder(folder) is None or time.monotonic() > until:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -24,11 +24,12 @@ def run_cells(
     device: str,
     listener: Listener,
     given: dict[str, Any] | None = None,
+    accept_code: bool = False,
 ) -> list[str]:
     """Runs what is not done yet; returns the ids of cells that are not done then: failed, or in other hands.
 
-    given: fields of the plans of new cells; what it leaves open is measured. Raises Interrupted where `listener` says
-    stop.
+    given: fields of the plans of new cells; what it leaves open is measured. accept_code: see attempt. Raises
+    Interrupted where `listener` says stop.
     """
     undone: list[str] = []
     seen: set[Cell] = set()
@@ -60,7 +61,7 @@ def run_cells(
                     lost |= _ours(one, directory, leases, listener)
             group = pack(list(lost), directory)  # they may have got on since
             seen.update(group.cells)
-            undone += _run(group, directory, pools[cell.dataset], plan, listener, lost)
+            undone += _run(group, directory, pools[cell.dataset], plan, listener, lost, accept_code)
     return undone
 
 
@@ -92,7 +93,13 @@ def _new_plan(
 
 
 def _run(
-    group: Pack, directory: Path, pool: Pool, plan: Plan, listener: Listener, lost: Mapping[Cell, Lost]
+    group: Pack,
+    directory: Path,
+    pool: Pool,
+    plan: Plan,
+    listener: Listener,
+    lost: Mapping[Cell, Lost],
+    accept_code: bool,
 ) -> list[str]:
     """Runs cells side by side; returns the ids of those that are not done then."""
     folders = [ledger.folder_of(directory, cell) for cell in group.cells]
@@ -103,7 +110,7 @@ def _run(
     with as_planned(plan):
         done = drive(
             [
-                attempt(cell, folder, pool, plan, group.start, told, lost[cell])
+                attempt(cell, folder, pool, plan, group.start, told, lost[cell], accept_code)
                 for cell, folder in zip(group.cells, folders, strict=True)
             ]
         )

@@ -13,6 +13,7 @@ from fewshot_bench.grid.checks import rehearse
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, make_importable, read
 from fewshot_bench.grid.inline import run_cells
+from fewshot_bench.grid.own_code import accept_or_refuse
 from fewshot_bench.grid.pools import pools_of
 from fewshot_bench.training.cell import Moment
 from fewshot_bench.training.plan import find_device
@@ -25,12 +26,14 @@ def run_grid(
     *,
     data_dir: str | Path | None = None,
     device: str = "auto",
+    accept_code: bool = False,
 ) -> list[Path]:
     """Trains and evaluates what is missing of a grid; returns its cells' folders in `out`, in order.
 
     grid: what a grid file holds, as a dict of its tables; or the path of one, or a preset's name. Called again it goes
-    on, as the command does; an interrupted notebook loses at most half a minute. Raises BenchError where the grid asks
-    for what cannot be, or a cell failed.
+    on, as the command does; an interrupted notebook loses at most half a minute. accept_code: take what is there for
+    results of the code that the grid names by import path, though that was changed since. Raises BenchError where it
+    was and that is not accepted, where the grid asks for what cannot be, or a cell failed.
     """
     if isinstance(grid, Mapping):
         make_importable(Path.cwd())
@@ -38,6 +41,7 @@ def run_grid(
     else:
         file = read(str(grid))
     cells, directory = expand(file), Path(out)
+    accept_or_refuse(cells, directory, accept_code)
     folder = default_data_dir() if data_dir is None else Path(data_dir)
     where = find_device(device)
     rehearse(cells, directory, where, {})
@@ -49,7 +53,7 @@ def run_grid(
         if status != ledger.DONE:
             undone[cell.id] = reason
 
-    run_cells(cells, directory, pools, where, Listener(_nothing, ended, lambda: False))
+    run_cells(cells, directory, pools, where, Listener(_nothing, ended, lambda: False), None, accept_code)
     if undone:
         which = "; ".join(f"{name}: {reason}" for name, reason in undone.items())
         raise BenchError(f"not done: {len(undone)} of {counted(len(cells), 'cell')}. {which}")

@@ -1,15 +1,18 @@
 """A finished cell, loaded back from its folder as its test had it."""
 
 import json
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.recorded_source import changed, listed, was
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.files import make_importable
+from fewshot_bench.grid.own_code import source_of_cell
 from fewshot_bench.learners.base import Learner, Meta, Parts, Stage
 from fewshot_bench.library.replanning import plan_here
 from fewshot_bench.report.reading import Cell as CellOnDisk
@@ -31,6 +34,7 @@ class TrainedCell:
 
     members: meta-parameters of the epochs that it averages, best first; files: the checkpoints they came from, whose
     names hold their hashes, and that of the last meta-step; stage: what training had come to; result: result.json.
+    changed: files of one's own code that are not as they were when the cell was computed: `result` is not theirs.
     """
 
     folder: Path
@@ -42,19 +46,37 @@ class TrainedCell:
     members: tuple[Meta, ...]
     files: tuple[str, ...]
     result: Mapping[str, Any]
+    changed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         accuracy, half = (100 * self.result[key] for key in ("test_accuracy", "test_ci95"))
-        return f"{self.cell.id}: test accuracy {accuracy:.2f} ± {half:.2f} %, ensemble of {len(self.members)}"
+        since = f"; {self.doubt}" if self.changed else ""
+        return f"{self.cell.id}: test accuracy {accuracy:.2f} ± {half:.2f} %, ensemble of {len(self.members)}{since}"
+
+    @property
+    def doubt(self) -> str:
+        """That its code is another by now, as a clause; empty where it is not."""
+        names = f"{listed(self.changed)} {was(self.changed)}"
+        return f"{names} changed since, so what is computed now is not what {RESULT} is of" if self.changed else ""
 
 
 def load_cell(folder: str | Path, *, device: str | None = None) -> TrainedCell:
     """The finished cell in `folder`. Needs no images; nothing is unpickled, and every file is checked by its hash.
 
+    Warns where code that it names by import path was changed since.
+
     device: where to compute; absent: as the cell's own plan has it, which gives the bits of its test, or elsewhere
     where this machine has no such device, within float error. Raises BenchError where the cell is not done, was
     renamed or changed, or a checkpoint is gone or torn.
     """
+    trained = loaded(folder, device=device)
+    if trained.changed:
+        warnings.warn(f"{trained.cell.id}: {trained.doubt}.", stacklevel=2)
+    return trained
+
+
+def loaded(folder: str | Path, *, device: str | None = None) -> TrainedCell:
+    """The same without the warning."""
     path = Path(folder).resolve()
     found = _on_disk(path)
     if found.status != "done":
@@ -69,7 +91,8 @@ def load_cell(folder: str | Path, *, device: str | None = None) -> TrainedCell:
     plan = plan_here(recorded(ledger.status(path)), device)
     try:
         with as_planned(plan):
-            return _made(path, cell, plan, result)
+            made = _made(path, cell, plan, result)
+        return replace(made, changed=tuple(changed(found.said, source_of_cell(cell), done=True)))
     except BenchError:
         raise
     except Exception as error:  # somebody's module may have become another since

@@ -11,7 +11,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.lease import OthersError, TakenOverError, lease
 from fewshot_bench.library.evaluating import check_same_images
-from fewshot_bench.library.loading import TrainedCell, load_cell
+from fewshot_bench.library.loading import TrainedCell, loaded
 from fewshot_bench.library.measuring import Job, Outcome, Say, measure
 from fewshot_bench.library.pools import Data, pool_for
 from fewshot_bench.library.sensitivity_rows import Row, frame, rows_of
@@ -60,12 +60,17 @@ def sensitivity(
     cell: loaded, or its folder; data: the pool, or the folder of the data; the lists: the values of each factor; say:
     told how long it will take, then each result. Everything is written into the cell's folder as it is found,
     sensitivity.json by task and sensitivity.csv; called again it measures only what is new. Raises BenchError for a
-    value that no protocol can have, before anything else, as load_cell and evaluate_cell do, and where another process
-    measures the same cell.
+    value that no protocol can have, before anything else, as load_cell and evaluate_cell do, where code that the cell
+    names was changed since, and where another process measures the same cell.
     """
     values = Wanted(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps))
     check_wanted(values)
-    trained = cell if isinstance(cell, TrainedCell) else load_cell(cell)
+    trained = cell if isinstance(cell, TrainedCell) else loaded(cell)
+    if trained.changed:
+        raise BenchError(
+            f"{trained.cell.id}: {trained.doubt}. Bring that back, or `run` its grid with --accept-code to take the "
+            "result for that of the code as it is."
+        )
     pool = pool_for(trained.cell.dataset, data).pool
     check_same_images(trained, pool)
     wanted = variations(trained, values)

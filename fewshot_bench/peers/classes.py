@@ -103,8 +103,8 @@ def joined(*parts: Classes) -> Classes:
         same = sorted(together.keys() & part.keys())
         if same:
             raise DataError(
-                f"{len(same)} classes are in two datasets by the same name: {same[0]!r}, ... Name them apart, as by "
-                'from_dataset(..., name=lambda label: f"val-{class_name(label)}").'
+                f"in two datasets by the same name: {counted(len(same), 'class')} ({same[0]!r}, ...). Name them apart, "
+                'as by from_dataset(..., name=lambda label: f"val-{class_name(label)}").'
             )
         together |= part
     return together

@@ -53,7 +53,8 @@ def pool_of(
                 array[row, column] = _checked(to_bytes(image), shape, f"{name}/{column}")
                 filled += 1
             if filled < examples:  # the others would be black
-                raise DataError(f"class {name} says that it has {classes[name].size} images and gives {filled}.")
+                said = counted(classes[name].size, "image")
+                raise DataError(f"class {name} says that it has {said} and gives {filled}.")
             progress("images of classes", row + 1, len(names))
 
     return write_pool(folder, names, examples, shape, fill, manifest or {})

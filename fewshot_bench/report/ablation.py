@@ -99,7 +99,7 @@ def _marks(rows: Sequence[Row]) -> dict[int, tuple[str, ...]]:
 def _ours(row: Row, interval: bool, marks: tuple[str, ...]) -> list[Entry]:
     count = str(row.n) if row.n == row.group.planned else f"{row.n}/{row.group.planned}"
     half = [percent(row.ci95)] if interval else []
-    return [percent(row.mean)._replace(notes=marks), percent(row.std), *half, Entry(count)]
+    return [percent(row.mean)._replace(notes=(*marks, *row.code)), percent(row.std), *half, Entry(count)]
 
 
 def _paper(row: Row) -> list[Entry]:

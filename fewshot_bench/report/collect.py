@@ -65,7 +65,7 @@ def _row(cell: Cell) -> dict[str, Any]:
     return {
         **{axis: whole(cell.config.get(axis)) if axis in WHOLE else cell.config.get(axis) for axis in AXES},
         "status": cell.status,
-        "reason": cell.reason,
+        "reason": cell.told,
         "iterations": cell.iterations,
         **{name: cell.result.get(name) for name in FRACTIONS},
         "seconds": cell.seconds,

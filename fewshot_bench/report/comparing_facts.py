@@ -1,11 +1,13 @@
-"""What differs between two runs beside their results: settings, protocol, plan, environment."""
+"""What differs between two runs beside their results: settings, protocol, plan, code, environment."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from fewshot_bench.basics.recorded_source import recorded
 from fewshot_bench.report.comparing import Pair, settings_of
 from fewshot_bench.report.groups import differing, flat, show
+from fewshot_bench.report.reading import Cell
 
 RECORDED = ("plan", "environment")
 """Tables of status.json: how a cell was computed, and with what."""
@@ -22,9 +24,9 @@ class Fact(NamedTuple):
 
 
 def facts(pairs: Sequence[Pair]) -> list[Fact]:
-    """Settings first, then status, protocol, plan, environment; in each, in order of first appearance."""
+    """Settings first, then status, protocol, code, plan, environment; in each, in order of first appearance."""
     counts = Counter(difference for pair in pairs for difference in _differences(pair))
-    kinds = ("setting", "status", "protocol", *RECORDED)
+    kinds = ("setting", "status", "protocol", "code", *RECORDED)
     return sorted((Fact(*difference, count) for difference, count in counts.items()), key=lambda f: kinds.index(f.kind))
 
 
@@ -36,8 +38,15 @@ def _differences(pair: Pair) -> Iterator[tuple[str, str, str, str]]:
         yield "status", "status", pair.a.status, pair.b.status
     if pair.a.status == pair.b.status == "done":
         yield from _different("protocol", pair.a.fingerprint, pair.b.fingerprint)
+    yield from _different("code", _code(pair.a), _code(pair.b))
     for kind in RECORDED:
         yield from _different(kind, flat(pair.a.recorded(kind)), flat(pair.b.recorded(kind)))
+
+
+def _code(cell: Cell) -> dict[str, str]:
+    """Hashes of what it names by import path, by file."""
+    held = recorded(cell.said)
+    return {} if held is None else held.files | held.installed
 
 
 def _different(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:

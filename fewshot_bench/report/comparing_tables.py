@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fewshot_bench.basics.counting import counted
+from fewshot_bench.report import own_code
 from fewshot_bench.report.ablation import percent
 from fewshot_bench.report.comparing import Matched, matched, read_run
 from fewshot_bench.report.comparing_facts import Fact, facts
@@ -45,10 +46,11 @@ def compared(runs: Matched) -> Comparison:
 
 def _remarks(runs: Matched, differ: Sequence[Fact], found: Sequence[Result]) -> list[str]:
     lines = [f"{cell.folder}: {cell.reason}." for cell in runs.unreadable]
+    lines += own_code.remarks((str(cell.folder), cell.code) for pair in runs.pairs for cell in (pair.a, pair.b))
     if not runs.pairs:
         return [*lines, "No cell of A has a counterpart in B: their datasets, learners, networks or seeds are others."]
     if not differ:
-        lines.append("Counterparts do not differ in settings, protocol, plan or environment.")
+        lines.append("Counterparts do not differ in settings, protocol, code, plan or environment.")
     if not found:
         lines.append("No two counterparts are both done, so there are no results to compare.")
     return lines

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fewshot_bench.report import own_code
 from fewshot_bench.report.ablation import ablation_table
 from fewshot_bench.report.differences_table import differences_table
 from fewshot_bench.report.headline import headline_table
@@ -52,7 +53,8 @@ def report_of(cells: Sequence[Cell]) -> Report:
         incomplete_table(cells),
     )
     said = tuple(dict.fromkeys([*remarks, *differences.remarks]))
-    return Report(tuple(table for table in tables if table), _folded(said), tidy(rows))
+    code = tuple(own_code.remarks((cell.name, cell.code) for cell in cells if cell.status == "done"))
+    return Report(tuple(table for table in tables if table), (*code, *_folded(said)), tidy(rows))
 
 
 def _folded(remarks: Sequence[str]) -> tuple[str, ...]:

@@ -106,8 +106,8 @@ def _accuracy(row: Row | None, notes: tuple[str, ...] = ()) -> Entry:
     if row is None:
         return _NONE
     if row.n == 1:
-        return Entry(f"{100 * row.mean:.2f} ± {100 * row.ci95:.2f}%", (_ONE_SEED, *notes))
-    return Entry(f"{100 * row.mean:.2f} ± {100 * row.std:.2f}%", notes)
+        return Entry(f"{100 * row.mean:.2f} ± {100 * row.ci95:.2f}%", (_ONE_SEED, *notes, *row.code))
+    return Entry(f"{100 * row.mean:.2f} ± {100 * row.std:.2f}%", (*notes, *row.code))
 
 
 def _base(row: Row | None) -> Entry:

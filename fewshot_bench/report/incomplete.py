@@ -18,7 +18,7 @@ def incomplete_table(cells: Sequence[Cell]) -> Table | None:
     kinds: dict[tuple[str, str], list[Cell]] = {}
     for cell in sorted(cells, key=lambda cell: (STATUSES.index(cell.status), cell.name)):
         if cell.status != "done":
-            kinds.setdefault((cell.status, cell.reason), []).append(cell)
+            kinds.setdefault((cell.status, cell.told), []).append(cell)
     if not kinds:
         return None
     rows: list[tuple[Entry, ...]] = []

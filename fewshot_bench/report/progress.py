@@ -50,12 +50,20 @@ def headline(found: Sequence[Progress]) -> str:
     kinds = [*STATUSES, "stopped"]
     words = [f"{counts[kind]} {kind}" for kind in sorted(counts, key=kinds.index) if counts[kind]]
     spent = sum(one.cell.seconds or 0.0 for one in found)
-    return f"{counted(len(found), 'cell')}: {', '.join(words)}; {duration(spent)} of computing so far."
+    changed = sum(bool(one.cell.code.changed) for one in found)
+    other = f" Code was changed since {changed:,} of them began." if changed else ""
+    return f"{counted(len(found), 'cell')}: {', '.join(words)}; {duration(spent)} of computing so far.{other}"
 
 
 def progress_table(found: Sequence[Progress], every: bool) -> Table:
-    """A row for each cell; without those that are done, or only wait, unless `every` one is asked for."""
-    shown = [one for one in found if every or one.cell.status in ("running", "failed", "skipped") or one.left]
+    """A row for each cell; without those that are done, or only wait, unless `every` one is asked for or their code is
+    another by now.
+    """
+    shown = [
+        one
+        for one in found
+        if every or one.cell.status in ("running", "failed", "skipped") or one.left or one.cell.code.changed
+    ]
     return Table("progress", headline(found), _COLUMNS, tuple(_row(one) for one in shown))
 
 
@@ -103,6 +111,6 @@ def _row(one: Progress) -> tuple[Entry, ...]:
         "" if one.loss is None else f"{one.loss:.3f}",
         "" if one.accuracy is None else f"{100 * one.accuracy:.1f}",
         "" if one.left is None else duration(one.left),
-        one.who or one.cell.reason,
+        "; ".join(filter(None, (one.who or one.cell.reason, one.cell.code.words))),
     )
     return tuple(Entry(text) for text in texts)

@@ -10,6 +10,7 @@ from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.names import did_you_mean
 from fewshot_bench.report import toml
 from fewshot_bench.report.contents import number, whole, wrong_config, wrong_result
+from fewshot_bench.report.own_code import NOTHING, OwnCode, own_code
 
 STATUSES = ("done", "failed", "skipped", "running", "queued")
 FILES = ("config.toml", "status.json", "result.json")
@@ -25,6 +26,7 @@ class Cell(NamedTuple):
     result: result.json, empty unless the cell is done and the file whole; without `epochs`, which would fill the
     memory that ten thousand cells have and stand in no table.
     test: which of its tests `result` has the figures of, as episodes.parquet names it.
+    code: whether what it names by import path is what it was.
     status: one of STATUSES; a cell whose files cannot be believed is "failed", and `reason` says which file and why.
     iterations: meta-steps done so far; seconds: spent so far; both None where not recorded. said: status.json, empty
     where it cannot be read.
@@ -40,11 +42,17 @@ class Cell(NamedTuple):
     said: Mapping[str, Any]
     result: Mapping[str, Any]
     test: str = "test"
+    code: OwnCode = NOTHING
 
     @property
     def name(self) -> str:
         """The folder's name: readable axes and a hash."""
         return self.folder.name
+
+    @property
+    def told(self) -> str:
+        """The reason, and what is to be known of its code."""
+        return "; ".join(filter(None, (self.reason, self.code.words)))
 
     @property
     def seed(self) -> int:
@@ -115,7 +123,13 @@ def read_cell(folder: Path) -> Cell | None:
         seconds=number(status.get("seconds")),
         said=status,
         result=result if said == "done" else {},
+        code=own_code(folder.parent.parent, status) if said == "done" or _begun(folder) else NOTHING,
     )
+
+
+def _begun(folder: Path) -> bool:
+    """Whether there is something to go on from: a cell without it begins anew, with whatever code there is then."""
+    return any((folder / "checkpoints").glob("step-*"))
 
 
 def _parsed(path: Path, loads: Callable[[str], Any]) -> tuple[dict[str, Any], str]:

@@ -54,6 +54,11 @@ class Row(NamedTuple):
         return str(self.group.fingerprint.get("batch_norm", ""))
 
     @property
+    def code(self) -> tuple[str, ...]:
+        """What is to be known of the code that its seeds were computed with, in sentences."""
+        return tuple(dict.fromkeys(note for cell in self.group.cells for note in cell.code.notes))
+
+    @property
     def difference(self) -> float:
         """Here minus paper, in percentage points; nan where the paper has no value, or one measured otherwise."""
         return 100 * self.mean - self.paper.mean if self.paper and not self.otherwise else math.nan

@@ -17,6 +17,7 @@ TIDY = (
     "untrained_accuracy", "paired_gain", "paired_gain_standard_error", "paired_seeds",
     "split_hash", "pool_hash", "duplicates", "queries", "batch_norm", "rotations",
     "inner_steps_test", "evaluation_tasks", "evaluation_seed", "ensemble",
+    "code",
 )  # fmt: skip
 """Columns of the tidy table."""
 
@@ -51,5 +52,6 @@ def _flat(row: Row) -> dict[str, object]:
         "paired_gain_standard_error": 100 * gain.standard_error,
         "paired_seeds": gain.seeds,
         **row.group.fingerprint,
+        "code": " ".join(row.code),
         "duplicates": "; ".join(map(str, row.group.fingerprint.get("duplicates", []))),
     }

@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 import torch
 
 
-def environment(device: str) -> dict[str, Any]:
-    """Versions of what computes, the package's commit where it has one, the processor or GPU, and the host."""
-    packages = ("fewshot-bench", "torch", "numpy", "pillow")
+def environment(device: str, libraries: Sequence[str] = ()) -> dict[str, Any]:
+    """Versions of what computes, the package's commit where it has one, the processor or GPU, and the host.
+
+    libraries: distributions that the user's own code imports.
+    """
+    packages = dict.fromkeys(("fewshot-bench", "torch", "numpy", "pillow", *libraries))
     versions = {name: importlib.metadata.version(name) for name in packages if _installed(name)}
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else _processor()
     found = {"python": platform.python_version(), **versions, "device": name, "host": platform.node()}

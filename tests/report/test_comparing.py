@@ -42,7 +42,7 @@ def test_equal_cells_are_counterparts_and_equal(a: Path, b: Path) -> None:
         write_cell(folder, LOW, backbone="resnet-8")
     comparison = compare(a, b)
     assert [table.name for table in comparison.tables] == ["results"]
-    assert comparison.remarks == ("Counterparts do not differ in settings, protocol, plan or environment.",)
+    assert comparison.remarks == ("Counterparts do not differ in settings, protocol, code, plan or environment.",)
     first, second = found(a, b)
     assert difference(first) == difference(second) == (0.0, 1.0, 1.0)
     assert first.why == "Equal on every task."

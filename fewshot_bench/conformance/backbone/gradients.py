@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from fewshot_bench.backbones.border import FUSED
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.conformance.backbone.subject import Backbone, maml, model_of, tasks_of
 from fewshot_bench.conformance.findings import BY_NUMBERS, TRACED, WRITTEN_DOWN, Outcome, listed, within
 from fewshot_bench.conformance.measures import apart, elsewhere, finite, wrong_slope
@@ -55,7 +56,10 @@ def second_derivatives(net: Backbone) -> Outcome:
     wrong = wrong_slope(lambda at: of_value.gradient(at, task).metrics["loss"], meta, gradient, SLOPE)
     where = f"a little off the initial weights (by {MOVED:.0%})"
     if wrong is None:
-        return True, f"slopes of the meta-loss along each of {len(meta)} tensors agree to {SLOPE:.0e}, {where}"
+        return (
+            True,
+            f"slopes of the meta-loss along {counted(len(meta), 'tensor')}, one by one, agree to {SLOPE:.0e}, {where}",
+        )
     name, found = wrong
     by = f"{found.claimed:.6g} by the meta-gradient and {found.measured:.6g} by differences of {found.step:g},"
     why = "A detach, no_grad, .data or .item() cuts a gradient; so does a network that jumps."

@@ -1,0 +1,64 @@
+"""The source of what stands in no module's file: functions and classes of a notebook, a script or a prompt."""
+
+import ast
+import inspect
+import sys
+import textwrap
+from types import FunctionType, ModuleType
+from typing import Any
+
+from fewshot_bench.basics.source_text import understood
+
+MAIN = "__main__"
+"""The module that a session is, as in the import path `__main__:my_net`."""
+
+
+def of_session(name: str) -> tuple[str, list[str]]:
+    """The hash of an object's source and of all that it mentions of the session; and the modules that these mention.
+
+    The hash is "" where Python does not know the source, as at a plain prompt.
+    """
+    session = vars(sys.modules[MAIN])
+    texts: dict[str, str] = {}
+    modules: list[str] = []
+    waiting = [name]
+    while waiting:
+        called = waiting.pop()
+        if called in texts or called not in session:
+            continue
+        value = session[called]
+        if isinstance(value, ModuleType):
+            modules.append(value.__name__)
+        elif _is_plain(value):
+            texts[called] = repr(value)
+        elif isinstance(where := getattr(value, "__module__", None), str) and where != MAIN:
+            modules.append(where)
+        elif isinstance(value, FunctionType | type):
+            source = _source(value)
+            if not source:
+                return "", modules
+            text = understood(source.encode(), "")
+            texts[called] = text.hash
+            modules += text.imports
+            waiting += text.names
+    return understood(repr(sorted(texts.items())).encode(), "").hash if texts else "", modules
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is a number, a text, or lists and the like of these, which are what they print."""
+    try:
+        return isinstance(value, float) or ast.literal_eval(repr(value)) == value
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return False
+
+
+def _source(value: Any) -> str:
+    """Of a function or a class; "" where Python does not know it. A notebook knows a class by its methods alone."""
+    try:
+        return textwrap.dedent(inspect.getsource(value))
+    except (OSError, TypeError):
+        parts = [one for one in vars(value).values() if isinstance(one, FunctionType)] if inspect.isclass(value) else []
+    try:
+        return "\n".join(textwrap.dedent(inspect.getsource(part)) for part in parts)
+    except (OSError, TypeError):
+        return ""

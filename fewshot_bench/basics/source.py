@@ -1,0 +1,136 @@
+"""The source of what is named by import path: its module's file and those that it imports, found without running any.
+
+A file outside the standard library, installed distributions and this package is the user's own, and followed to the
+files that it imports in turn. Code that is installed is known by its distribution's version.
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import NamedTuple
+
+from fewshot_bench.basics.installed import distribution_of, is_installed, version_of
+from fewshot_bench.basics.session import MAIN, of_session
+from fewshot_bench.basics.source_text import Text, understood
+
+_OWN = __name__.partition(".")[0]  # what this package computes is told by RECIPE
+_READ = "_fewshot_bench_text"
+
+
+class Source(NamedTuple):
+    """files: path below the folder that its import path begins in -> hash; what stands in no file, by its import path.
+    installed: distribution -> version, of what is named itself. folders: that files were found in. libraries:
+    distributions that files import. edited: files that are not any more as this process has imported them.
+    """
+
+    files: dict[str, str]
+    installed: dict[str, str]
+    folders: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+
+
+def source_of(paths: Iterable[str]) -> Source:
+    """Of import paths `package.module:name`. What this process has imported counts as it was when first asked for."""
+    importlib.invalidate_caches()
+    files: dict[str, str] = {}
+    installed: dict[str, str] = {}
+    named: list[str] = []
+    for path in paths:
+        module, _, name = path.partition(":")
+        spec = _spec(module)
+        if module == MAIN:
+            files[path], mentioned = of_session(name)
+            named += mentioned
+        elif spec is not None and is_installed(spec.origin) and not _is_own(module):
+            called = distribution_of(module) or module
+            installed[called] = version_of(called)
+        else:
+            named.append(module)
+    folders, libraries, edited = set(), set(), set()
+    for spec in _reached(named):
+        if is_installed(spec.origin):
+            libraries.add(distribution_of(spec.name))
+            continue
+        folder, file = _place(spec)
+        folders.add(folder)
+        files[file] = _text(spec).hash
+        if files[file] != _read(spec).hash:
+            edited.add(file)
+    return Source(
+        {file: files[file] for file in sorted(files)},
+        installed,
+        tuple(sorted(folders)),
+        tuple(sorted(libraries - {""})),
+        tuple(sorted(edited)),
+    )
+
+
+def _reached(modules: Iterable[str]) -> Iterator[ModuleSpec]:
+    """Modules, the packages above them, and all that they import in turn, each once; of what is installed the top."""
+    waiting, seen = list(modules), set()
+    while waiting:
+        words = waiting.pop().split(".")
+        for name in (".".join(words[: end + 1]) for end in range(len(words))):
+            spec = None if _is_own(name) else _spec(name)
+            if spec is None:
+                break
+            if name not in seen:
+                seen.add(name)
+                if is_installed(spec.origin):
+                    yield spec
+                elif spec.has_location and spec.origin and Path(spec.origin).is_file():
+                    yield spec
+                    waiting += _text(spec).imports
+            if is_installed(spec.origin):
+                break
+
+
+def _is_own(module: str) -> bool:
+    return module.partition(".")[0] == _OWN
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    """Where a module is, or would be, imported from; None where it is none. Nothing is imported."""
+    loaded = sys.modules.get(module)
+    if loaded is not None:
+        return getattr(loaded, "__spec__", None)
+    above, _, last = module.rpartition(".")
+    try:
+        if not above:
+            return importlib.util.find_spec(module)
+        package = _spec(above)
+        places = None if package is None else package.submodule_search_locations
+        found = None if places is None else PathFinder.find_spec(last, list(places))  # by its full name it would look
+        if found is not None:  # for the package above among what is imported
+            found.name = module
+        return found
+    except (ImportError, AttributeError, ValueError):
+        return None
+
+
+def _place(spec: ModuleSpec) -> tuple[str, str]:
+    """The folder that a module's import path begins in, and its file below that, with slashes."""
+    path = Path(str(spec.origin)).absolute()
+    depth = len(spec.name.split(".")) - (spec.submodule_search_locations is None)
+    folder = path.parents[min(depth, len(path.parents) - 1)]
+    return str(folder), path.relative_to(folder).as_posix()
+
+
+def _text(spec: ModuleSpec) -> Text:
+    """A module's source. That of a loaded one is kept with it: an edit of the file does not change what is loaded."""
+    loaded = sys.modules.get(spec.name)
+    if loaded is None or loaded.__spec__ is not spec:
+        return _read(spec)
+    if _READ not in vars(spec):
+        setattr(spec, _READ, _read(spec))
+    found: Text = getattr(spec, _READ)
+    return found
+
+
+def _read(spec: ModuleSpec) -> Text:
+    package = spec.name if spec.submodule_search_locations is not None else spec.name.rpartition(".")[0]
+    return understood(Path(str(spec.origin)).read_bytes(), package)

@@ -1,0 +1,68 @@
+"""One source text as a hash of what it computes, and the modules that it imports; nothing of it is run."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+
+class Text(NamedTuple):
+    """hash: of the syntax tree, so that comments, docstrings and line ends make no difference. imports: dotted names
+    of what may be modules, all absolute; those within functions too. names: that it mentions.
+    """
+
+    hash: str
+    imports: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def understood(content: bytes, package: str) -> Text:
+    """package: the dotted name of the package that the text is in, "" for none: what relative imports begin from.
+
+    What is no Python (a compiled module, a syntax error) has the hash of its bytes, and no imports.
+    """
+    try:
+        tree = ast.parse(content)
+        names = dict.fromkeys(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+        return Text(hash_of(repr(_plain(tree))), tuple(dict.fromkeys(_imports(tree, package))), tuple(names))
+    except (SyntaxError, ValueError, RecursionError):
+        return Text(hash_of(content.replace(b"\r\n", b"\n")), (), ())
+
+
+def hash_of(content: str | bytes) -> str:
+    """Sixteen hexadecimal digits of SHA-256."""
+    whole = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    return hashlib.sha256(whole).hexdigest()[:16]
+
+
+def _plain(node: Any) -> Any:
+    """A tree as nested lists. Not ast.dump: empty fields, which a newer Python may add, are left out."""
+    if isinstance(node, list):
+        return [_plain(one) for one in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        fields["body"] = node.body[_has_docstring(node.body) :]
+    if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty texts
+        fields["values"] = [one for one in node.values if not (isinstance(one, ast.Constant) and one.value == "")]
+    kept = {name: value for name, value in fields.items() if value is not None and value != []}
+    return [type(node).__name__, *([name, _plain(value)] for name, value in kept.items())]
+
+
+def _has_docstring(body: list[ast.stmt]) -> bool:
+    first = body[0] if body else None
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".") if package else []
+            if node.level > len(above):
+                continue  # it reaches beyond its package, and fails where it is run
+            kept = above[: len(above) - node.level + 1] if node.level else []
+            base = ".".join([*kept, *([node.module] if node.module else [])])
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))  # a name may be a module
