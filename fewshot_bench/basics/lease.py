@@ -56,15 +56,18 @@ Lost = Callable[[], bool]
 
 
 @contextmanager
-def lease(folder: Path, say: Callable[[str], None], duration: float = DURATION) -> Iterator[Lost]:
+def lease(
+    folder: Path, say: Callable[[str], None], duration: float = DURATION, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Lost]:
     """Has the folder while the block lasts. Raises OthersError where another has it, BenchError where it takes no file.
 
-    say: told of an owner that was found dead. duration: see DURATION; the same for all.
+    say: told of an owner that was found dead. duration: see DURATION; the same for all. stop: asked now and then while
+    an owner that gives no sign is watched; if it says so, the folder is left to the owner.
     """
     marker = SoftFileLease(folder / LOCK, lease_duration=duration, thread_local=False, timeout=0)
     before = holder(folder)
     try:
-        _acquire(marker, folder, duration)
+        _acquire(marker, folder, duration, stop)
     except (Timeout, LeaseSettingsMismatch):
         now = holder(folder)
         raise OthersError(f"another process is running it{f' ({now.words})' if now else ''}") from None
@@ -109,8 +112,8 @@ def holder(folder: Path) -> Holder | None:
     return Holder(f"process {found.pid} on {found.hostname.partition('?')[0]}", age)
 
 
-def _acquire(marker: SoftFileLease, folder: Path, duration: float) -> None:
-    """Takes the lease. Raises Timeout where another has it.
+def _acquire(marker: SoftFileLease, folder: Path, duration: float, stop: Callable[[], bool]) -> None:
+    """Takes the lease. Raises Timeout where another has it, or `stop` says so.
 
     It watches the file for `duration` only where that looks untouched for as long: nobody waits for who is alive.
     """
@@ -122,14 +125,18 @@ def _acquire(marker: SoftFileLease, folder: Path, duration: float) -> None:
         with suppress(Timeout):
             marker.acquire(timeout=duration / 20)  # for a file that names nobody
             return
-        _set_aside(folder / LOCK, _still_for(folder / LOCK, duration))
+        _set_aside(folder / LOCK, _still_for(folder / LOCK, duration, stop))
         marker.acquire()
 
 
-def _still_for(path: Path, duration: float) -> tuple[int, int]:
-    """Which file it is that nobody touched for so many seconds from now. Raises Timeout where somebody did."""
+def _still_for(path: Path, duration: float, stop: Callable[[], bool]) -> tuple[int, int]:
+    """Which file it is that nobody touched for so many seconds from now. Raises Timeout where somebody did, or `stop`
+    says so.
+    """
     begun, before = time.monotonic(), _which(path)
     while time.monotonic() - begun < duration:
+        if stop():
+            raise Timeout(str(path))
         time.sleep(duration / 20)
         if _which(path) != before:
             raise Timeout(str(path))

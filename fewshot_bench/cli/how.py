@@ -54,7 +54,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
 
     Raises BenchError, before any work, for what cannot be.
     """
-    from fewshot_bench.cli.live import following
+    from fewshot_bench.cli.live import Follower, following
     from fewshot_bench.cli.progress_bar import shown_progress
     from fewshot_bench.data.locations import default_data_dir
     from fewshot_bench.grid import ledger
@@ -87,8 +87,9 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     _check_writable(directory)
     ledger.enroll(directory, cells)
     with ExitStack() as stack:
-        stop = stack.enter_context(_stop_on_interrupt())
-        listener = stack.enter_context(following(cells, stop))
+        follower = Follower(cells)
+        stop = stack.enter_context(_stop_on_interrupt(follower.until))
+        listener = stack.enter_context(following(follower, stop))
         for kind in how.track:
             from fewshot_bench.grid.tracking import tracked
 
@@ -107,8 +108,16 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
         except Interrupted:
             print(f"interrupted; the same command goes on. So far: {write_results_csv(directory)}", file=sys.stderr)
             return 130
-    drawn = [file for figure in plot_new(directory) for file in figure.files]
-    summary(directory, sys.stdout)
+    try:
+        drawn = [file for figure in plot_new(directory) for file in figure.files]
+        summary(directory, sys.stdout)
+    except KeyboardInterrupt:
+        print(
+            f"interrupted after the last cell: its results are saved. `fewshot-bench report {directory}` prints the "
+            f"table, `fewshot-bench plot {directory}` draws the figures.",
+            file=sys.stderr,
+        )
+        return 130
     if drawn:
         print(f"Figures of what was learned, and how: {counted(len(drawn), 'file')} in {drawn[0].parent}.")
     return 1 if undone else 0
@@ -150,15 +159,18 @@ def _check_writable(directory: Path) -> None:
 
 
 @contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C lets the meta-step finish and be saved; a second one ends at once."""
+def _stop_on_interrupt(until: Callable[[], str]) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C asks the run to stop where nothing is lost, or little; a second one ends it at once.
+
+    until: says when that is, which is printed.
+    """
     asked: list[int] = []
 
     def ask(signum: int, frame: object) -> None:
         if asked:
             raise KeyboardInterrupt
         asked.append(signum)
-        print("\nstopping after this meta-step; Ctrl-C again ends at once", file=sys.stderr)
+        print(f"\nstopping {until()}; Ctrl-C again ends at once", file=sys.stderr)
 
     before = signal.signal(signal.SIGINT, ask)
     try:

@@ -17,7 +17,17 @@ from fewshot_bench.training.cell import Moment
 from fewshot_bench.training.settings import Cell
 
 SECONDS_BETWEEN_LINES = 20.0
-PHASES = ("planning", "training", "validation", "test")
+STOPS = {
+    "waiting": "without waiting for the process that has the cell",
+    "planning": "after the plan that is being tried",
+    "building": "before the first meta-step",
+    "training": "after this meta-step",
+    "validation": "after the tasks that are being evaluated",
+    "test": "after the tasks that are being evaluated",
+}
+"""Phases of a cell under way -> when it ends if it is asked to stop."""
+
+NO_CELL = "before the next cell"
 NEWS = 3  # lines below the live table
 ROWS = 30  # rows of the live table; a larger grid shows those under way and around them
 
@@ -55,6 +65,11 @@ class Follower:
     def say(self, text: str) -> None:
         self.news.append(text)
 
+    def until(self) -> str:
+        """When the run ends if it is asked to stop now."""
+        phases = {state for state in self.state.values() if state in STOPS}
+        return " and ".join(dict.fromkeys(when for phase, when in STOPS.items() if phase in phases)) or NO_CELL
+
     def line(self, cell: Cell) -> str:
         """One cell in a line."""
         moment = self.moments.get(cell.id)
@@ -75,9 +90,8 @@ class Follower:
 
 
 @contextmanager
-def following(cells: Sequence[Cell], stop: Callable[[], bool]) -> Iterator[Listener]:
+def following(follower: Follower, stop: Callable[[], bool]) -> Iterator[Listener]:
     """A Listener that shows the run on stderr while the block lasts."""
-    follower = Follower(cells)
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _plain(follower, stop)
@@ -127,7 +141,5 @@ def _shown(follower: Follower) -> list[Cell]:
     """The cells there are rows for, in order: those under way, and as many of those around the last one as fit."""
     state = follower.state
     at = next((i for i, cell in enumerate(follower.cells) if cell.id == follower.current), 0)
-    near = sorted(
-        range(len(follower.cells)), key=lambda i: (state.get(follower.cells[i].id) not in PHASES, abs(i - at))
-    )
+    near = sorted(range(len(follower.cells)), key=lambda i: (state.get(follower.cells[i].id) not in STOPS, abs(i - at)))
     return [follower.cells[i] for i in sorted(near[:ROWS])]

@@ -37,6 +37,13 @@ Example: fewshot-bench run gimli-omniglot --dry-run
 `fewshot-bench COMMAND --help` tells more, with an example. `--debug`, anywhere, shows the traceback of a fault.
 Exit status: 0 all done, 1 a cell or test failed, 2 bad name, grid, option, data, folder, 70 a bug, 130 interrupted."""
 
+GOING_ON = {
+    "run": "goes on from the last checkpoints",
+    "retry": "goes on from the last checkpoints",
+    "sensitivity": "measures what is left",
+}
+"""Commands that keep what they did when they are interrupted -> what they do when they are given again."""
+
 DEBUG = "--debug"
 BUG = 70  # EX_SOFTWARE of <sysexits.h>
 UNREAD = 141  # what a shell says of a program that a closed pipe ended
@@ -56,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BenchError as error:
         return _ended(2, f"error: {error}", debug)
     except KeyboardInterrupt:
-        return _ended(130, "interrupted; the same command goes on from the last checkpoint", debug)
+        return _ended(130, f"interrupted; the same command {GOING_ON.get(name, 'begins again')}", debug)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone; nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter, which flushes as it ends
         return UNREAD

@@ -12,6 +12,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.parsing import Unsaid, parse
 
 SECONDS_BETWEEN_LOOKS = 5.0
+SECONDS_OF_PATIENCE = 60.0  # between two cells, or as workers start, no cell is under way
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,20 @@ class Status:
     """A line for every cell, also for those that are done or only wait."""
 
     watch: Unsaid[bool] = False
-    """Look again every few seconds, until nothing runs any more."""
+    """Look again every few seconds, until no cell is left to run, or none has been run for a minute."""
 
 
 def command(arguments: list[str]) -> int:
     """Runs the command; returns 1 where a cell failed. Raises BenchError for a folder without cells."""
     options = parse(Status, arguments, "status")
     from fewshot_bench.report.progress import headline, progress, progress_table
-    from fewshot_bench.report.reading import read_cells
+    from fewshot_bench.report.reading import UNDER_WAY, read_cells
     from fewshot_bench.report.screen import screen, show
     from fewshot_bench.report.terminal import terminal
 
     if options.watch and not sys.stdout.isatty():
         raise BenchError("--watch is for a terminal.")
+    last_seen = time.monotonic()
     while True:
         found = progress(read_cells(options.directory))
         if options.watch:
@@ -48,6 +50,15 @@ def command(arguments: list[str]) -> int:
         table = progress_table(found, options.all)
         text = terminal([table], [], *screen(sys.stdout)) if table.rows else headline(found) + "\n"
         show(text, sys.stdout)
-        if not options.watch or not any(one.status == "running" for one in found):
-            return 1 if any(one.status == "failed" for one in found) else 0
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        states = {one.status for one in found}
+        exit_status = 1 if "failed" in states else 0
+        if not options.watch or not states & {*UNDER_WAY, "queued", "stopped"}:
+            return exit_status
+        if states & set(UNDER_WAY):
+            last_seen = time.monotonic()
+        elif time.monotonic() - last_seen > SECONDS_OF_PATIENCE:
+            return exit_status
+        try:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        except KeyboardInterrupt:  # the usual end of watching
+            return exit_status

@@ -56,7 +56,8 @@ def attempt(
     before = began(folder)
     held = forget_peak()
     begun, marked = time.monotonic(), 0.0
-    iterations, spent = ledger.spent(folder)
+    recorded, spent = ledger.spent(folder)
+    iterations = recorded if start is None else start  # a killed cell's status is ahead of its checkpoint
     last: Moment | None = None
 
     def watch(moment: Moment) -> bool:
@@ -65,9 +66,10 @@ def attempt(
             raise TakenOverError
         if moment.phase == "writing":
             return False
+        changed = last is None or moment.phase != last.phase
         iterations, last = moment.iteration, moment
         listener.moment(cell, moment)
-        if time.monotonic() - marked > SECONDS_BETWEEN_STATUS:
+        if changed or time.monotonic() - marked > SECONDS_BETWEEN_STATUS:
             ledger.mark(folder, ledger.RUNNING, **so_far())
             marked = time.monotonic()
         return listener.stop()
@@ -91,7 +93,9 @@ def attempt(
             "environment": environment(plan.device, source.libraries),
             "pool_hash": pool.manifest["pool_hash"],
         }
-        ledger.mark(folder, ledger.RUNNING, **known, **facts(before, source, folder.parent.parent), started=now())
+        known |= facts(before, source, folder.parent.parent)
+        ledger.mark(folder, ledger.RUNNING, **known, iterations=iterations, started=now(), now={"phase": "building"})
+        listener.moment(cell, Moment("building", iterations, None, None))
         ledger.log(folder, f"{now()} begun or resumed: {plan}")
         result = yield from run(assemble(cell, pool, plan), folder, watch, start)
         iterations = result["iterations"]
@@ -100,16 +104,21 @@ def attempt(
         listener.ended(cell, ledger.DONE, "")
         return True
     except TakenOverError as error:
-        listener.ended(cell, ledger.RUNNING, str(error))
+        listener.ended(cell, ledger.under_way(folder), str(error))
         return False
     except Interrupted:
-        with suppress(BenchError):  # the disk may be full; all that counts is on it
-            ledger.mark(folder, ledger.QUEUED, **so_far(), reason="interrupted; the same command goes on")
-        ledger.log(folder, f"{now()} interrupted at meta-step {iterations}")
+        put_off(folder, f"at meta-step {iterations}", **so_far())
         raise
     except Exception as error:  # a cell's fault is a row in the table; the other cells go on
         fail(cell, folder, error, listener, **so_far())
         return False
+
+
+def put_off(folder: Path, where: str, **facts: Any) -> None:
+    """Records that a cell was interrupted, and where: it is queued again."""
+    with suppress(BenchError):  # the disk may be full; all that counts is on it
+        ledger.mark(folder, ledger.QUEUED, **facts, reason="interrupted; the same command goes on")
+    ledger.log(folder, f"{now()} interrupted {where}")
 
 
 def fail(cell: Cell, folder: Path, error: Exception, listener: Listener, **facts: Any) -> None:

@@ -114,7 +114,7 @@ def _tell(cell: Cell, directory: Path, fault: Exception | None, listener: Listen
     if ledger.is_done(folder):
         listener.ended(cell, ledger.DONE, "")
     elif has is not None and has.alive:
-        listener.ended(cell, ledger.RUNNING, f"another process is running it ({has.words})")
+        listener.ended(cell, ledger.under_way(folder), f"another process is running it ({has.words})")
     elif fault is not None:
         fail(cell, folder, fault, listener)
     else:
@@ -126,5 +126,5 @@ def _follow(cell: Cell, directory: Path, listener: Listener) -> None:
     folder = ledger.folder_of(directory, cell)
     said = ledger.status(folder)
     now = said.get("now") or {}
-    if said.get("status") == ledger.RUNNING and "phase" in now:
+    if said.get("status") in ledger.UNDER_WAY and "phase" in now:
         listener.moment(cell, Moment(now["phase"], ledger.spent(folder)[0], now.get("loss"), now.get("accuracy")))

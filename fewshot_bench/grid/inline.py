@@ -8,7 +8,7 @@ from typing import Any
 from fewshot_bench.basics.lease import Lost, OthersError, lease
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
-from fewshot_bench.grid.attempt import Listener, attempt, fail, now
+from fewshot_bench.grid.attempt import Listener, attempt, fail, now, put_off
 from fewshot_bench.grid.packs import Pack, cut_back, in_step, pack, twins
 from fewshot_bench.training.cell import Interrupted, Moment
 from fewshot_bench.training.driving import as_planned, drive
@@ -42,7 +42,9 @@ def run_cells(
             try:
                 lost = _ours(cell, directory, leases, listener)
             except OthersError as error:
-                listener.ended(cell, ledger.RUNNING, str(error))
+                if listener.stop():
+                    raise Interrupted from None
+                listener.ended(cell, ledger.under_way(ledger.folder_of(directory, cell)), str(error))
                 undone.append(cell.id)
                 continue
             if not lost:
@@ -73,20 +75,31 @@ def _ours(cell: Cell, directory: Path, leases: ExitStack, listener: Listener) ->
         ledger.log(folder, f"{now()} {text}")
         listener.say(f"{cell.id}: {text}")
 
+    def stop() -> bool:
+        listener.moment(cell, Moment("waiting", ledger.spent(folder)[0], None, None))
+        return listener.stop()
+
     if ledger.is_done(folder):
         return {}
-    lost = leases.enter_context(lease(folder, say))
+    lost = leases.enter_context(lease(folder, say, stop=stop))
     return {} if ledger.is_done(folder) else {cell: lost}  # whoever had it may have ended it just now
 
 
 def _new_plan(
     cell: Cell, seeds: int, directory: Path, pool: Pool, device: str, given: dict[str, Any], listener: Listener
 ) -> Plan | None:
-    """A plan for a cell that begins; None where it cannot be planned: it has failed."""
+    """A plan for a cell that begins; None if it cannot be planned: it has failed.
+
+    Raises Interrupted where `listener` says stop between two plans that are tried; the cell is queued again then.
+    """
     folder = ledger.folder_of(directory, cell)
-    listener.moment(cell, Moment("planning", 0, None, None))
     try:
-        return find_plan(cell, seeds, pool, device, given, lambda text: ledger.log(folder, text))
+        ledger.mark(folder, ledger.PLANNING, iterations=0, now={"phase": "planning"})
+        listener.moment(cell, Moment("planning", 0, None, None))
+        return find_plan(cell, seeds, pool, device, given, lambda text: ledger.log(folder, text), listener.stop)
+    except Interrupted:
+        put_off(folder, "while it was planned")
+        raise
     except Exception as error:
         fail(cell, folder, error, listener)
         return None

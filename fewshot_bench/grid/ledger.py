@@ -16,7 +16,8 @@ from fewshot_bench.training.cell_file import from_table, to_table
 from fewshot_bench.training.settings import Cell
 
 CELLS, CONFIG, STATUS, LOG = "cells", "config.toml", "status.json", "log.txt"
-QUEUED, RUNNING, DONE, FAILED, SKIPPED = "queued", "running", "done", "failed", "skipped"
+QUEUED, PLANNING, RUNNING, DONE, FAILED, SKIPPED = "queued", "planning", "running", "done", "failed", "skipped"
+UNDER_WAY = (PLANNING, RUNNING)  # of a cell that a process has, or had when it was killed
 
 
 def folder_of(directory: Path, cell: Cell) -> Path:
@@ -76,6 +77,12 @@ def mark(folder: Path, state: str, **facts: Any) -> None:
 def is_done(folder: Path) -> bool:
     """Whether a cell is done: its status says so, and its result is whole and its own."""
     return status(folder).get("status") == DONE and _parsed(folder / RESULT).get("cell") == folder.name
+
+
+def under_way(folder: Path) -> str:
+    """What the process that has the cell does with it: one of UNDER_WAY. A cell that it took just now is running."""
+    said = status(folder).get("status")
+    return said if said in UNDER_WAY else RUNNING
 
 
 def spent(folder: Path) -> tuple[int, float]:

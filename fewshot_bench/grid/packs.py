@@ -66,18 +66,26 @@ def cut_back(folders: Iterable[Path], start: int) -> None:
 def in_step(listener: Listener) -> Listener:
     """The listener of cells that are side by side: all stop before the same meta-step, so they can go on together.
 
-    It is asked before each meta-step of the first of them, and what it says is said to the others.
+    It is asked before each meta-step of the first of them, and what it says is said to the others. None stops within a
+    validation that another has behind it: it would fall back to the checkpoint before, and could not go on beside it.
     """
-    now = Moment("", 0, None, None)
+    now, current = Moment("", 0, None, None), ""
     told = -1, False
+    validated: dict[str, int] = {}  # by cell: meta-steps whose validation, if there was one, is written down
 
     def moment(cell: Cell, at: Moment) -> None:
-        nonlocal now
-        now = at
+        nonlocal now, current
+        now, current = at, cell.id
+        if at.phase in ("training", "test"):
+            validated[cell.id] = at.iteration
         listener.moment(cell, at)
 
     def stop() -> bool:
         nonlocal told
+        if now.phase == "validation" and any(
+            steps >= now.iteration for other, steps in validated.items() if other != current
+        ):
+            return False
         if now.phase != "training":
             return listener.stop()
         if told[0] != now.iteration:

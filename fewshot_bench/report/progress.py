@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.lease import holder
 from fewshot_bench.report.contents import number
-from fewshot_bench.report.reading import STATUSES, Cell
+from fewshot_bench.report.reading import STATUSES, UNDER_WAY, Cell
 from fewshot_bench.report.table import Column, Entry, Table
 
 _COLUMNS = (
@@ -19,14 +19,14 @@ _COLUMNS = (
     Column("time left", "right"),
     Column("who, or why", wrap=True),
 )
-_ORDER = ("running", "failed", "queued", "skipped", "done")
+_ORDER = (*UNDER_WAY, "failed", "queued", "skipped", "done")
 
 
 class Progress(NamedTuple):
-    """A cell with what only a running one has.
+    """A cell with what only one under way has.
 
-    status: of the cell, but "stopped" where one that says it is running has nobody any more. left: seconds of training
-    at the pace so far; None where there is none. who: has it.
+    status: of the cell, but "stopped" where one that says it is under way has nobody any more. left: seconds of
+    training at the pace so far; None where there is none. who: has it.
     """
 
     cell: Cell
@@ -60,9 +60,7 @@ def progress_table(found: Sequence[Progress], every: bool) -> Table:
     another by now.
     """
     shown = [
-        one
-        for one in found
-        if every or one.cell.status in ("running", "failed", "skipped") or one.left or one.cell.code.changed
+        one for one in found if every or one.cell.status in (*UNDER_WAY, "failed", "skipped") or one.cell.code.changed
     ]
     return Table("progress", headline(found), _COLUMNS, tuple(_row(one) for one in shown))
 
@@ -77,17 +75,17 @@ def duration(seconds: float) -> str:
 
 
 def _progress(cell: Cell) -> Progress:
-    running = cell.status == "running"
-    has = holder(cell.folder) if running else None
+    under_way = cell.status in UNDER_WAY
+    has = holder(cell.folder) if under_way else None
     now = cell.recorded("now")
-    status = "stopped" if running and (has is None or not has.alive) else cell.status
+    status = "stopped" if under_way and (has is None or not has.alive) else cell.status
     who = f"{has.words}, last sign {duration(max(0.0, has.age))} ago" if has else ""
     if status == "stopped":
         who = f"{has.words if has else 'who ran it'} is gone; the same command goes on"
     return Progress(
         cell,
         status,
-        str(now.get("phase", "")) if running else "",
+        str(now.get("phase", "")) if cell.status == "running" else "",
         number(now.get("loss")),
         number(now.get("accuracy")),
         _left(cell) if status == "running" and now.get("phase") == "training" else None,

@@ -12,7 +12,10 @@ from fewshot_bench.report import toml
 from fewshot_bench.report.contents import number, whole, wrong_config, wrong_result
 from fewshot_bench.report.own_code import NOTHING, OwnCode, own_code
 
-STATUSES = ("done", "failed", "skipped", "running", "queued")
+STATUSES = ("done", "failed", "skipped", "running", "planning", "queued")
+UNDER_WAY = ("running", "planning")
+"""Statuses of a cell that a process has, or had when it was killed."""
+
 FILES = ("config.toml", "status.json", "result.json")
 
 _AGAIN = "run the grid again"

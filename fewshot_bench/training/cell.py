@@ -32,8 +32,9 @@ class Interrupted(Exception):  # noqa: N818  # not an error
 class Moment(NamedTuple):
     """How far a cell is.
 
-    phase: "training", "validation" or "test", and "writing" before results or a checkpoint are written; loss: of the
-    last meta-step; accuracy: of the last validation.
+    phase: "training", "validation" or "test", and "writing" before results or a checkpoint are written; before all
+    these "waiting" for a process that had the cell and gives no sign, "planning" and "building". loss: of the last
+    meta-step; accuracy: of the last validation.
     """
 
     phase: str
@@ -43,8 +44,8 @@ class Moment(NamedTuple):
 
 
 Watch = Callable[[Moment], bool]
-"""Called before each meta-step and evaluation; True asks the cell to stop there. Before anything is written it may
-raise: what is written would be in somebody else's way.
+"""Called before each meta-step, and before each member of an evaluation sees its next tasks; True asks the cell to stop
+there. Before anything is written it may raise: what is written would be in somebody else's way.
 """
 
 
@@ -108,8 +109,7 @@ def _train(
         if not stop and (ended or state.iteration % max(1, settings.iterations_per_epoch // POINTS_PER_EPOCH) == 0):
             records.hyperparameters(learned(assembly, state, epoch))
         if ended:
-            watch(_moment("validation", state, loss))  # not cut short: its step would have to be taken again
-            _validate(assembly, predict, folder, watch, state, records)
+            _validate(assembly, predict, folder, watch, state, records, loss)
         if stop or ended or save:
             watch(_moment("writing", state, loss))
             _save(folder, state, records)
@@ -130,11 +130,22 @@ def _write_metrics(records: Records, state: TrainingState, epoch: int, unseen: l
 
 
 def _validate(
-    assembly: Assembly, predict: Predict, folder: Path, watch: Watch, state: TrainingState, records: Records
+    assembly: Assembly,
+    predict: Predict,
+    folder: Path,
+    watch: Watch,
+    state: TrainingState,
+    records: Records,
+    loss: float | None = None,
 ) -> None:
-    """Scores the meta-parameters on the validation tasks and writes them down."""
+    """Scores the meta-parameters on the validation tasks and writes them down.
+
+    A cell that is stopped here goes on from its last checkpoint, at most half a minute of meta-steps before: a
+    validation may take longer than anybody waits. loss: of the last meta-step.
+    """
     batch_norm = assembly.learner.traits.batch_norm
-    scores = _scores(assembly, predict, state, assembly.streams.val, [state.meta], batch_norm)
+    look = _stopping(watch, _moment("validation", state, loss))
+    scores = _scores(assembly, predict, state, assembly.streams.val, [state.meta], batch_norm, look)
     epoch = len(state.epochs) + 1
     watch(_moment("writing", state, None))
     file = checkpoint.write(folder / CHECKPOINTS, "epoch", epoch, state.meta, {"iteration": state.iteration})
@@ -148,19 +159,19 @@ def _test(
     assembly: Assembly, predict: Predict, folder: Path, watch: Watch, state: TrainingState, records: Records
 ) -> dict[str, Any]:
     """The one test: the mean logits of the best epochs, all from the last statistics of the meta-optimizer."""
-    if watch(_moment("test", state, None)):
-        raise Interrupted
+    look = _stopping(watch, _moment("test", state, None))
+    look()
     batch_norm = assembly.learner.traits.batch_norm
     if not state.epochs:  # an untrained network: validated too, for the table
         _validate(assembly, predict, folder, watch, state, records)
     best = _best(assembly, state)
     members = [member(state, folder, record["file"]) for record in best]
-    scores = _scores(assembly, predict, state, assembly.streams.test, members, batch_norm)
+    scores = _scores(assembly, predict, state, assembly.streams.test, members, batch_norm, look)
     records.episodes(by_task("test", state.iteration, scores))
     also: dict[str, Scores] = {}
     if assembly.cell.evaluation.both_batch_norms:
         other: BatchNorm = "inductive" if batch_norm == "transductive" else "transductive"
-        also[other] = _scores(assembly, predict, state, assembly.streams.test, members, other)
+        also[other] = _scores(assembly, predict, state, assembly.streams.test, members, other, look)
         records.episodes(by_task(f"test {other}", state.iteration, also[other]))
     records.flush()
     return result(assembly, state, best, scores, also)
@@ -173,9 +184,10 @@ def _scores(
     tasks: Stream,
     members: list[Meta],
     batch_norm: BatchNorm,
+    look: Callable[[], None],
 ) -> Scores:
     now = stage(state, assembly.cell.test_steps, assembly.cell.training.iterations_per_epoch)
-    return evaluate(predict, members, now, tasks, assembly.cell.evaluation.tasks, batch_norm)
+    return evaluate(predict, members, now, tasks, assembly.cell.evaluation.tasks, batch_norm, look)
 
 
 def _best(assembly: Assembly, state: TrainingState) -> list[dict[str, Any]]:
@@ -193,6 +205,16 @@ def _save(folder: Path, state: TrainingState, records: Records) -> None:
     facts = {"iteration": state.iteration, "epochs": state.epochs}
     checkpoint.write(folder / CHECKPOINTS, "step", state.iteration, tensors_of(state), facts)
     checkpoint.keep_last(folder / CHECKPOINTS, "step")
+
+
+def _stopping(watch: Watch, at: Moment) -> Callable[[], None]:
+    """Tells `watch` how far the cell is. Raises Interrupted if it says stop."""
+
+    def look() -> None:
+        if watch(at):
+            raise Interrupted
+
+    return look
 
 
 def _moment(phase: str, state: TrainingState, loss: float | None) -> Moment:

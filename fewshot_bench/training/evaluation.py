@@ -50,19 +50,26 @@ def predictions(assembly: Assembly) -> Predict:
 
 
 def evaluate(
-    predict: Predict, members: Sequence[Meta], now: Stage, tasks: Stream, count: int, batch_norm: BatchNorm
+    predict: Predict,
+    members: Sequence[Meta],
+    now: Stage,
+    tasks: Stream,
+    count: int,
+    batch_norm: BatchNorm,
+    look: Callable[[], None] = lambda: None,
 ) -> Scores:
     """Scores on the first `count` tasks of a stream. members: meta-parameters whose logits are averaged.
 
     All members adapt from the same stage of training (the last statistics of the meta-optimizer, as in the paper's
-    fork). batch_norm: how queries are normalised. Raises CellError where a logit is not finite: the class of the
-    largest would mean nothing.
+    fork). batch_norm: how queries are normalised. look: called before each member sees up to CHUNK tasks; may raise to
+    end the evaluation there. Raises CellError where a logit is not finite: the class of the largest would mean nothing.
     """
     accuracies, losses = [], []
     for first in range(0, count, CHUNK):
         batch = tasks(first, min(first + CHUNK, count))
         total = torch.zeros(())
         for meta in members:  # one at a time: where a program lays its results, its next ones come
+            look()
             total = predict(meta, now, batch, batch_norm) + total.to(batch.query.x.device)
         mean = total / len(members)
         if not bool(mean.isfinite().all()):

@@ -11,6 +11,7 @@ from fewshot_bench.basics.memory import NoRoomError
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training.assembly import assemble, count_weights
+from fewshot_bench.training.cell import Interrupted
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
@@ -33,19 +34,26 @@ class Timing(NamedTuple):
 
 
 def find_plan(
-    cell: Cell, seeds: int, pool: Pool, device: str, given: dict[str, Any], log: Callable[[str], None]
+    cell: Cell,
+    seeds: int,
+    pool: Pool,
+    device: str,
+    given: dict[str, Any],
+    log: Callable[[str], None],
+    stop: Callable[[], bool] = lambda: False,
 ) -> Plan:
     """The fastest plan for a cell among those that fit into memory.
 
     seeds: cells to run that differ from it in nothing but the seed, itself among them; given: fields that are not left
-    open; log: told what was measured, a line a plan. Raises NoRoomError where none fits.
+    open; log: told what was measured, a line a plan; stop: asked before each plan is tried. Raises NoRoomError if no
+    plan fits, Interrupted if `stop` says so.
     """
     eager, *others = _candidates_with(cell, seeds, device, given)
     tasks = _tasks(cell)
     if not others or tasks < WORTH_MEASURING:
         return eager
     try:
-        best, found = _timed_with_room(cell, pool, eager, given, log)
+        best, found = _timed_with_room(cell, pool, eager, given, log, stop)
         least = found.each * tasks
     except NoRoomError:
         best, least = None, inf
@@ -56,7 +64,9 @@ def find_plan(
         try:
             if named_from_outside(cell):  # the timing below predicts nothing: a validation might still fail
                 rehearse_cell(cell, plan)
-            way, found = _timed_with_room(cell, pool, plan, given, log)
+            way, found = _timed_with_room(cell, pool, plan, given, log, stop)
+        except Interrupted:
+            raise
         except Exception as error:  # somebody's network may do what cannot be written down
             log(f"plan: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}: {plan}")
             continue
@@ -100,11 +110,20 @@ def timed(cell: Cell, pool: Pool, plan: Plan, log: Callable[[str], None]) -> Tim
 
 
 def _timed_with_room(
-    cell: Cell, pool: Pool, plan: Plan, given: dict[str, Any], log: Callable[[str], None]
+    cell: Cell,
+    pool: Pool,
+    plan: Plan,
+    given: dict[str, Any],
+    log: Callable[[str], None],
+    stop: Callable[[], bool],
 ) -> tuple[Plan, Timing]:
-    """A plan and its time, or those of what it becomes where memory is short. Raises NoRoomError where none fits."""
+    """A plan and its time, or those of what it becomes where memory is short. Raises NoRoomError if none fits, and
+    Interrupted if `stop` says so before one is tried.
+    """
     leaner = plan._replace(replicas=1), plan._replace(replicas=1, recompute=True)
     for way in dict.fromkeys((plan, *(one._replace(**given) for one in leaner))):
+        if stop():
+            raise Interrupted
         try:
             return way, timed(cell, pool, way, log)
         except Exception as error:

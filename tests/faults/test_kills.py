@@ -1,10 +1,14 @@
 """Killed at random moments, as often as you like: the same command ends in the same bytes."""
 
+import os
 import shutil
+import signal
 from random import Random
 
 import pytest
 
+from fewshot_bench.basics.lease import LOCK
+from fewshot_bench.cli.main import main
 from tests.faults.runs import GRID, believed, forker, killed, left
 
 
@@ -49,6 +53,37 @@ def test_ten_kills_at_random_moments(made, undisturbed, tmp_path):
         if len(set(moments)) <= 3:
             moments += survive(made, undisturbed, tmp_path, kills=10, seed=seed)
     assert len(set(moments)) > 3  # they hit different moments
+
+
+PLANNING = """
+import os, signal
+from fewshot_bench.training import planning
+planning.WORTH_MEASURING = 0
+def timed(*unused):
+    print("a plan is tried", flush=True)
+    os.kill(os.getpid(), signal.{signal})
+    return planning.Timing(0.0, 1e6)  # so others would be tried too
+planning.timed = timed
+"""
+
+
+@pytest.mark.parametrize(("signal_name", "status"), [("SIGKILL", -signal.SIGKILL), ("SIGINT", 130)])
+def test_ended_while_it_plans_it_goes_on_by_the_same_command(made, undisturbed, tmp_path, capsys, signal_name, status):
+    words, expected, _ = undisturbed
+    out = tmp_path / "out"
+    ended = made.run([*words, "--out", out], before=PLANNING.format(signal=signal_name))
+    assert ended.status == status
+    assert ended.output.count("a plan is tried") == 1
+    assert ("stopping after the plan that is being tried; Ctrl-C again" in ended.output) == (signal_name == "SIGINT")
+    assert "Traceback" not in ended.output
+    for held in out.glob(f"cells/*/{LOCK}"):
+        os.utime(held, (0, 0))  # a minute later
+    assert main(["status", str(out)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "2 cells: 1 queued, 1 stopped" in told if signal_name == "SIGKILL" else "2 cells: 2 queued" in told
+    last = made.run([*words, "--out", out])
+    assert last.status == 0, last.output
+    assert left(out) == expected
 
 
 @pytest.mark.long

@@ -124,6 +124,35 @@ def test_interrupted_all_stop_at_one_meta_step_and_end_as_if_they_had_not(undist
     assert contents(tmp_path / "interrupted") == contents(undisturbed)
 
 
+@pytest.mark.parametrize(
+    ("seed", "phase", "iteration", "stops_at"),
+    [
+        (0, "validation", 2, 0),
+        (0, "validation", 6, 4),
+        (1, "validation", 2, 3),
+        (1, "validation", 6, 6),
+        (1, "test", 6, 6),
+    ],
+)
+def test_stopped_within_an_evaluation_they_end_as_if_they_had_not_been(
+    undisturbed, run, tmp_path, seed, phase, iteration, stops_at
+):
+    """That of the first cell ends there, and all go back to the checkpoint before. That of the second, when the first
+    has its own behind it, goes on: all stop before the next meta-step but one, or the test.
+    """
+    reached: list[str] = []
+
+    def moment(cell: Cell, at: Moment) -> None:
+        if (cell.seed, at.phase, at.iteration) == (seed, phase, iteration):
+            reached.append(at.phase)
+
+    with pytest.raises(Interrupted):
+        run("interrupted", told=listener(lambda: bool(reached), moment))
+    assert {max(steps(tmp_path / "interrupted", cell), default=0) for cell in CELLS} == {stops_at}
+    assert run("interrupted") == []
+    assert contents(tmp_path / "interrupted") == contents(undisturbed)
+
+
 def test_asked_to_stop_between_two_cells_all_take_the_meta_step_before(run, tmp_path):
     """The second cell would be told so, the first not."""
     asked = []

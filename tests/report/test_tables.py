@@ -196,6 +196,12 @@ def test_incomplete_cells_are_listed_with_their_reason(tmp_path: Path) -> None:
     assert "1/12" in texts(table(tmp_path, "ablation"))[0]
 
 
+def test_a_cell_that_is_planned_has_no_result_yet(tmp_path: Path) -> None:
+    write_cell(tmp_path)
+    planned = write_cell(tmp_path, None, seed=1, status="planning")
+    assert texts(table(tmp_path, "incomplete")) == [[planned.name, "planning", "7 of 300", ""]]
+
+
 def test_a_folder_of_unreadable_cells_is_still_reported(tmp_path: Path) -> None:
     folder = write_cell(tmp_path)
     (folder / "config.toml").write_text("=")

@@ -112,6 +112,33 @@ def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(undisturbed, pattern
         pd.testing.assert_frame_equal(pd.read_parquet(folder / name), pd.read_parquet(undisturbed / name))
 
 
+@pytest.mark.parametrize("iterations", [0, 7])
+@pytest.mark.parametrize(("phase", "looks"), [("validation", 1), ("validation", 3), ("test", 2), ("test", 3)])
+def test_stopped_within_an_evaluation_it_ends_as_if_it_had_not_been(pattern_pool, tmp_path, phase, looks, iterations):
+    """Two members see ten tasks: the test is looked at before it begins, and before each of them."""
+    cell = replace(CELL, training=replace(CELL.training, iterations=iterations))
+    if not iterations and looks == 3:
+        pytest.skip("an untrained network is validated once, and tested by one member")
+    seen = []
+
+    def stop(moment):
+        seen.append(moment.phase)
+        return moment.phase == phase and seen.count(phase) == looks
+
+    for name in ("stopped", "undisturbed"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(Interrupted):
+        alone(assemble(cell, pattern_pool, PLAN), tmp_path / "stopped", stop)
+    assert seen[-1] == phase  # nothing is begun after it
+    assert not (tmp_path / "stopped" / RESULT).exists()
+    for name in ("stopped", "undisturbed"):
+        alone(assemble(cell, pattern_pool, PLAN), tmp_path / name, go_on)
+    for name in (RESULT, "metrics.jsonl"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+    for name in ("hyperparameters.parquet", "episodes.parquet"):
+        pd.testing.assert_frame_equal(*(pd.read_parquet(tmp_path / one / name) for one in ("stopped", "undisturbed")))
+
+
 def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(undisturbed, pattern_pool, tmp_path):
     folder = tmp_path / "damaged"
     folder.mkdir()

@@ -9,6 +9,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.memory import NoRoomError
 from fewshot_bench.training import planning
 from fewshot_bench.training.assembly import count_weights
+from fewshot_bench.training.cell import Interrupted
 from fewshot_bench.training.plan import Plan, given
 from fewshot_bench.training.planning import Timing, find_plan
 from fewshot_bench.training.settings import Cell, Training
@@ -40,10 +41,10 @@ def two_cores(one_thread):
 @pytest.fixture
 def find(monkeypatch):
     """find(times, ...) -> the plan found, the plans that were timed, what was logged. times: plan -> Timing, or what is
-    raised.
+    raised. plans: how many are timed before it is asked to stop.
     """
 
-    def found(times, cell=CELL, seeds=1, device="cpu", said=""):
+    def found(times, cell=CELL, seeds=1, device="cpu", said="", plans=100):
         asked, logged = [], []
 
         def timed(cell, pool, plan, log):
@@ -54,7 +55,8 @@ def find(monkeypatch):
             return answer
 
         monkeypatch.setattr(planning, "timed", timed)
-        return find_plan(cell, seeds, None, device, given(said), logged.append), asked, logged
+        planned = find_plan(cell, seeds, None, device, given(said), logged.append, lambda: len(asked) >= plans)
+        return planned, asked, logged
 
     return found
 
@@ -173,6 +175,31 @@ def test_what_is_given_holds_where_there_is_no_room(find):
         return Timing(0, 0.01) if plan == with_room else NoRoomError("")
 
     assert find(times, said="replicas=3,threads=1,workers=2,tasks_at_once=1")[0] == with_room
+
+
+@pytest.mark.parametrize("plans", [0, 1, 2])
+def test_asked_to_stop_it_tries_no_further_plan(find, plans):
+    tried = []
+
+    def times(plan):
+        tried.append(plan)
+        return Timing(0, 0.02)
+
+    with pytest.raises(Interrupted):
+        find(times, plans=plans)
+    assert tried == [EAGER, ONE, FOUR][:plans]
+
+
+def test_asked_to_stop_it_does_not_try_a_plan_that_needs_less_memory(find):
+    tried = []
+
+    def times(plan):
+        tried.append(plan)
+        return NoRoomError("9 GiB, 1 free")
+
+    with pytest.raises(Interrupted):
+        find(times, plans=1)
+    assert tried == [EAGER]
 
 
 def test_a_plan_given_whole_is_not_measured(find):

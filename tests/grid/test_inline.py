@@ -1,0 +1,139 @@
+"""What a cell's folder says while the cell is planned, computed or waited for, and when a stop takes effect."""
+
+import os
+import time
+from functools import partial
+
+import pytest
+
+from fewshot_bench.basics.lease import LOCK, lease
+from fewshot_bench.grid import cluster, inline, ledger
+from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.inline import run_cells
+from fewshot_bench.report.reading import STATUSES, UNDER_WAY
+from fewshot_bench.training import planning
+from fewshot_bench.training.cell import Interrupted
+from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.planning import Timing
+from fewshot_bench.training.settings import Cell, Evaluation, Training
+
+CELL = Cell(
+    dataset="omniglot",
+    split="gimli",
+    ways=3,
+    shots=1,
+    learner="maml",
+    backbone="tests.training.networks:small",
+    inner_optimizer="sgd",
+    seed=0,
+    training=Training(iterations=4, iterations_per_epoch=2, tasks_per_batch=2, inner_steps=1),
+    evaluation=Evaluation(tasks=4, ensemble=1),
+)
+ELSEWHERE = "filelock/2\npid=4321\nhost=node7\nmode=lease\ntoken=abc\nduration=60.0\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    ledger.enroll(tmp_path, [CELL])
+    return ledger.folder_of(tmp_path, CELL)
+
+
+@pytest.fixture
+def run(tmp_path, pattern_pool):
+    """run(...) -> the ids of cells that are not done then. Arguments: see Listener."""
+
+    def cells(moment=lambda cell, at: None, ended=lambda *unused: None, stop=lambda: False):
+        return run_cells([CELL], tmp_path, {"omniglot": pattern_pool}, "cpu", Listener(moment, ended, stop))
+
+    return cells
+
+
+@pytest.fixture
+def slow_plans(monkeypatch):
+    """Each plan is tried in no time, and would make a cell of any size take hours; returns those that were tried."""
+    tried: list[Plan] = []
+
+    def timed(cell, pool, plan, log):
+        tried.append(plan)
+        return Timing(0.0, 1e6)
+
+    monkeypatch.setattr(planning, "timed", timed)
+    monkeypatch.setattr(planning, "WORTH_MEASURING", 0)
+    return tried
+
+
+def test_the_page_knows_every_status_and_those_under_way():
+    assert {ledger.QUEUED, ledger.PLANNING, ledger.RUNNING, ledger.DONE, ledger.FAILED, ledger.SKIPPED} == set(STATUSES)
+    assert set(ledger.UNDER_WAY) == set(UNDER_WAY)
+
+
+def test_the_folder_says_what_is_done_with_the_cell_at_every_moment(folder, run):
+    """The second evaluation begins within seconds of the first: that the status is seldom written does not matter."""
+    told: list[tuple[str, str]] = []
+
+    def look(*unused):
+        said = ledger.status(folder)
+        told.append((said["status"], said["now"]["phase"]))
+        return False
+
+    assert run(moment=look, stop=lambda: look() if ledger.status(folder)["status"] != "queued" else False) == []
+    phases = [one for one, before in zip(told, [None, *told], strict=False) if one != before]
+    assert phases == [
+        ("planning", "planning"),
+        *(("running", phase) for phase in ["building", *["training", "validation"] * 2, "test"]),
+    ]
+
+
+def test_a_stop_while_planning_takes_effect_between_two_plans(folder, run, slow_plans):
+    with pytest.raises(Interrupted):
+        run(stop=lambda: len(slow_plans) == 1)
+    assert len(slow_plans) == 1
+    said = ledger.status(folder)
+    assert (said["status"], said["reason"]) == ("queued", "interrupted; the same command goes on")
+    assert "interrupted while it was planned" in (folder / ledger.LOG).read_text()
+    assert "plan" not in said
+    assert not (folder / LOCK).exists()
+
+
+def test_a_cell_that_fails_while_it_is_planned_has_failed(folder, run, monkeypatch):
+    def fault(*unused):
+        raise RuntimeError("no such layer")
+
+    monkeypatch.setattr(planning, "timed", fault)
+    monkeypatch.setattr(planning, "WORTH_MEASURING", 0)
+    assert run() == [CELL.id]
+    assert ledger.status(folder)["status"] == "failed"
+
+
+def test_a_cell_that_another_process_plans_is_planning(folder, run):
+    """As other shards and the driver of a Ray cluster see it."""
+    (folder / LOCK).write_text(ELSEWHERE)
+    ledger.mark(folder, ledger.PLANNING, now={"phase": "planning"})
+    heard = []
+    assert run(ended=lambda cell, status, reason: heard.append((status, reason))) == [CELL.id]
+    assert heard == [("planning", "another process is running it (process 4321 on node7)")]
+    moments, silent = [], lambda *unused: None
+    cluster._follow(CELL, folder.parents[1], Listener(lambda cell, at: moments.append(at), silent, lambda: False))
+    assert [(at.phase, at.iteration) for at in moments] == [("planning", 0)]
+
+
+def test_a_stop_takes_effect_while_a_process_that_gives_no_sign_is_watched(folder, run, monkeypatch):
+    """That takes a minute elsewhere; the moment is told, so that the live table can say so."""
+    monkeypatch.setattr(inline, "lease", partial(lease, duration=0.6))
+    held = ELSEWHERE.replace("60.0", "0.6")
+    (folder / LOCK).write_text(held)
+    os.utime(folder / LOCK, (time.time() - 3600,) * 2)
+    phases: list[str] = []
+    with pytest.raises(Interrupted):
+        run(moment=lambda cell, at: phases.append(at.phase), stop=lambda: "waiting" in phases)
+    assert phases == ["waiting"]
+    assert (folder / LOCK).read_text() == held
+    assert ledger.status(folder)["status"] == "queued"
+
+
+def test_what_a_killed_cell_did_beyond_its_checkpoints_is_not_counted(folder, run):
+    """Its status is written more often than its checkpoints."""
+    ledger.mark(folder, ledger.RUNNING, iterations=3)
+    told = []
+    run(moment=lambda cell, at: told.append((at.phase, ledger.status(folder)["iterations"])))
+    assert told[:2] == [("planning", 0), ("building", 0)]
