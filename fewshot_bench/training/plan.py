@@ -1,4 +1,9 @@
-"""What may change bits but not results: where and how a cell is computed. Fixed before its first step, then reused."""
+"""Where and how a cell is computed. Fixed before its first step, then reused.
+
+Plans are equal but for rounding. In float32 that changes most meta-gradients by a few millionths, and now and then one
+task's by tens of percent: rounding then decides which value of a max-pool's window is the largest, or on which side of
+its kink an activation is. docs/performance.md has numbers.
+"""
 
 from typing import Any, Literal, NamedTuple, get_args
 

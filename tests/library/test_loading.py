@@ -48,7 +48,7 @@ def test_so_is_one_whose_plan_has_workers(finished, pattern_pool: Pool, pattern_
     assert loaded.plan == plan
     scores = evaluate_cell(loaded, pattern_data)
     assert scores.loss.tolist() == recorded(folder)["loss"].tolist()
-    assert scores.loss.tolist() != recorded(finished())["loss"].tolist()  # by another plan, in the last bits
+    assert scores.loss.tolist() != recorded(finished())["loss"].tolist()  # by another plan, which rounds otherwise
 
 
 def test_the_last_statistics_are_loaded_too(finished):
