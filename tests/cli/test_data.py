@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fake_data as fake
 import pytest
 
 from fewshot_bench.basics.errors import DataError
@@ -12,6 +11,7 @@ from fewshot_bench.cli.data import command
 from fewshot_bench.data import omniglot
 from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.sources import SOURCES
+from tests import fake_data as fake
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import fake_data as fake
 import numpy as np
 import pytest
 
@@ -16,6 +15,7 @@ from fewshot_bench.data import archives, mini_imagenet
 from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.locations import prepared_pool
 from fewshot_bench.data.unpickling import load
+from tests import fake_data as fake
 
 HTML = b"<!DOCTYPE html><html><body>Too many requests</body></html>"
 

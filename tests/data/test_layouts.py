@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import fake_data as fake
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from fewshot_bench.data import mini_imagenet, omniglot
 from fewshot_bench.data.datasets import DATASETS, prepare_pool
 from fewshot_bench.data.decoding import decode_character, decode_photo
 from fewshot_bench.data.pool import Pool
+from tests import fake_data as fake
 
 Write = Callable[[Path, dict[str, dict[str, bytes]]], object]
 
