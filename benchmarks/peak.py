@@ -24,7 +24,7 @@ class Peak:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.mebibytes = self._highest() - self.before
+        self.mebibytes = max(0.0, self._highest() - self.before)  # Linux counts a thread's pages with a delay
 
     def _begin(self) -> float:
         if self.gpu:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from benchmarks.libraries import CONTENDERS
+from fewshot_bench.report.log_scale import set_log_scale
 from fewshot_bench.report.style import STYLE
 
 TITLES = {
@@ -54,20 +55,22 @@ def drawn(points: Sequence[Point]) -> Figure:
 
 def _panel(axes: Axes, points: Sequence[Point], measure: str, looks: dict[str, dict[str, object]]) -> None:
     values = sorted({point.value for point in points})
+    shown: list[float] = []
     for name, look in looks.items():
-        known = [(p.value, getattr(p, measure)) for p in points if p.contender == name and getattr(p, measure)]
+        found = [(p.value, getattr(p, measure)) for p in points if p.contender == name]
+        known = [(at, y) for at, y in found if y is not None]
         if points[0].axis == "replicas" and measure == "seconds":
             known = [(at, y / at) for at, y in known]
         if points[0].axis == "replicas" and known and not CONTENDERS[name].ours:
             known = [(at, known[0][1]) for at in values]
         axes.plot([at for at, _ in known], [y for _, y in known], label=name, **look)  # type: ignore[arg-type]
-    some = any(line.get_xydata().size for line in axes.lines)
-    axes.set(xscale="log", yscale="log" if some else "linear")
+        shown += [y for _, y in known]
+    set_log_scale(axes, "x", values)
+    set_log_scale(axes, "y", shown, minor=(2, 5))
     axes.xaxis.set_major_locator(FixedLocator(values))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)) if some else NullLocator())
     axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
 
 

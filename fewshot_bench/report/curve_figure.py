@@ -6,6 +6,7 @@ from matplotlib.ticker import PercentFormatter
 
 from fewshot_bench.report.contents import SHOWN_AS
 from fewshot_bench.report.curves import Curve
+from fewshot_bench.report.log_scale import set_log_scale
 from fewshot_bench.report.style import FAINT, INK
 
 _VALIDATION, _TRAINING = "#1f6f8b", "#c9a26b"
@@ -24,7 +25,8 @@ def drawn(curve: Curve) -> Figure:
     if residuals:
         for name, colour in zip(residuals, (INK, _VALIDATION), strict=False):
             panels[1].plot(curve.training["iteration"], curve.training[name], color=colour, label=_RESIDUALS[name])
-        panels[1].set(title="residuals", xlabel="meta-steps", yscale="log")
+        panels[1].set(title="residuals", xlabel="meta-steps")
+        set_log_scale(panels[1], "y", curve.training[residuals].to_numpy().ravel())
         panels[1].legend()
     axes = curve.cell.config
     names = [SHOWN_AS.get(str(axes[key]), str(axes[key])) for key in ("learner", "backbone", "inner_optimizer")]

@@ -45,6 +45,17 @@ def test_figure_shows_residuals_where_they_were_logged(tmp_path):
     accuracy, residuals = drawn(curve).axes
     assert {line.get_label() for line in accuracy.lines} == {"training tasks", "validation"}
     assert len(residuals.lines) == 2
+    assert residuals.get_yscale() == "log"
+
+
+def test_a_residual_of_zero_is_in_sight(tmp_path):
+    trained(tmp_path, inner_residual=0.1, solver_residual=0.0)
+    (curve,) = curves(read_cells(tmp_path))
+    _, residuals = drawn(curve).axes
+    residuals.figure.draw_without_rendering()
+    assert residuals.get_yscale() == "symlog"
+    low, high = residuals.get_ylim()
+    assert low < 0 < 0.1 < high
 
 
 def test_every_trained_cell_gets_its_files(tmp_path):

@@ -11,8 +11,8 @@ from fewshot_bench.report.page.drawing import Frame, Key, Mark, Panel, axes, dot
 from fewshot_bench.report.page.words import also, duration, model, task
 from fewshot_bench.report.rows import Row
 
-_TIMES = (0.1, 1, 10, 60, 600, 3600, 36_000, 360_000, 3_600_000)
-_NAMES = ("0.1 s", "1 s", "10 s", "1 min", "10 min", "1 h", "10 h", "100 h", "1000 h")
+_TIMES = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 360_000, 3_600_000)
+_NAMES = ("1 ms", "10 ms", "0.1 s", "1 s", "10 s", "1 min", "10 min", "1 h", "10 h", "100 h", "1000 h")
 _LOOKS = 8
 
 
@@ -26,7 +26,7 @@ class Scatter(NamedTuple):
 
 def cost_figure(rows: Sequence[Row]) -> Scatter | None:
     """The rows of the table of costs whose seconds are recorded; None where there are not two of them."""
-    timed = [(row, seconds) for row in costed(rows) if (seconds := _seconds(row)) > 0]
+    timed = [(row, seconds) for row in costed(rows) if (seconds := _seconds(row)) is not None]
     if len(timed) < 2:
         return None
     kind = "learner" if len({row.group.axes["learner"] for row, _ in timed}) > 1 else "backbone"
@@ -40,10 +40,10 @@ def cost_figure(rows: Sequence[Row]) -> Scatter | None:
     return Scatter(word, tuple(Key(name, f"dot {look}") for name, look in looks.items()), tuple(panels))
 
 
-def _seconds(row: Row) -> float:
-    """Of a seed, mean; 0 where none says."""
-    known = [cell.seconds for cell in row.group.cells if cell.seconds]
-    return statistics.fmean(known) if known else 0.0
+def _seconds(row: Row) -> float | None:
+    """Of a seed, mean; None if none is recorded. Statuses have milliseconds, so that 0 is less than one."""
+    known = [cell.seconds for cell in row.group.cells if cell.seconds is not None]
+    return max(_TIMES[0], statistics.fmean(known)) if known else None
 
 
 def _panel(title: str, members: Sequence[tuple[Row, float]], kind: str, looks: dict[str, str]) -> Panel:
