@@ -10,6 +10,7 @@ import pytest
 from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.locations import prepared_pool, raw_places
 from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.splits import make_split, read_split
 from tests.no_skips import pytest_configure as pytest_configure
 from tests.pattern_data import write_patterns
 
@@ -81,6 +82,16 @@ def pattern_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pattern_pool(pattern_data: Path) -> Pool:
     """The stand-in's pool."""
     return open_pool("omniglot", pattern_data)
+
+
+@pytest.fixture
+def few_training_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """40 of Omniglot's training classes instead of 1,200: a few meta-steps show a network each of them often."""
+    from fewshot_bench.training import assembly
+
+    known = read_split("omniglot", "gimli")
+    parts = {"train": known.train[:40], "val": known.val, "test": known.test}
+    monkeypatch.setattr(assembly, "read_split", lambda dataset, name: make_split(name, parts))
 
 
 @pytest.fixture(scope="session")

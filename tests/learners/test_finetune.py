@@ -190,7 +190,8 @@ def test_what_cannot_be_is_refused():
         Finetune().start(made, 3)
 
 
-def test_pre_training_makes_features_that_new_heads_can_use(pattern_pool: Pool):
+def test_pre_training_makes_features_that_new_heads_can_use(pattern_pool: Pool, few_training_classes):
+    """Seeds 0 to 9 have 0.21 to 0.35 untrained, and at least 0.87 trained."""
     cell = Cell(
         dataset="omniglot",
         split="gimli",
@@ -200,20 +201,21 @@ def test_pre_training_makes_features_that_new_heads_can_use(pattern_pool: Pool):
         backbone="vgg",
         inner_optimizer="sgd",
         seed=0,
-        training=Training(iterations=60, ways=40, queries=3, tasks_per_batch=1, rotations="none"),
-        evaluation=Evaluation(tasks=40, inner_steps=20),
+        training=Training(iterations=40, ways=40, tasks_per_batch=1, rotations="none"),
+        evaluation=Evaluation(tasks=20, queries=3, inner_steps=20),
         backbone_options=(("filters", 8),),
-        learner_options=(("meta_lr", 0.01),),
+        learner_options=(("meta_lr", 0.03),),
+        inner_optimizer_options=(("lr", 0.1),),
     )
     assembly = assemble(cell, pattern_pool, Plan("cpu", 1, 8))
     state = begin(assembly.learner, assembly.parts, 5, "cpu")
     find, predict = gradients(assembly), predictions(assembly)
 
     def accuracy() -> float:
-        scores = evaluate(predict, [state.meta], stage(state, 20, 500), assembly.streams.test, 40, "transductive")
+        scores = evaluate(predict, [state.meta], stage(state, 20, 500), assembly.streams.test, 20, "transductive")
         return float(scores.accuracy.mean())
 
     untrained = accuracy()
-    for _ in range(60):
+    for _ in range(40):
         meta_step(assembly, find, state)
-    assert accuracy() > untrained + 0.05
+    assert accuracy() > untrained + 0.3

@@ -151,6 +151,7 @@ def test_what_cannot_be_is_refused():
 
 
 def test_it_learns_from_tasks_of_more_classes_than_it_is_tested_on(pattern_pool: Pool):
+    """Seeds 0 to 9 gain at least 0.41."""
     cell = Cell(
         dataset="omniglot",
         split="gimli",
@@ -175,4 +176,4 @@ def test_it_learns_from_tasks_of_more_classes_than_it_is_tested_on(pattern_pool:
     untrained = accuracy()
     for _ in range(80):
         meta_step(assembly, find, state)
-    assert accuracy() > untrained + 0.1
+    assert accuracy() > untrained + 0.2
