@@ -78,7 +78,7 @@ def test_the_other_batch_norm_is_what_a_cell_says_that_was_tested_by_both(finish
     both = finished(evaluation={"both_batch_norms": True})
     line = row(found[0], "batch norm", "inductive")
     assert line["accuracy"] == pytest.approx(100 * recorded(both, "test inductive")["accuracy"].mean(), abs=1e-9)
-    assert line["accuracy"] != row(found[0], "as tested", "")["accuracy"]
+    assert (recorded(both, "test inductive")["loss"] != recorded(both)["loss"]).all()
 
 
 def test_an_ensemble_of_one_is_the_best_epoch(finished, found):
@@ -184,7 +184,7 @@ def test_two_at_once_do_not_overwrite_each_other(copied, pool):
     with lease(copied, print), pytest.raises(BenchError, match=r"another process is running it \(process \d+"):
         sensitivity(copied, pool, **lists)
     assert not (copied / "sensitivity.json").exists()
-    assert row(sensitivity(copied, pool, **lists), "queries", "2")["accuracy"] > 0
+    assert pd.notna(row(sensitivity(copied, pool, **lists), "queries", "2")["accuracy"])
 
 
 @pytest.mark.parametrize("spoil", ["torn", "of other weights"])
@@ -211,7 +211,7 @@ def test_a_fault_of_one_protocol_is_its_reason(copied, pool, monkeypatch):
     monkeypatch.setattr(measuring, "scorer", faulty)
     found = sensitivity(copied, pool, tasks=(), queries=(2, 3), ensemble=(), steps=())
     assert row(found, "queries", "2")["reason"] == "no room for two queries."
-    assert row(found, "queries", "3")["accuracy"] > 0
+    assert pd.notna(row(found, "queries", "3")["accuracy"])
 
 
 def test_a_loaded_cell_will_do(copied, pool):
