@@ -42,7 +42,7 @@ def calls(script: str, folder: Path) -> list[str]:
     (folder / ".venv" / "bin" / "activate").touch()
     environment = SLURM | {"PATH": f"{folder}:{os.environ['PATH']}", "CALLS": str(folder / "calls")}
     words = ["bash", "-euo", "pipefail", "-c", script]
-    subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True, timeout=30)
+    subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True, timeout=600)
     return (folder / "calls").read_text().splitlines()
 
 

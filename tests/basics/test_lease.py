@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -13,7 +13,7 @@ from fewshot_bench.basics import lease as leases
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.lease import LOCK, OthersError, holder, lease
 
-DURATION = 0.6  # seconds, for tests
+DURATION = 0.6  # seconds
 
 ELSEWHERE = "filelock/2\npid=4321\nhost=node7\nmode=lease\ntoken=abc\nduration={duration}\n"
 
@@ -44,11 +44,35 @@ def elsewhere(folder: Path, age: float = 0.0) -> Path:
     return path
 
 
-def touch_for_a_while(path: Path, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        os.utime(path)
-        time.sleep(0.05)
+class Clock:
+    """What time is it: it moves on while somebody sleeps, and only then, so that no test waits or is late.
+
+    meanwhile: what others do while somebody sleeps.
+    """
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.001)  # less might be lost in rounding, and nobody would ever be through
+        self.meanwhile()
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    """This process's clock, filelock's too."""
+    made = Clock()
+    monkeypatch.setattr(time, "sleep", made.sleep)
+    for name in ("monotonic", "perf_counter"):
+        monkeypatch.setattr(time, name, lambda: made.now)
+    return made
+
+
+def touching(path: Path) -> Callable[[], None]:
+    """What a living owner does. Each time another time, since clocks of file systems are coarse."""
+    moments = iter(range(10**18, 2 * 10**18, 10**9))
+    return lambda: os.utime(path, ns=(next(moments),) * 2)
 
 
 def test_the_folder_says_who_has_it_and_no_more_when_it_is_free(tmp_path):
@@ -78,42 +102,37 @@ def test_two_processes_never_have_it_at_once_and_a_dead_one_has_it_no_more(tmp_p
         assert said[0].endswith("had it and is gone: taken over")
 
 
-def test_one_on_another_machine_that_gave_a_sign_is_left_alone_without_waiting(tmp_path):
+def test_one_on_another_machine_that_gave_a_sign_is_left_alone_without_waiting(tmp_path, clock):
     elsewhere(tmp_path)
-    begun = time.monotonic()
+    begun = clock.now
     with pytest.raises(OthersError, match="process 4321 on node7"), lease(tmp_path, silent, 1000 * DURATION):
         pass
-    assert time.monotonic() - begun < 60
+    assert clock.now == begun
 
 
 @pytest.mark.parametrize("age", [2 * DURATION, 3.6e6, -3.6e6], ids=["long ago", "clock put on", "clock set back"])
-def test_one_on_another_machine_that_gives_no_sign_is_replaced(tmp_path, age):
+def test_one_on_another_machine_that_gives_no_sign_is_replaced(tmp_path, age, clock):
     elsewhere(tmp_path, age)
-    said = []
+    said, begun = [], clock.now
     with lease(tmp_path, said.append, DURATION):
+        assert clock.now - begun > 0.99 * DURATION
         assert holder(tmp_path).words.startswith(f"process {os.getpid()}")
     assert said == ["process 4321 on node7 had it and is gone: taken over"]
 
 
-def test_a_clock_that_jumps_takes_a_folder_from_nobody(tmp_path):
+def test_a_clock_that_jumps_takes_a_folder_from_nobody(tmp_path, clock):
     """Its file looks a thousand hours old, and it goes on touching it."""
     path = elsewhere(tmp_path, 3.6e6)
-    touching = Thread(target=touch_for_a_while, args=(path, 6 * DURATION))
-    touching.start()
-    try:
-        with pytest.raises(OthersError, match="process 4321 on node7"), lease(tmp_path, silent, DURATION):
-            pass
-    finally:
-        touching.join()
+    clock.meanwhile = touching(path)
+    with pytest.raises(OthersError, match="process 4321 on node7"), lease(tmp_path, silent, DURATION):
+        pass
 
 
-def test_who_lost_the_folder_is_told_and_leaves_the_new_owner_in_peace(tmp_path):
+def test_who_lost_the_folder_is_told_and_leaves_the_new_owner_in_peace(tmp_path, clock):
     with lease(tmp_path, silent, DURATION) as lost:
         (tmp_path / LOCK).unlink()
         path = elsewhere(tmp_path)
-        until = time.monotonic() + 30
-        while not lost() and time.monotonic() < until:
-            time.sleep(0.05)
+        clock.sleep(leases.SECONDS_BETWEEN_LOOKS)
         assert lost()
     assert path.read_text() == ELSEWHERE.format(duration=DURATION)
 
@@ -125,7 +144,7 @@ def test_a_folder_that_cannot_be_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("content", [ELSEWHERE.format(duration=DURATION), ""], ids=["dead", "empty"])
-def test_where_names_cannot_be_exchanged_a_dead_owner_is_replaced_too(tmp_path, monkeypatch, content):
+def test_where_names_cannot_be_exchanged_a_dead_owner_is_replaced_too(tmp_path, monkeypatch, content, clock):
     """As on NFS. An empty file is what a machine leaves that goes down at the wrong moment."""
     monkeypatch.setattr("filelock._soft.exchange_names", lambda *unused: False)
     path = elsewhere(tmp_path, 10 * DURATION)
@@ -138,16 +157,12 @@ def test_where_names_cannot_be_exchanged_a_dead_owner_is_replaced_too(tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_living_owner_is_not_set_aside_where_names_cannot_be_exchanged(tmp_path, monkeypatch):
+def test_a_living_owner_is_not_set_aside_where_names_cannot_be_exchanged(tmp_path, monkeypatch, clock):
     monkeypatch.setattr("filelock._soft.exchange_names", lambda *unused: False)
     path = elsewhere(tmp_path, 3.6e6)
-    touching = Thread(target=touch_for_a_while, args=(path, 3 * DURATION))
-    touching.start()
-    try:
-        with pytest.raises(OthersError, match="process 4321 on node7"), lease(tmp_path, silent, DURATION):
-            pass
-    finally:
-        touching.join()
+    clock.meanwhile = touching(path)
+    with pytest.raises(OthersError, match="process 4321 on node7"), lease(tmp_path, silent, DURATION):
+        pass
     assert path.exists()
 
 
@@ -165,11 +180,10 @@ def test_who_set_a_newer_file_aside_puts_it_back(tmp_path, monkeypatch):
     assert [one.name for one in tmp_path.iterdir()] == [LOCK]
 
 
-def test_who_stood_still_sees_at_once_that_another_has_it(tmp_path, monkeypatch):
+def test_who_stood_still_sees_at_once_that_another_has_it(tmp_path, clock):
     """As after SIGSTOP: the thread that touches the file has not looked yet."""
     with lease(tmp_path, silent) as lost:
         (tmp_path / LOCK).unlink()
         elsewhere(tmp_path)
-        later = time.monotonic() + 90
-        monkeypatch.setattr(leases.time, "monotonic", lambda: later)
+        clock.now += 90
         assert lost()

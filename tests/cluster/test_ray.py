@@ -81,7 +81,7 @@ def start(grid: Path, data: Path, out: Path, *more: str) -> subprocess.Popen:
     )
 
 
-def until(condition, process: subprocess.Popen, seconds: float = 180):
+def until(condition, process: subprocess.Popen, seconds: float = 600):
     """Waits for something to be true of a run under way."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -103,20 +103,24 @@ def with_checkpoint(out: Path) -> list[str]:
     return [path.parents[1].name for path in out.glob("cells/*/checkpoints/step-*")]
 
 
+def under_way(out: Path) -> list[tuple[str, int]]:
+    """Cells with a checkpoint, each with the process that has it."""
+    has = owners(out)
+    return [(name, has[name]) for name in with_checkpoint(out) if name in has]
+
+
 def test_a_worker_and_a_node_die_and_the_results_are_those_of_inline(cluster, inline, pattern_data, tmp_path):
     grid, expected = inline
     first, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
     out = tmp_path / "out"
     process = start(grid, pattern_data, out, "--address", cluster.address)
     until(lambda: len(owners(out)) == 2, process)  # two cells at once
-    until(lambda: with_checkpoint(out), process)
-    victim = with_checkpoint(out)[0]
-    pid = until(lambda: owners(out).get(victim), process)
+    victim, pid = until(lambda: under_way(out), process)[0]
     os.kill(pid, signal.SIGKILL)
     until(lambda: owners(out).get(victim, pid) != pid, process)  # it goes on in another process
     until(lambda: len(owners(out)) == 2, process)  # so each node has a cell
     cluster.remove_node(first, allow_graceful=False)
-    told, _ = process.communicate(timeout=300)
+    told, _ = process.communicate(timeout=600)
     assert process.returncode == 0, told
     assert left(out) == expected
     logs = "".join(path.read_text() for path in out.glob("cells/*/log.txt"))
@@ -133,7 +137,7 @@ def test_the_driver_goes_and_comes_back(cluster, inline, pattern_data, tmp_path)
     process.communicate()
     assert len(left(out)) < len(expected)
     again = start(grid, pattern_data, out, "--address", cluster.address)
-    told, _ = again.communicate(timeout=300)
+    told, _ = again.communicate(timeout=600)
     assert again.returncode == 0, told
     assert left(out) == expected
 
@@ -145,7 +149,7 @@ def test_ctrl_c_ends_all_cells_at_a_checkpoint(cluster, inline, pattern_data, tm
     process = start(grid, pattern_data, out, "--address", cluster.address)
     until(lambda: len(set(with_checkpoint(out))) == 2, process)
     process.send_signal(signal.SIGINT)
-    told, _ = process.communicate(timeout=120)
+    told, _ = process.communicate(timeout=600)
     assert process.returncode == 130, told
     assert "the same command goes on" in told
     states = [json.loads(path.read_text())["status"] for path in out.glob("cells/*/status.json")]
@@ -161,7 +165,7 @@ def test_ctrl_c_ends_all_cells_at_a_checkpoint(cluster, inline, pattern_data, tm
 def test_this_machine_alone_without_an_address(inline, pattern_data, tmp_path):
     grid, expected = inline
     process = start(grid, pattern_data, tmp_path / "out")
-    told, _ = process.communicate(timeout=300)
+    told, _ = process.communicate(timeout=600)
     assert process.returncode == 0, told
     assert left(tmp_path / "out") == expected
 
@@ -176,7 +180,7 @@ def test_this_machine_alone_without_an_address(inline, pattern_data, tmp_path):
 def test_what_cannot_be_is_one_sentence(inline, pattern_data, tmp_path, words, says):
     grid, _ = inline
     process = start(grid, pattern_data, tmp_path / "out", *words)
-    told, _ = process.communicate(timeout=120)
+    told, _ = process.communicate(timeout=600)
     assert process.returncode == 2, told
     assert says in told
     assert "Traceback" not in told

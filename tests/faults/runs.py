@@ -67,7 +67,7 @@ class Forker:
 
     def close(self) -> None:
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(600)
         self._process.stdout.close()
 
 

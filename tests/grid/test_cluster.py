@@ -1,7 +1,7 @@
 """What a process of the cluster engine does with a cell that another process has. The engine itself: tests/cluster."""
 
-import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -41,16 +41,21 @@ def held_elsewhere(folder):
     (folder / LOCK).chmod(0o444)
 
 
-def test_it_waits_for_whoever_has_the_cell_though_that_has_not_begun(folder, told):
+def test_it_waits_for_whoever_has_the_cell_though_that_has_not_begun(folder, told, monkeypatch):
     """A node that died while it planned: the cell is still queued."""
     held_elsewhere(folder)
-    begun = time.monotonic()
-    freed = threading.Timer(2.5, (folder / LOCK).unlink)
-    freed.start()
+    waited = []
+
+    def sleep(seconds):
+        assert not ledger.is_done(folder)
+        waited.append(seconds)
+        if len(waited) == 3:
+            (folder / LOCK).unlink()
+
+    monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     cluster.work(told)
-    freed.join()
     assert ledger.is_done(folder)
-    assert time.monotonic() - begun >= 2.5
+    assert waited == [cluster.SECONDS_BETWEEN_LOOKS] * 3
 
 
 def test_it_stops_where_it_is_asked_to(folder, told):

@@ -24,7 +24,7 @@ needs_chromium = pytest.mark.skipif(
     FOUND is None, reason="needs chromium: the page is checked as text, but not looked at"
 )
 
-_SECONDS = 60
+_SECONDS = 600
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--disable-component-update", "--disable-extensions", "--remote-debugging-pipe",

@@ -1,6 +1,7 @@
 """Which plan is found: by times that are made up, for cells and devices that nothing is computed for."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,8 +11,11 @@ from fewshot_bench.basics.memory import NoRoomError
 from fewshot_bench.training import planning
 from fewshot_bench.training.assembly import count_weights
 from fewshot_bench.training.cell import Interrupted
+from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan, given
 from fewshot_bench.training.planning import Timing, find_plan
+from fewshot_bench.training.programs import traced
+from fewshot_bench.training.programs.base import once
 from fewshot_bench.training.settings import Cell, Training
 
 CELL = Cell(
@@ -230,11 +234,21 @@ def test_tasks_at_once_by_weights_images_and_tasks(find, cell, at_once):
     assert count_weights(cell) > 0
 
 
-def test_a_plan_is_timed_by_what_it_computes(pattern_pool):
-    """Really: what is made once is in the first seconds alone."""
+def test_a_plan_is_timed_by_what_it_computes(pattern_pool, monkeypatch):
+    """By a clock that only work moves on: 8 s to make a program, 1 s to compute gradients."""
+    spent = []
+    monkeypatch.setattr(planning, "time", SimpleNamespace(monotonic=lambda: float(sum(spent))))
+    monkeypatch.setattr(traced, "once", lambda make: once(lambda *inputs: spent.append(8) or make(*inputs)))
+
+    def timed_gradients(assembly):
+        find = gradients(assembly)
+        return lambda *asked: spent.append(1) or find(*asked)
+
+    monkeypatch.setattr(planning, "gradients", timed_gradients)
     cell = replace(CELL, backbone="tests.training.networks:small", ways=3, training=Training(inner_steps=1))
     logged = []
     found = planning.timed(cell, pattern_pool, Plan("cpu", 1, 1, "traced", 2, replicas=2), logged.append)
-    assert 0 < found.each < found.first
+    assert 8 in spent  # a program was made
+    assert found == Timing(first=sum(spent[:-1]), each=1 / 4)  # the last call: two tasks for two replicas
     assert logged[0].endswith("s at first: " + str(Plan("cpu", 1, 1, "traced", 2, replicas=2)))
     assert torch.get_num_threads() == 2
