@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from fewshot_bench.backbones.border import ELEMENTARY, Operations, as_its_copy, own_pass
 from fewshot_bench.backbones.noise import Noise, uniform
+from fewshot_bench.backbones.torch_defaults import usual_defaults
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.inner_optimizers.base import Params
@@ -23,8 +24,8 @@ def tried(model: Model, module: nn.Module, image: ImageShape, ways: int, operati
     Raises BenchError if the model is no function of weights, images and noise, if its logits do not depend on its
     weights as the module's do, or if they are not finite or not [2, ways]; and whatever the network raises.
     """
-    images = two_images(model, image)
-    with as_its_copy(module.to(images.device)):
+    with usual_defaults(), as_its_copy(module.to(next(iter(model.weights.values())).device)):
+        images = two_images(model, image)
         found = _passed(model, images, ways)
         check_weights(model, module, images, operations)
     return found

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.main import main
@@ -56,3 +57,22 @@ def test_where_nothing_was_learned_it_says_so(finished, tmp_path):
         plot_learned(finished(), "beta1")
     with pytest.raises(BenchError, match="is no cell"):
         plot_learned(tmp_path)
+
+
+def test_a_notebooks_defaults_change_no_number(pattern_data, tmp_path):
+    """A notebook in float64, or with another device for new tensors, or under autocast, has the command's bytes."""
+    expected = _bytes(run_grid(grid(), tmp_path / "usual", data_dir=pattern_data))
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert _bytes(run_grid(grid(), tmp_path / "float64", data_dir=pattern_data)) == expected
+        assert torch.get_default_dtype() is torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    with torch.device("meta"):
+        assert _bytes(run_grid(grid(), tmp_path / "meta", data_dir=pattern_data)) == expected
+    with torch.autocast("cpu", torch.bfloat16):
+        assert _bytes(run_grid(grid(), tmp_path / "autocast", data_dir=pattern_data)) == expected
+
+
+def _bytes(folders):
+    return [(folder / name).read_bytes() for folder in folders for name in ("result.json", "episodes.parquet")]

@@ -215,7 +215,7 @@ def test_untrained_is_evaluated_and_needs_no_training(pattern_pool, tmp_path):
 
 
 def test_training_learns(pattern_pool, tmp_path):
-    """Better than untrained on the same tasks, paired, by over three standard errors; by ten at least for seeds 0 to 9."""
+    """Better than untrained on the same tasks, paired, by over three standard errors; by over ten for seeds 0 to 9."""
     scores = {}
     for iterations in (0, 20):
         cell = replace(
