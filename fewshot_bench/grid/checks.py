@@ -7,7 +7,7 @@ from typing import Any
 
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.basics.errors import BenchError, GridError, explained
+from fewshot_bench.basics.errors import BenchError, CellError, GridError, explained
 from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import PARTS, read_split
@@ -97,8 +97,8 @@ def rehearse(cells: Sequence[Cell], directory: Path, device: str, given: dict[st
         try:
             rehearse_cell(cell, first_plan(cell, device, given))
         except Exception as error:
-            if out_of_memory(error):  # a leaner plan may do, which planning looks for
-                continue
+            if isinstance(error, CellError) or out_of_memory(error):
+                continue  # numbers may be finite for real images; a leaner plan may fit, which planning looks for
             which = f"{cell.learner} with {cell.backbone} and {cell.inner_optimizer}"
             faults.append(f"{which} on {cell.dataset}, {counted(cell.ways, 'way')}: {explained(error)}")
     if faults:

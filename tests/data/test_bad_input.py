@@ -263,7 +263,7 @@ def test_a_csv_that_names_an_image_twice(tmp_path: Path, parts: dict[str, dict[s
     text = (tmp_path / "val.csv").read_text().splitlines()
     text[2] = text[1]
     (tmp_path / "val.csv").write_text("\n".join(text))
-    assert f"1 images are named twice: {text[1].partition(',')[0]}" in sentence("mini-imagenet", tmp_path)
+    assert f"1 image named twice: {text[1].partition(',')[0]}" in sentence("mini-imagenet", tmp_path)
 
 
 def test_a_csv_that_is_no_text(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
@@ -279,7 +279,7 @@ def test_links_that_lead_nowhere_are_named(
     fake.write_folder(photos, parts["train"])
     (photos / "val").symlink_to(tmp_path / "gone")
     said = sentence("mini-imagenet", photos)
-    assert "36 classes are missing" in said and f"Mend what leads nowhere or cannot be read: {photos / 'val'}." in said
+    assert "36 classes missing" in said and f"Mend what leads nowhere or cannot be read: {photos / 'val'}." in said
     tables.mkdir()
     fake.write_csvs(tables, parts)
     (tables / "val.csv").unlink()
