@@ -26,25 +26,26 @@ class CellError(BenchError):
 
 
 EXPLAINED = {
-    "data-dependent control flow": "it looks at a tensor's value in Python (if, while, float(), .item()), but tasks in "
-    "one program have different ones. Use torch.where, and tensors.",
-    "data-dependent expression": "it looks at a tensor's value in Python (if, while, float(), .item()), so what it "
-    "computes cannot be written down once for all tasks. Use torch.where, and tensors.",
-    "in-place operation": "it changes a tensor in place that is needed as it was. Write p = p - x, not p -= x.",
+    "data-dependent control flow": "it looks at a tensor's value in Python (if, while, float(), .item()), but tasks "
+    "computed together (vmap) have different ones. Use torch.where, and tensors.",
+    "data-dependent expression": "it looks at a tensor's value in Python (if, while, float(), .item()), so its "
+    "operations cannot be recorded once and replayed for all tasks. Use torch.where, and tensors.",
+    "in-place operation": "it changes a tensor in place whose old value is still needed. Write p = p - x, not p -= x.",
     "inplace arithmetic": "it changes a tensor in place that tasks share. Write p = p - x, not p -= x.",
     "doesn't match the broadcast shape": "it changes a tensor in place that tasks share. Write p = p - x, not p -= x.",
-    "called random operation": "it draws from torch's global generator, and tasks in one program would share the draw.",
+    "called random operation": "it draws from torch's global generator, and tasks computed together (vmap) would share "
+    "the draw.",
     "saved tensor hooks": "it uses gradient checkpointing, which torch.func cannot differentiate. Switch it off; "
     "--plan recompute=true saves memory here.",
     "must override the setup_context staticmethod": "it uses a torch.autograd.Function without `setup_context`, which "
     "torch.func cannot differentiate; gradient checkpointing with use_reentrant=True is one. Give the function "
     "setup_context and a vmap rule, or switch checkpointing off: --plan recompute=true saves memory here.",
 }
-"""Words of torch's errors, and what they mean here."""
+"""Part of a torch error message -> what it means for the user's code, and what to do."""
 
 
 def explained(error: Exception) -> str:
-    """One line for what somebody's network, learner or rule raised."""
+    """One line that explains an error raised by a user's network, learner or inner optimizer."""
     told = next((meaning for words, meaning in EXPLAINED.items() if words in str(error)), None)
     first = (str(error).strip().splitlines() or ["no message"])[0]
     return told or (first if isinstance(error, BenchError) else f"{type(error).__name__}: {first}")

@@ -43,7 +43,7 @@ class How:
     """With ray: GPUs that a cell takes; 0.25 lets four cells share one."""
 
     accept_code: Unsaid[bool] = False
-    """Take results for those of your own code, named by import path, though it was changed since; go on with it."""
+    """Keep results and checkpoints made before you changed your own code (what the grid names by import path)."""
 
     track: Unsaid[tuple[Literal["tensorboard", "wandb"], ...]] = ()
     """Where training curves go beside the folder of results; wandb stays offline."""
@@ -76,7 +76,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     _check_engine(how)
     if accepted := accept_or_refuse(cells, directory, how.accept_code):
         print(
-            f"--accept-code: what is there of {_count(accepted)} is of other code, and stands for this now.",
+            f"--accept-code: results and checkpoints of {_count(accepted)}, made before the code changed, are kept.",
             file=sys.stderr,
         )
     data_dir = how.data_dir or default_data_dir()
@@ -160,9 +160,9 @@ def _check_writable(directory: Path) -> None:
 
 @contextmanager
 def _stop_on_interrupt(until: Callable[[], str]) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C asks the run to stop where nothing is lost, or little; a second one ends it at once.
+    """The first Ctrl-C asks the run to stop at a point where little or no work is lost; a second one ends it at once.
 
-    until: says when that is, which is printed.
+    until: names that point, for the message.
     """
     asked: list[int] = []
 

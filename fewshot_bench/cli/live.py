@@ -25,7 +25,7 @@ STOPS = {
     "validation": "after the tasks that are being evaluated",
     "test": "after the tasks that are being evaluated",
 }
-"""Phases of a cell under way -> when it ends if it is asked to stop."""
+"""Phase of a cell that is being computed -> when it ends if it is asked to stop."""
 
 NO_CELL = "before the next cell"
 NEWS = 3  # lines below the live table

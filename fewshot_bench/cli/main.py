@@ -42,7 +42,7 @@ GOING_ON = {
     "retry": "goes on from the last checkpoints",
     "sensitivity": "measures what is left",
 }
-"""Commands that keep what they did when they are interrupted -> what they do when they are given again."""
+"""Commands that can be resumed -> what the same command does after an interruption."""
 
 DEBUG = "--debug"
 BUG = 70  # EX_SOFTWARE of <sysexits.h>

@@ -12,7 +12,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.parsing import Unsaid, parse
 
 SECONDS_BETWEEN_LOOKS = 5.0
-SECONDS_OF_PATIENCE = 60.0  # between two cells, or as workers start, no cell is under way
+SECONDS_OF_PATIENCE = 60.0  # between two cells, and while workers start, no cell is running
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Status:
     """A line for every cell, also for those that are done or only wait."""
 
     watch: Unsaid[bool] = False
-    """Look again every few seconds, until no cell is left to run, or none has been run for a minute."""
+    """Refresh every few seconds, until no cell is left to run or no cell has been running for a minute."""
 
 
 def command(arguments: list[str]) -> int:

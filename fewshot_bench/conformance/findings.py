@@ -19,7 +19,7 @@ Check = Callable[[Subject], Outcome]
 Stages = tuple[tuple[Check[Subject], ...], ...]
 """Tests by what they stand on: those of a stage mean something where all before it are passed."""
 
-TRACED, WRITTEN_DOWN = 1e-9, "meta-gradients as written and as written down once for all tasks"
+TRACED, EAGER_AND_TRACED = 1e-9, "meta-gradients of the eager and the traced program"
 """Allowed in float64, and what it is: see training/programs/traced.py."""
 
 BY_NUMBERS = "It decides by numbers, or remembers some: other tasks and weights are computed by the first's."

@@ -25,7 +25,7 @@ def runs(learner: Learner, make: Callable[..., Any], opt: InnerOptimizer, image:
     for plan in PLANS:
         with as_planned(plan):
             rehearse(assembly_of(learner, make, opt, image, ways, plan))
-    return True, "a meta-step and an evaluation, tasks side by side and written down"
+    return True, "a meta-step and an evaluation, by the eager and the traced program"
 
 
 def assembly_of(

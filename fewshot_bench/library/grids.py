@@ -31,9 +31,9 @@ def run_grid(
     """Trains and evaluates what is missing of a grid; returns its cells' folders in `out`, in order.
 
     grid: what a grid file holds, as a dict of its tables; or the path of one, or a preset's name. Called again it goes
-    on, as the command does; an interrupted notebook loses at most half a minute. accept_code: take what is there for
-    results of the code that the grid names by import path, though that was changed since. Raises BenchError where it
-    was and that is not accepted, where the grid asks for what cannot be, or a cell failed.
+    on, as the command does; an interrupted notebook loses at most half a minute. accept_code: keep results
+    and checkpoints that were made before the code that the grid names by import path was changed. Raises BenchError if
+    there are such results and they are not accepted, if the grid has an invalid entry, or if a cell failed.
     """
     if isinstance(grid, Mapping):
         make_importable(Path.cwd())

@@ -34,7 +34,7 @@ class TrainedCell:
 
     members: meta-parameters of the epochs that it averages, best first; files: the checkpoints they came from, whose
     names hold their hashes, and that of the last meta-step; stage: what training had come to; result: result.json.
-    changed: files of one's own code that are not as they were when the cell was computed: `result` is not theirs.
+    changed: files of one's own code that were changed after the cell was computed, so `result` is the old code's.
     """
 
     folder: Path
@@ -55,15 +55,15 @@ class TrainedCell:
 
     @property
     def doubt(self) -> str:
-        """That its code is another by now, as a clause; empty where it is not."""
+        """A clause that says that its code was changed; empty if it was not."""
         names = f"{listed(self.changed)} {was(self.changed)}"
-        return f"{names} changed since, so what is computed now is not what {RESULT} is of" if self.changed else ""
+        return f"{names} changed since, so what is computed now may differ from {RESULT}" if self.changed else ""
 
 
 def load_cell(folder: str | Path, *, device: str | None = None) -> TrainedCell:
     """The finished cell in `folder`. Needs no images; nothing is unpickled, and every file is checked by its hash.
 
-    Warns where code that it names by import path was changed since.
+    Warns if code that the cell names by import path was changed since.
 
     device: where to compute; absent: as the cell's own plan has it, which gives the bits of its test, or elsewhere
     where this machine has no such device, within float error. Raises BenchError where the cell is not done, was
@@ -76,7 +76,7 @@ def load_cell(folder: str | Path, *, device: str | None = None) -> TrainedCell:
 
 
 def loaded(folder: str | Path, *, device: str | None = None) -> TrainedCell:
-    """The same without the warning."""
+    """As load_cell, without the warning."""
     path = Path(folder).resolve()
     found = _on_disk(path)
     if found.status != "done":

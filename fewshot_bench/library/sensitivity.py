@@ -68,8 +68,8 @@ def sensitivity(
     trained = cell if isinstance(cell, TrainedCell) else loaded(cell)
     if trained.changed:
         raise BenchError(
-            f"{trained.cell.id}: {trained.doubt}. Bring that back, or `run` its grid with --accept-code to take the "
-            "result for that of the code as it is."
+            f"{trained.cell.id}: {trained.doubt}. Restore the old code, or `run` its grid with --accept-code to keep "
+            "the result for the new code too."
         )
     pool = pool_for(trained.cell.dataset, data).pool
     check_same_images(trained, pool)

@@ -1,4 +1,4 @@
-"""Whether the code that a cell names by import path is what it was: told from the files, of which none is run."""
+"""Whether the code that a cell names by import path has changed since the cell ran. Files are read, not imported."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -13,8 +13,8 @@ from fewshot_bench.basics.source_text import understood
 class OwnCode(NamedTuple):
     """Names of files and distributions.
 
-    changed: they are not what they were when the cell was computed. missing: not found from here, so that nobody can
-    tell. accepted: they were changed in between, and `--accept-code` took the cell for the later code's.
+    changed: they differ from what the cell was computed with. missing: they are not found from here, so nothing is
+    known of them. accepted: they were changed during or after the run, and `--accept-code` kept the cell's numbers.
     """
 
     changed: tuple[str, ...] = ()
@@ -23,23 +23,23 @@ class OwnCode(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What a reader has to know, as a clause without full stop; empty where all is as it was."""
+        """What a reader has to know, as a clause without a full stop; empty if nothing changed."""
         return "; ".join((*self._doubts(), *self._missing()))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences for a number of such a cell. That files are not there is no reason to doubt it."""
+        """Footnotes for the cell's numbers. A missing file needs none: it does not make them wrong."""
         return tuple(f"{text}." for text in self._doubts())
 
     def _doubts(self) -> Iterator[str]:
         if self.changed:
-            yield f"{_were(self.changed)} changed since, and the number is that of the code as it was"
+            yield f"{_were(self.changed)} changed after the run; the number is from the old code"
         if self.accepted:
-            yield f"{_were(self.accepted)} changed in between, and by --accept-code the number stands for both"
+            yield f"{_were(self.accepted)} changed during or after the run; --accept-code kept the number"
 
     def _missing(self) -> Iterator[str]:
         if self.missing:
-            yield f"{_were(self.missing)} not found from here, so nobody can tell whether that code is as it was"
+            yield f"{_were(self.missing)} not found from here, so it is unknown whether that code has changed"
 
 
 NOTHING = OwnCode()
@@ -50,7 +50,7 @@ def _were(names: Sequence[str]) -> str:
 
 
 def remarks(cells: Iterable[tuple[str, OwnCode]]) -> list[str]:
-    """A sentence for each thing that is to be known of cells, given by name."""
+    """A sentence for each different clause of `words`; cells: (name, code) of each."""
     found: dict[str, list[str]] = {}
     for name, code in dict(cells).items():
         if code.words:
@@ -62,7 +62,7 @@ def remarks(cells: Iterable[tuple[str, OwnCode]]) -> list[str]:
 
 
 def own_code(directory: Path, status: Mapping[str, Any]) -> OwnCode:
-    """Of a cell, by its status.json. directory: of the results."""
+    """The state of a cell's code. status: the cell's status.json; directory: the results folder."""
     held = recorded(status)
     if held is None:
         return NOTHING
@@ -75,12 +75,12 @@ def own_code(directory: Path, status: Mapping[str, Any]) -> OwnCode:
 
 
 def _known(now: Mapping[str, str], held: Mapping[str, str]) -> dict[str, str]:
-    """What is not found is taken to be as it was."""
+    """The current hashes; the recorded one for what is not found now."""
     return {name: value or held[name] for name, value in now.items()}
 
 
 def _found(directory: Path, folders: Sequence[str], file: str) -> str:
-    """The hash of a file where it was, or where import paths of a command given here begin; "" where it is not."""
+    """The hash of a file in its recorded folder, or else in the working directory; "" if it is in neither."""
     for folder in (*(directory.resolve() / folder for folder in folders), Path.cwd()):
         try:
             path = folder / file
@@ -93,5 +93,5 @@ def _found(directory: Path, folders: Sequence[str], file: str) -> str:
 
 @lru_cache(maxsize=1000)
 def _hash(path: Path, mtime: int, size: int) -> str:
-    """mtime, size: so that a file is read anew when it was written anew."""
+    """mtime, size: part of the cache's key, so that a file is read again after it was written."""
     return understood(path.read_bytes(), "").hash

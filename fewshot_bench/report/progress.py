@@ -23,10 +23,10 @@ _ORDER = (*UNDER_WAY, "failed", "queued", "skipped", "done")
 
 
 class Progress(NamedTuple):
-    """A cell with what only one under way has.
+    """A cell, and the progress of one that is being computed.
 
-    status: of the cell, but "stopped" where one that says it is under way has nobody any more. left: seconds of
-    training at the pace so far; None where there is none. who: has it.
+    status: that of the cell, but "stopped" if its process has ended. left: seconds of training left at the pace so far;
+    None if there is no pace yet. who: the process that computes it.
     """
 
     cell: Cell
@@ -51,14 +51,12 @@ def headline(found: Sequence[Progress]) -> str:
     words = [f"{counts[kind]} {kind}" for kind in sorted(counts, key=kinds.index) if counts[kind]]
     spent = sum(one.cell.seconds or 0.0 for one in found)
     changed = sum(bool(one.cell.code.changed) for one in found)
-    other = f" Code was changed since {changed:,} of them began." if changed else ""
+    other = f" Code was changed after {changed:,} of them began." if changed else ""
     return f"{counted(len(found), 'cell')}: {', '.join(words)}; {duration(spent)} of computing so far.{other}"
 
 
 def progress_table(found: Sequence[Progress], every: bool) -> Table:
-    """A row for each cell; without those that are done, or only wait, unless `every` one is asked for or their code is
-    another by now.
-    """
+    """A row for each cell. Without `every`, those that are done or queued are left out, unless their code changed."""
     shown = [
         one for one in found if every or one.cell.status in (*UNDER_WAY, "failed", "skipped") or one.cell.code.changed
     ]

@@ -158,7 +158,7 @@ def test_accepted_the_result_stays_and_both_codes_are_known(project, pattern_dat
     assert said(project)["source"]["files"].keys() == old["files"].keys()
     assert said(project)["source"]["files"]["own_blocks.py"] != old["files"]["own_blocks.py"]
     assert said(project)["source_before"] == [old]
-    assert "own_blocks.py was changed in between" in shown(capsys)[0]
+    assert "own_blocks.py was changed during or after the run" in shown(capsys)[0]
     assert run(project / "grid.toml", pattern_data) == 0
     edit(project, BLOCKS)  # what it was computed with, after all
     assert run(project / "grid.toml", pattern_data) == 0
@@ -168,13 +168,13 @@ def test_accepted_the_result_stays_and_both_codes_are_known(project, pattern_dat
 
 def test_report_status_and_tables_say_so_without_running_the_code(project, capsys):
     edit(project, "raise SystemExit('this was run')\n")
-    doubt = "own_blocks.py was changed since, and the number is that of the code as it was"
+    doubt = "own_blocks.py was changed after the run; the number is from the old code"
     for form in ("terminal", "markdown", "latex", "csv"):
         assert main(["report", str(project / "out"), "--format", form]) == 0
         assert doubt in shown(capsys)[0].replace("\\_", "_"), form
     assert main(["report", str(project / "out"), "--format", "html"]) == 0
     assert doubt in " ".join((project / "out" / "report.html").read_text().split())
-    assert "Code was changed since 1 of them began." in _status(project, capsys)
+    assert "Code was changed after 1 of them began." in _status(project, capsys)
     assert "own_blocks.py was changed" in _status(project, capsys)  # beside the cell, over several lines
     assert main(["compare", str(project / "out"), str(project / "out")]) == 0
     assert doubt in shown(capsys)[0]
@@ -191,7 +191,7 @@ def test_results_csv_says_so_too(project, pattern_data):
     assert run(project / "grid.toml", pattern_data, "--accept-code") == 0
     table = pd.read_csv(project / "out" / "results.csv", keep_default_na=False).set_index("backbone")
     assert table.loc["own_net:net", "status"] == "done"
-    assert "own_blocks.py was changed in between" in table.loc["own_net:net", "reason"]
+    assert "own_blocks.py was changed during or after the run" in table.loc["own_net:net", "reason"]
     assert table.loc["vgg", "reason"] == ""
 
 
@@ -201,7 +201,7 @@ def test_code_that_is_not_there_any_more_is_not_called_changed(project, capsys, 
     assert main(["report", str(project / "out")]) == 0
     text = shown(capsys)[0]
     assert "own_blocks.py was not found from here" in text
-    assert "changed since" not in text
+    assert "was changed" not in text
     assert "Code was changed" not in _status(project, capsys)
 
 
@@ -212,7 +212,7 @@ def test_results_that_were_moved_find_the_code_in_the_folder_of_the_command(proj
     assert "not found" not in shown(capsys)[0]
     edit(project, EDITED)
     assert main(["report", str(moved)]) == 0
-    assert "own_blocks.py was changed since" in shown(capsys)[0]
+    assert "own_blocks.py was changed after the run" in shown(capsys)[0]
 
 
 def test_a_dry_run_says_that_run_would_stop(project, pattern_data, capsys):
@@ -243,7 +243,7 @@ def test_an_unfinished_cell_does_not_go_on_with_other_code_unless_told(project, 
     edit(project, EDITED)
     before = content(project)
     assert run(project / "grid.toml", pattern_data) == 2
-    assert "what is unfinished then goes on with it" in shown(capsys)[1]
+    assert "unfinished cells then go on with the new code" in shown(capsys)[1]
     assert content(project) == before
     assert "own_blocks.py was changed" in _status(project, capsys)
     assert run(project / "grid.toml", pattern_data, "--accept-code") == 0
@@ -282,7 +282,7 @@ def test_a_process_of_a_cluster_does_not_either(project, pattern_data, monkeypat
 def test_a_loaded_cell_says_so_and_is_not_measured_by_other_protocols(project, pattern_data):
     assert load_cell(own_cell(project)).changed == ()
     edit(project, EDITED)
-    with pytest.warns(UserWarning, match=r"own_blocks\.py was changed since, so what is computed now is not what"):
+    with pytest.warns(UserWarning, match=r"own_blocks\.py was changed since, so what is computed now may differ"):
         trained = load_cell(own_cell(project))
     assert trained.changed == ("own_blocks.py",)
     assert "own_blocks.py was changed since" in repr(trained)

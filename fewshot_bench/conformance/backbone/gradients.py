@@ -8,7 +8,7 @@ from torch.func import grad, vmap
 from fewshot_bench.backbones.border import FUSED
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.conformance.backbone.subject import Backbone, maml, model_of, tasks_of
-from fewshot_bench.conformance.findings import BY_NUMBERS, TRACED, WRITTEN_DOWN, Outcome, listed, within
+from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, listed, within
 from fewshot_bench.conformance.measures import apart, elsewhere, finite, wrong_slope
 from fewshot_bench.conformance.running import runs
 from fewshot_bench.conformance.tiny import one
@@ -44,25 +44,26 @@ def finite_meta_gradient(net: Backbone) -> Outcome:
 
 
 def second_derivatives(net: Backbone) -> Outcome:
-    """The meta-gradient of each tensor, which goes through the inner gradients, is that of the meta-loss.
+    """The meta-gradient of each tensor equals finite differences of the meta-loss, inner steps included.
 
-    A little off the initial weights: a gain of zero, as residual networks begin with, puts each ReLU behind it on its
-    kink, where no slope is the right one.
+    It is taken at weights moved off their initial values: a gain of zero, with which residual networks begin, puts each
+    ReLU behind it exactly on its kink, where the derivative is not defined.
     """
     trial, task = maml(net, "sgd"), one(tasks_of(net))
     meta = trial.meta | moved_off({name: p for name, p in trial.meta.items() if name.startswith(f"{WEIGHTS}/")})
     gradient = trial.gradient(meta, task).meta
     of_value = maml(net, "sgd", second_order=False)  # its loss is the same, and its gradient takes half the time
     wrong = wrong_slope(lambda at: of_value.gradient(at, task).metrics["loss"], meta, gradient, SLOPE)
-    where = f"a little off the initial weights (by {MOVED:.0%})"
+    where = f"at weights moved {MOVED:.0%} off their initial values"
     if wrong is None:
         return (
             True,
             f"slopes of the meta-loss along {counted(len(meta), 'tensor')}, one by one, agree to {SLOPE:.0e}, {where}",
         )
     name, found = wrong
-    by = f"{found.claimed:.6g} by the meta-gradient and {found.measured:.6g} by differences of {found.step:g},"
-    why = "A detach, no_grad, .data or .item() cuts a gradient; so does a network that jumps."
+    differences = f"finite differences of step {found.step:g}"
+    by = f"{found.claimed:.6g} by the meta-gradient and {found.measured:.6g} by {differences},"
+    why = "A detach, no_grad, .data or .item() cuts a gradient. A discontinuous network fails too."
     return within(found.error, SLOPE, f"slopes of the meta-loss along {name}, {by} {where},", why)
 
 
@@ -81,7 +82,7 @@ def traced(net: Backbone) -> Outcome:
     first, second = (one(tasks_of(net), index) for index in (0, 1))
     replay = recorded(lambda meta, task: written.gradient(meta, task).meta, trial.meta, first)
     meta = elsewhere(trial.meta)
-    return within(apart(replay(meta, second), trial.gradient(meta, second).meta), TRACED, WRITTEN_DOWN, BY_NUMBERS)
+    return within(apart(replay(meta, second), trial.gradient(meta, second).meta), TRACED, EAGER_AND_TRACED, BY_NUMBERS)
 
 
 def run(net: Backbone) -> Outcome:

@@ -8,7 +8,7 @@ from torch.func import grad, vmap
 from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.conformance.findings import BY_NUMBERS, TRACED, WRITTEN_DOWN, Outcome, within
+from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, within
 from fewshot_bench.conformance.inner_optimizer.subject import STEPS, Rule, bowl, start, walk
 from fewshot_bench.conformance.measures import apart, elsewhere, finite, slope
 from fewshot_bench.conformance.running import runs
@@ -96,7 +96,7 @@ def traced(rule: Rule) -> Outcome:
     outer = in_training(params, STEPS).outer
     replay = recorded(gradient, first, outer)
     there = elsewhere((other, outer))
-    return within(apart(replay(*there), gradient(*there)), TRACED, WRITTEN_DOWN, BY_NUMBERS)
+    return within(apart(replay(*there), gradient(*there)), TRACED, EAGER_AND_TRACED, BY_NUMBERS)
 
 
 def descent(rule: Rule) -> Outcome:

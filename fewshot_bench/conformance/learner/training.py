@@ -8,7 +8,7 @@ import torch
 
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.conformance.findings import BY_NUMBERS, TRACED, WRITTEN_DOWN, Outcome, within
+from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, within
 from fewshot_bench.conformance.learner.subject import IMAGE, WAYS, Candidate, trial, two_tasks
 from fewshot_bench.conformance.measures import apart, finite
 from fewshot_bench.conformance.running import assembly_of, runs
@@ -81,7 +81,7 @@ def traced(candidate: Candidate) -> Outcome:
     find_down([state], [batch(down, 0)])
     meta_step(as_written, find, state)
     found, expected = (one([state], [other])[0] for one in (find_down, find))
-    return within(apart(found.meta, expected.meta), TRACED, WRITTEN_DOWN, BY_NUMBERS)
+    return within(apart(found.meta, expected.meta), TRACED, EAGER_AND_TRACED, BY_NUMBERS)
 
 
 def descent(candidate: Candidate) -> Outcome:
