@@ -1,8 +1,8 @@
 """Turn any nn.Module into a pure function of its weights, its images and noise.
 
-torch's functions that keep state, or have an inexact second derivative, are replaced by pure ones that are exact twice,
-and those that cannot be replaced are refused. Layers of any class call these functions in the end, so functions are
-replaced, not layers.
+torch functions that keep state, or whose second derivative is wrong or missing, are replaced by pure functions with
+exact second derivatives; those that cannot be replaced raise an error. Functions are replaced and not layers, because
+layers of every class call these functions.
 """
 
 import copy
@@ -46,15 +46,15 @@ def _by_elementary_operations(attention: Callable[..., Any]) -> Callable[..., An
 
 
 def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
-    """g v / |v|, the norm over all axes but `dim` (-1: over all). torch's own takes |v| for a constant when its
-    gradient is differentiated once more: a meta-gradient of v is then off by percents.
+    """g v / |v|, with the norm over all axes except `dim` (-1: over all axes). The second derivative of torch's own
+    function treats |v| as a constant, so that a meta-gradient of v is wrong by several percent.
     """
     axes = tuple(axis for axis in range(v.dim()) if axis != dim)
     return v * (g / torch.linalg.vector_norm(v, dim=axes, keepdim=dim != -1))
 
 
 def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
-    """torch's own has no second derivative."""
+    """relu6(x + 3) / 6; torch's own function has no second derivative."""
     return F.relu6(x + 3) / 6
 
 
@@ -116,7 +116,7 @@ _RANDOM: dict[Any, Callable[..., Tensor]] = {
     F.rrelu: dropout.rrelu,
     Tensor.bernoulli_: dropout.bernoulli_,
 }
-"""Given what they draw from before their arguments."""
+"""torch function -> its replacement, whose first argument is the source of random numbers."""
 
 
 class Border(TorchFunctionMode):
@@ -206,8 +206,9 @@ def as_function(module: nn.Module, operations: Operations = ELEMENTARY) -> Funct
 
 @contextmanager
 def as_its_copy(module: nn.Module) -> Iterator[None]:
-    """The module itself in the condition of the copies that are computed with, while the block lasts: in evaluation,
-    and normalising by the batch at hand. Then its weights, buffers and modes are what they were.
+    """Within the block, `module` behaves as its copies do: evaluation mode, and batch norm by batch statistics.
+
+    Afterwards its weights, buffers and modes are restored.
     """
     modes = {layer: layer.training for layer in module.modules()}
     tensors = {tensor: tensor.detach().clone() for tensor in (*module.parameters(), *module.buffers())}
@@ -224,7 +225,7 @@ def as_its_copy(module: nn.Module) -> Iterator[None]:
 
 
 def own_pass(module: nn.Module, weights: dict[str, Tensor], images: Tensor, operations: Operations = ELEMENTARY) -> Any:
-    """What the module itself gives with these weights put into it. To be called within `as_its_copy(module)`."""
+    """The output of the module itself with `weights` copied into it. Call it within `as_its_copy(module)`."""
     own = {name: parameter for name, parameter in module.named_parameters() if name in weights}
     before = {name: parameter.detach().clone() for name, parameter in own.items()}
 

@@ -62,7 +62,7 @@ def rrelu(
     training: bool = False,
     inplace: bool = False,
 ) -> Tensor:
-    """Leaky ReLU with a slope for each element, drawn from [lower, upper); their mean where nothing is drawn."""
+    """Leaky ReLU with a slope for each element, drawn from [lower, upper); their mean outside training."""
     mean = (lower + upper) / 2
     drawn = uniform is not None and training
     slope = lower + (upper - lower) * uniform(tuple(x.shape)).to(x.dtype) if drawn and uniform else mean

@@ -1,4 +1,4 @@
-"""torch's defaults for new tensors, float32 on the CPU, whatever the process has set for itself."""
+"""Reset torch's defaults for new tensors to float32 on the CPU, whatever the process has set."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,11 +12,11 @@ _CPU = torch.device("cpu")
 def usual_defaults() -> Iterator[None]:
     """New tensors are float32 and on the CPU while the block lasts, and no autocast changes what is computed.
 
-    A notebook may have set other defaults (torch.set_default_dtype, torch.set_default_device): networks would then be
-    built of another type, or elsewhere, and the same cell would have other numbers.
+    A notebook may have set other defaults (torch.set_default_dtype, torch.set_default_device). Networks would then be
+    built in another dtype or on another device, and the same cell would give other numbers.
     """
     kind = torch.get_default_dtype()
-    # a device of one's own costs Python at every call of torch, so it is set only where another one holds
+    # torch.device as a context slows every call of torch, so it is used only if the default is another device
     elsewhere = torch.get_default_device().type != "cpu"
     torch.set_default_dtype(torch.float32)
     try:

@@ -1,4 +1,4 @@
-"""Code that a package manager put there: known by its distribution's version, not file by file."""
+"""Installed code: identified by its distribution's version, not file by file."""
 
 import importlib.metadata
 import re
@@ -20,15 +20,15 @@ def is_installed(file: str | None) -> bool:
 
 
 def distribution_of(module: str) -> str:
-    """The distribution that brought a module; "" for none, as those of the standard library have."""
+    """The distribution that installed a module; "" if there is none, as for the standard library."""
     names = _distributions().get(module.partition(".")[0])
     return re.sub(r"[-_.]+", "-", names[0]).lower() if names else ""  # PEP 503: the same for every spelling
 
 
 def version_of(distribution: str) -> str:
-    """Its version, and a hash of its Python files as they were installed: one's own may change without a new version.
+    """The version of a distribution, and a hash of its Python files as installed; "" if it is not installed.
 
-    Empty where it is not installed.
+    The hash is needed because one's own package may change without a new version.
     """
     try:
         found = importlib.metadata.distribution(distribution)
@@ -40,5 +40,5 @@ def version_of(distribution: str) -> str:
 
 @cache
 def _distributions() -> dict[str, list[str]]:
-    """Module -> distributions; it takes a quarter of a second, and does not change while a process lives."""
+    """Module -> distributions; cached, since it takes a quarter of a second."""
     return dict(importlib.metadata.packages_distributions())

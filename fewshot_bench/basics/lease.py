@@ -61,8 +61,8 @@ def lease(
 ) -> Iterator[Lost]:
     """Has the folder while the block lasts. Raises OthersError where another has it, BenchError where it takes no file.
 
-    say: told of an owner that was found dead. duration: see DURATION; the same for all. stop: asked now and then while
-    an owner that gives no sign is watched; if it says so, the folder is left to the owner.
+    say: told of an owner that was found dead. duration: see DURATION; the same for all. stop: called
+    regularly while a silent owner is watched; if it returns True, the folder is left to the owner.
     """
     marker = SoftFileLease(folder / LOCK, lease_duration=duration, thread_local=False, timeout=0)
     before = holder(folder)
@@ -113,7 +113,7 @@ def holder(folder: Path) -> Holder | None:
 
 
 def _acquire(marker: SoftFileLease, folder: Path, duration: float, stop: Callable[[], bool]) -> None:
-    """Takes the lease. Raises Timeout where another has it, or `stop` says so.
+    """Takes the lease. Raises Timeout if another process has it, or if `stop()` is true.
 
     It watches the file for `duration` only where that looks untouched for as long: nobody waits for who is alive.
     """
@@ -130,8 +130,9 @@ def _acquire(marker: SoftFileLease, folder: Path, duration: float, stop: Callabl
 
 
 def _still_for(path: Path, duration: float, stop: Callable[[], bool]) -> tuple[int, int]:
-    """Which file it is that nobody touched for so many seconds from now. Raises Timeout where somebody did, or `stop`
-    says so.
+    """The identity of a file that nobody touched for `duration` seconds from now.
+
+    Raises Timeout if somebody touched it, or if `stop()` is true.
     """
     begun, before = time.monotonic(), _which(path)
     while time.monotonic() - begun < duration:

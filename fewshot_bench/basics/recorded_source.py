@@ -1,4 +1,4 @@
-"""The source that a cell was computed with, as its status.json keeps it, and what of that is another by now."""
+"""The source that a cell was computed with, as recorded in its status.json, and what of it has changed since."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.source import Source
 
 SOURCE, BEFORE = "source", "source_before"
-"""Keys of status.json: the source that a cell's numbers stand for, and those that it had before, the oldest first."""
+"""Keys of status.json: the source that a cell's numbers stand for; and the earlier sources, the oldest first."""
 
 
 class Recorded(NamedTuple):
-    """files, installed: as in Source. folders: where the files were, as seen from the folder of results."""
+    """files, installed: as in Source. folders: those of the files, relative to the results folder."""
 
     files: dict[str, str]
     installed: dict[str, str]
@@ -20,7 +20,7 @@ class Recorded(NamedTuple):
 
 
 def as_table(source: Source, directory: Path) -> dict[str, Any]:
-    """What status.json keeps. directory: of the results; folders are relative to it, so that both can move together."""
+    """The table for status.json. directory: the results folder; paths are relative to it, so both can move together."""
     return {
         "files": source.files,
         "installed": source.installed,
@@ -29,21 +29,21 @@ def as_table(source: Source, directory: Path) -> dict[str, Any]:
 
 
 def recorded(status: Mapping[str, Any]) -> Recorded | None:
-    """The source that a cell's numbers stand for; None where none is recorded, as in results of older versions."""
+    """The source that a cell's numbers stand for; None if none is recorded, as in results of older versions."""
     return _parsed(status.get(SOURCE))
 
 
 def recorded_before(status: Mapping[str, Any]) -> list[Recorded]:
-    """Those that it had before."""
+    """The sources that the cell had before, the oldest first."""
     tables = status.get(BEFORE)
     return [found for one in (tables if isinstance(tables, list) else []) if (found := _parsed(one))]
 
 
 def changed(status: Mapping[str, Any], now: Recorded | Source, done: bool) -> list[str]:
-    """What is not any more as a cell's status.json has it; nothing where that has no source.
+    """Names of files and distributions that differ from those in a cell's status.json; [] if it has no source.
 
-    done: whether the cell is; then each source that it ever had will do, since it was computed with one of them and the
-    others were accepted for it.
+    done: whether the cell is done. Each of its recorded sources is then accepted: it was computed with one of them, and
+    the user accepted the others.
     """
     held = recorded(status)
     if held is None:
@@ -59,12 +59,12 @@ def differing(one: Recorded | Source, other: Recorded | Source) -> list[str]:
 
 
 def was(names: Sequence[object]) -> str:
-    """The verb that goes with so many names."""
+    """ "was" for one name, "were" for several."""
     return "was" if len(names) == 1 else "were"
 
 
 def listed(names: Sequence[str]) -> str:
-    """a, b and c; of many the first."""
+    """Such as "a, b and c"; of more than four names, three and the number of the others."""
     few = [*names[:3], f"{len(names) - 3} more"] if len(names) > 4 else list(names)
     return " and ".join(filter(None, (", ".join(few[:-1]), *few[-1:])))
 

@@ -1,4 +1,4 @@
-"""The source of what stands in no module's file: functions and classes of a notebook, a script or a prompt."""
+"""The source of functions and classes that are in no module's file: those of a notebook, a script or a prompt."""
 
 import ast
 import inspect
@@ -10,13 +10,13 @@ from typing import Any
 from fewshot_bench.basics.source_text import understood
 
 MAIN = "__main__"
-"""The module that a session is, as in the import path `__main__:my_net`."""
+"""The module name of a session, as in the import path `__main__:my_net`."""
 
 
 def of_session(name: str) -> tuple[str, list[str]]:
-    """The hash of an object's source and of all that it mentions of the session; and the modules that these mention.
+    """(hash, modules): the hash of an object's source and of all session objects that it uses; the modules they use.
 
-    The hash is "" where Python does not know the source, as at a plain prompt.
+    The hash is "" if Python does not know the source, as at a plain prompt.
     """
     session = vars(sys.modules[MAIN])
     texts: dict[str, str] = {}
@@ -45,7 +45,7 @@ def of_session(name: str) -> tuple[str, list[str]]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether it is a number, a text, or lists and the like of these, which are what they print."""
+    """Whether a value is a number, a string, or a container of these, so that its repr is its content."""
     try:
         return isinstance(value, float) or ast.literal_eval(repr(value)) == value
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
@@ -53,7 +53,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _source(value: Any) -> str:
-    """Of a function or a class; "" where Python does not know it. A notebook knows a class by its methods alone."""
+    """The source of a function or a class; "" if unknown. In a notebook, a class is known by its methods alone."""
     try:
         return textwrap.dedent(inspect.getsource(value))
     except (OSError, TypeError):

@@ -1,7 +1,7 @@
-"""The source of what is named by import path: its module's file and those that it imports, found without running any.
+"""The source behind an import path: the module's file and the files that it imports, found without running them.
 
-A file outside the standard library, installed distributions and this package is the user's own, and followed to the
-files that it imports in turn. Code that is installed is known by its distribution's version.
+A file is the user's own if it is not of the standard library, of an installed distribution or of this package. The
+imports of such files are followed. Installed code is identified by its distribution's version.
 """
 
 import importlib
@@ -16,14 +16,14 @@ from fewshot_bench.basics.installed import distribution_of, is_installed, versio
 from fewshot_bench.basics.session import MAIN, of_session
 from fewshot_bench.basics.source_text import Text, understood
 
-_OWN = __name__.partition(".")[0]  # what this package computes is told by RECIPE
+_OWN = __name__.partition(".")[0]  # RECIPE is the version of what this package computes
 _READ = "_fewshot_bench_text"
 
 
 class Source(NamedTuple):
-    """files: path below the folder that its import path begins in -> hash; what stands in no file, by its import path.
-    installed: distribution -> version, of what is named itself. folders: that files were found in. libraries:
-    distributions that files import. edited: files that are not any more as this process has imported them.
+    """files: path relative to the folder where its import path begins -> hash; code without a file has its import path
+    as the key. installed: distribution -> version, for import paths into installed code. folders: where files were
+    found. libraries: distributions that the files import. edited: files changed after this process imported them.
     """
 
     files: dict[str, str]
@@ -34,7 +34,7 @@ class Source(NamedTuple):
 
 
 def source_of(paths: Iterable[str]) -> Source:
-    """Of import paths `package.module:name`. What this process has imported counts as it was when first asked for."""
+    """The Source of import paths `package.module:name`. A module that is loaded counts as it was at the first call."""
     importlib.invalidate_caches()
     files: dict[str, str] = {}
     installed: dict[str, str] = {}
@@ -70,7 +70,7 @@ def source_of(paths: Iterable[str]) -> Source:
 
 
 def _reached(modules: Iterable[str]) -> Iterator[ModuleSpec]:
-    """Modules, the packages above them, and all that they import in turn, each once; of what is installed the top."""
+    """The modules, their parent packages and all that they import, each once; of installed code the top package."""
     waiting, seen = list(modules), set()
     while waiting:
         words = waiting.pop().split(".")
@@ -94,7 +94,7 @@ def _is_own(module: str) -> bool:
 
 
 def _spec(module: str) -> ModuleSpec | None:
-    """Where a module is, or would be, imported from; None where it is none. Nothing is imported."""
+    """Where a module is, or would be, imported from; None if there is no such module. Nothing is imported."""
     loaded = sys.modules.get(module)
     if loaded is not None:
         return getattr(loaded, "__spec__", None)
@@ -113,7 +113,7 @@ def _spec(module: str) -> ModuleSpec | None:
 
 
 def _place(spec: ModuleSpec) -> tuple[str, str]:
-    """The folder that a module's import path begins in, and its file below that, with slashes."""
+    """The folder where a module's import path begins, and its file relative to that, with slashes."""
     path = Path(str(spec.origin)).absolute()
     depth = len(spec.name.split(".")) - (spec.submodule_search_locations is None)
     folder = path.parents[min(depth, len(path.parents) - 1)]
@@ -121,7 +121,7 @@ def _place(spec: ModuleSpec) -> tuple[str, str]:
 
 
 def _text(spec: ModuleSpec) -> Text:
-    """A module's source. That of a loaded one is kept with it: an edit of the file does not change what is loaded."""
+    """A module's source. It is kept on a loaded module's spec: a later edit of the file does not change loaded code."""
     loaded = sys.modules.get(spec.name)
     if loaded is None or loaded.__spec__ is not spec:
         return _read(spec)

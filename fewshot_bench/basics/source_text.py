@@ -1,4 +1,4 @@
-"""One source text as a hash of what it computes, and the modules that it imports; nothing of it is run."""
+"""The hash of a source text's syntax tree, and the modules that it imports; the text is parsed, not run."""
 
 import ast
 import hashlib
@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 
 class Text(NamedTuple):
-    """hash: of the syntax tree, so that comments, docstrings and line ends make no difference. imports: dotted names
-    of what may be modules, all absolute; those within functions too. names: that it mentions.
+    """hash: of the syntax tree, so that comments, docstrings and line ends make no difference. imports: absolute dotted
+    names of what may be modules, imports inside functions included. names: identifiers that the text uses.
     """
 
     hash: str
@@ -17,9 +17,9 @@ class Text(NamedTuple):
 
 
 def understood(content: bytes, package: str) -> Text:
-    """package: the dotted name of the package that the text is in, "" for none: what relative imports begin from.
+    """Parses a source text. package: dotted name of the package that it is in ("" for none), for relative imports.
 
-    What is no Python (a compiled module, a syntax error) has the hash of its bytes, and no imports.
+    Content that is not Python (a compiled module, a syntax error) has the hash of its bytes, and no imports.
     """
     try:
         tree = ast.parse(content)
@@ -62,7 +62,7 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".") if package else []
             if node.level > len(above):
-                continue  # it reaches beyond its package, and fails where it is run
+                continue  # it reaches beyond its package, and would fail when run
             kept = above[: len(above) - node.level + 1] if node.level else []
             base = ".".join([*kept, *([node.module] if node.module else [])])
             yield from (base, *(f"{base}.{alias.name}" for alias in node.names))  # a name may be a module

@@ -17,10 +17,10 @@ maximum), longer ones have less rounding.
 
 
 NEGLIGIBLE = 1e-3
-"""Share of the largest slope below which one is not judged by its own size."""
+"""Slopes below this share of the largest slope are compared with that share, not with their own size."""
 
 SIMILAR = 30.0
-"""Slopes that differ by no more than this factor are measured together."""
+"""Slopes within this factor of each other are measured together."""
 
 
 class Slope(NamedTuple):
@@ -45,9 +45,8 @@ def slope(
 ) -> Slope:
     """`gradient` of `value` at a point against central differences along a direction, in float64.
 
-    direction: of length 1; absent: at random. least: a smaller slope counts as one of this size where errors are made
-    relative. Of the STEPS, the first that agrees to `allowed`, else the one that comes nearest: wrong gradients agree
-    with none.
+    direction: of length 1; None: a random one. least: lower bound of the denominator of the relative error. Returns
+    the first of STEPS that agrees to `allowed`, else that with the smallest error: a wrong gradient agrees with none.
     """
     direction = direction or _random_direction(at)
     claimed, found = float(dot(gradient, direction)), []
@@ -66,13 +65,11 @@ def slope(
 def wrong_slope(
     value: Callable[[Params], Tensor], at: Params, gradient: Params, allowed: float
 ) -> tuple[str, Slope] | None:
-    """The first tensor along which `gradient` is not that of `value` (see `slope`), and its slope; None: it is along
-    each.
+    """The first tensor along which `gradient` is not the gradient of `value` (see `slope`), and its slope; or None.
 
-    Tensors with slopes of similar size are tried together, each with the same share of the common slope, so that none
-    hides behind a larger one. Of those that fail together halves are tried, down to single tensors. A slope that is
-    smaller than NEGLIGIBLE of the largest, such as that of a bias before a batch norm, which is zero but for rounding,
-    is judged like one of that size.
+    Tensors with slopes of similar size are tested together. Each contributes the same share of the common slope, so
+    that a large slope cannot hide a wrong small one. A group that fails is halved, down to single tensors. Slopes below
+    NEGLIGIBLE of the largest are compared with that bound: that of a bias before a batch norm is zero up to rounding.
     """
     along = {name: _random_direction({name: p}, seed)[name] for seed, (name, p) in enumerate(at.items())}
     claimed = {name: float((gradient[name] * d).sum()) for name, d in along.items()}
@@ -101,7 +98,7 @@ def wrong_slope(
 
 
 def _random_direction(at: Params, seed: int = 0) -> Params:
-    """Of length 1."""
+    """A random direction of length 1."""
     generator = torch.Generator().manual_seed(seed)
     drawn = {name: torch.randn(p.shape, dtype=p.dtype, generator=generator) for name, p in at.items()}
     return scaled(drawn, 1 / norm(drawn))

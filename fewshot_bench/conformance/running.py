@@ -1,4 +1,4 @@
-"""A test that all kinds share: what `run` computes of a cell, on random images."""
+"""The test `run` of backbones, inner optimizers and learners: a cell computed on random images, as `run` would."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ PLANS = (Plan("cpu", 1, TASKS), Plan("cpu", 1, 1, "traced"))
 
 
 def runs(learner: Learner, make: Callable[..., Any], opt: InnerOptimizer, image: ImageShape, ways: int) -> Outcome:
-    """A meta-step and a test of queries in both ways of normalising them, by each of PLANS, as before every run."""
+    """One meta-step, and an evaluation with transductive and inductive batch norm, by each of PLANS."""
     for plan in PLANS:
         with as_planned(plan):
             rehearse(assembly_of(learner, make, opt, image, ways, plan))
@@ -37,7 +37,7 @@ def assembly_of(
     plan: Plan,
     training: Training | None = None,
 ) -> Assembly:
-    """A cell of parts that have no names in a grid, and random tasks."""
+    """An assembled cell of the given parts, which need no names in a grid, with random tasks."""
     cell = Cell(
         dataset="omniglot",
         split="none",

@@ -1,8 +1,8 @@
-"""Files inside a folder, a zip or a tar, read as (name, bytes); what an archive is, its content says and not its name.
+"""Files inside a folder, a zip or a tar, read as (name, bytes). The kind of an archive is known by its content.
 
 Member names are only ever compared with expected names, never joined to a path, so a name such as `../../x` leads
-nowhere; links inside archives are passed over, and no member is read beyond LARGEST bytes. Whatever separates the parts
-of a stored name, here it is `/`.
+nowhere; links inside archives are ignored, and no member is read beyond LARGEST bytes. Backslashes in stored names are
+read as `/`.
 """
 
 import tarfile
@@ -19,19 +19,19 @@ from fewshot_bench.data.unreadable import BROKEN, broken, told
 from fewshot_bench.data.walking import files_below, files_in
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
-"""Names of archives: a file that has one and holds none is a broken archive, any other such file is no archive."""
+"""Suffixes of archives. A file with such a suffix that is not an archive counts as a broken one."""
 
 LARGEST = 1 << 28  # bytes of one image in an archive, 256 MiB: far more than any photograph of these datasets has
-IMAGES = (".jpg", ".jpeg", ".png")  # never archives, so the many there may be need not be opened to see it
+IMAGES = (".jpg", ".jpeg", ".png")  # never archives, so these many files are not opened to find out
 
 Wanted = Callable[[str], bool]
 Open = Callable[[], IO[bytes]]
 
 
 def archive_kind(path: Path) -> Literal["zip", "tar"] | None:
-    """What archive a file is, by its content; a tar may be compressed. None for any other file.
+    """The kind of archive that a file is, by its content; a tar may be compressed. None for any other file.
 
-    Also for a zip that was cut short, since its list of files comes last.
+    Also None for a truncated zip, since its list of files comes last.
     """
     if not path.is_file() or path.name.lower().endswith(IMAGES):
         return None
@@ -44,7 +44,7 @@ def archive_kind(path: Path) -> Literal["zip", "tar"] | None:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is an archive by its content, or claims to be one by its name and so has to be complained of."""
+    """Whether a file is an archive by its content, or by its name alone: a broken archive has to be reported."""
     return path.is_file() and (path.name.lower().endswith(SUFFIXES) or archive_kind(path) is not None)
 
 
@@ -67,9 +67,9 @@ def member_names(path: Path, wanted: Wanted) -> list[str]:
 
 
 def begins_with(path: Path, wanted: Wanted, files: int = 100) -> bool:
-    """Whether one of the first files inside an archive is wanted; False for an archive that cannot be read.
+    """Whether one of the first `files` files inside an archive is wanted; False if it cannot be read.
 
-    For archives that may have to do with something else: no more of them is read.
+    For archives that may belong to another dataset: only their beginning is read.
     """
     try:
         return any(wanted(name) for name, _ in islice(_entries(path), files))
@@ -100,10 +100,10 @@ def members(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
 
 
 def extracted(path: Path, wanted: Wanted, largest: int, folder: Path) -> Generator[tuple[str, IO[bytes]], None, None]:
-    """(name, file) of the wanted members of an archive that are too large for the memory, one at a time.
+    """(name, file) of the wanted members of an archive, one at a time, for members too large for memory.
 
-    Each is a nameless file in `folder`, gone when the next is asked for. Raises DataError as `members` does, and for a
-    member of more than `largest` bytes.
+    Each is a temporary file in `folder`, deleted when the next is asked for. Raises DataError as `members` does, and
+    for a member of more than `largest` bytes.
     """
     for name, stored in _entries(path):
         if wanted(name):
@@ -117,7 +117,7 @@ def extracted(path: Path, wanted: Wanted, largest: int, folder: Path) -> Generat
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(name, file) of all below a folder. Where a zip with backslashes was unpacked, they are in the files' names."""
+    """(name, file) of all files below a folder. Unpacking some zips leaves backslashes in names; see `_name`."""
     return ((_name(file.relative_to(folder).as_posix()), file) for file in files_below(folder))
 
 
@@ -125,7 +125,7 @@ def _entries(path: Path) -> Iterator[tuple[str, Open]]:
     """(name, how to open it) of every file inside an archive; it has to be read before the next is asked for."""
     kind = archive_kind(path)
     if kind is None:
-        with told(path), path.open("rb"):  # a file that cannot be opened has its own sentence
+        with told(path), path.open("rb"):  # a file that cannot be opened has its own message
             raise DataError(broken(path, "neither a whole zip nor a tar"))
     if kind == "zip":
         with told(path), zipfile.ZipFile(path) as archive:
@@ -152,5 +152,5 @@ def _stored(archive: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _name(stored: str) -> str:
-    """A member's name with `/` between its parts, whatever packed it: .NET and some zippers of Windows write `\\`."""
+    """A member's name with `/` between its parts; .NET and some zip programs on Windows write `\\`."""
     return stored.replace("\\", "/").removeprefix("./")

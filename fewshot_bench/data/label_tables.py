@@ -1,4 +1,4 @@
-"""CSV files that say which class an image is of, as people's tools save them."""
+"""CSV files with the class of each image, as spreadsheets and other tools save them."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from fewshot_bench.basics.text import decoded
 def labelled(where: str, content: bytes) -> list[tuple[str, str]]:
     """(file name, label) of every line of a table with the columns `filename` and `label`; folders are left out.
 
-    In UTF-8 or UTF-16, parted by commas, semicolons or tabs. Raises DataError for what is no such table.
+    The table is UTF-8 or UTF-16, with commas, semicolons or tabs. Raises DataError for anything else.
     """
     try:
         text = decoded(content)

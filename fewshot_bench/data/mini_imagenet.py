@@ -82,7 +82,7 @@ def _in_folder(folder: Path) -> Raw | None:
 
 
 def _in_archives(found: Mapping[Path, Sequence[str]]) -> Raw | None:
-    """What archives hold together. found: of each, the names inside that tell its layout."""
+    """The raw data that several archives hold together. found: archive -> its member names that show its layout."""
     for archive, names in found.items():
         lasts = {last(name) for name in names}
         if _all_or_none(archive, PICKLES, lasts):
@@ -99,16 +99,16 @@ def _in_archives(found: Mapping[Path, Sequence[str]]) -> Raw | None:
 
 
 def _names_if_ours(archive: Path) -> list[str]:
-    """What tells the layout of an archive that lies in a folder; nothing for one of another dataset.
+    """The member names that show the layout of an archive in a folder; none for an archive of another dataset.
 
-    One whose name says mini-ImageNet is, whole or not; of others, that whose first files are those of our classes.
+    It belongs to mini-ImageNet if its name says so, even if it is broken, or if its first files are of our classes.
     """
     if re.search("mini.?imagenet", archive.name.lower()):
         return _telling_names(archive)
     if not begins_with(archive, lambda name: in_class_folder(name) or _is_pickle(name)):
         return []
     names = _telling_names(archive)
-    return names if _classes(names) <= set(_expected()) else []  # all of ImageNet has them among others
+    return names if _classes(names) <= set(_expected()) else []  # all of ImageNet has more classes
 
 
 def _telling_names(archive: Path) -> list[str]:
@@ -132,17 +132,17 @@ def _is_pickle(name: str) -> bool:
 
 
 def _tables(folder: Path) -> dict[str, bytes]:
-    """The content of the three CSVs in a folder, by file name; empty where there are none."""
+    """The content of the three CSVs in a folder, by file name; empty if there are none."""
     return {name: content_of_file(folder / name) for name in CSVS} if _all_or_none(folder, CSVS) else {}
 
 
 def _all_or_none(where: Path, names: tuple[str, ...], among: Collection[str] | None = None) -> bool:
-    """Whether all of `names` are in a folder, or `among` the names in an archive; DataError where only some are."""
+    """Whether all of `names` are in a folder, or `among` the names in an archive; DataError if only some are."""
     there = [name for name in names if (name in among if among is not None else (where / name).is_file())]
     if there and len(there) < len(names):
         lacking = next(name for name in names if name not in there)
         if is_dead_link(where / lacking):
-            raise DataError(f"{where / lacking} is a link to what is not there. Mend the link.")
+            raise DataError(f"{where / lacking} is a link to a file that does not exist. Mend the link.")
         raise DataError(f"{where} has {there[0]} but not {lacking}; {', '.join(names)} belong together. Add it.")
     return bool(there)
 
@@ -162,7 +162,7 @@ def _prepare_photos(kind: str, where: Path, photos: Callable[[], Photos], folder
 
 
 def _pickles(kind: str, where: Path, files: list[Path], pickles: Callable[[Path], Pickles]) -> Raw:
-    """pickles(folder): the open files; copies of them may go to `folder` meanwhile."""
+    """pickles(folder): yields the open files; `folder` may hold temporary copies of them."""
 
     def prepare(folder: Path, progress: Progress) -> Pool:
         rows = {name: row for row, name in enumerate(_expected())}

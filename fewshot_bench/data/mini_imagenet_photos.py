@@ -1,4 +1,4 @@
-"""The JPEGs of mini-ImageNet by class: as CSVs say it, or by the class folders that they lie in."""
+"""The JPEGs of mini-ImageNet by class: from CSVs, or from the class folders that they are in."""
 
 import re
 from collections import defaultdict
@@ -14,7 +14,7 @@ IN_CLASS_FOLDER = re.compile(r"(?:^|/)(n\d{8})/([^/.][^/]*\.jpe?g)$", re.IGNOREC
 
 
 class Photos(NamedTuple):
-    """names: class -> image names; images(): (image name, content) of them all; files: what the hashes are taken of."""
+    """names: class -> image names; images(): (image name, content) of each; files: those to hash for the record."""
 
     names: dict[str, list[str]]
     images: Callable[[], Images]
@@ -69,7 +69,7 @@ def last(name: str) -> str:
 
 
 def _stores(place: Path, wanted: set[str]) -> Sequence[Path]:
-    """What holds the images: an archive itself; of a folder its `images` or all of it, if complete; its archives."""
+    """Where the images are: the archive itself; or in a folder: `images`, the whole folder, or else its archives."""
     if not place.is_dir():
         return [place]
     folders = [folder for folder in (place / "images", place) if folder.is_dir()]

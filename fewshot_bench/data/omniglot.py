@@ -36,7 +36,7 @@ LAYOUTS = (
 )
 HALVES = ("images_background", "images_evaluation")
 DRAWING = re.compile(r"/character\d\d/\d{4}_\d\d\.png$")
-FIRST = "Alphabet_of_the_Magi/character01"  # the first class by name: where it is, the alphabets lie side by side
+FIRST = "Alphabet_of_the_Magi/character01"  # the first class by name: its parent holds all alphabets
 
 
 def find_omniglot(path: Path) -> Raw | None:
@@ -67,7 +67,7 @@ def _raw(kind: str, where: Path, parts: list[Path]) -> Raw:
 
 
 def _half(place: Path, name: str) -> Path | None:
-    """What holds a half: a whole archive, else the folder, else an archive that is damaged, to complain of it."""
+    """Where a half is: in a readable archive, else in its folder, else in a damaged archive, which gets reported."""
     folder = place / name
     files = [file for file in files_in(place) if _stem(file) == name]
     whole = [file for file in files if archive_kind(file)]
@@ -76,7 +76,7 @@ def _half(place: Path, name: str) -> Path | None:
 
 
 def _has_drawings(archive: Path, path: Path) -> bool:
-    """Whether an archive holds the drawings of characters; DataError where it is broken and was meant to hold them."""
+    """Whether an archive holds drawings; DataError if it is broken and its name says Omniglot, or the user named it."""
     if archive == path or "omniglot" in archive.name.lower():
         return bool(member_names(archive, _is_character))
     return begins_with(archive, _is_character)

@@ -49,7 +49,7 @@ def places_of(found: Mapping[str, Sequence[str]], expected: Sequence[str], examp
     """Gives every image its place: classes by name, examples by file name, so that no layout orders them otherwise.
 
     found: class name -> names of its images; expected: the class names of the dataset.
-    Raises DataError where a class is missing, foreign, or does not hold `examples` images, or an image has two places.
+    Raises DataError if a class is missing, foreign or without `examples` images, or if an image is in two places.
     """
     missing, foreign = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     uneven = [f"{name} has {len(found[name])}" for name in sorted(found) if len(found[name]) != examples]
@@ -80,7 +80,7 @@ def fill(
 ) -> dict[str, Any]:
     """Decodes `images` (name as in `places`, content) into `array`; returns how many were resized how.
 
-    Whatever happens, `images` is closed, and so what it reads from.
+    `images` is closed at the end, also after an error, and with it the file that it reads.
 
     Raises DataError for an image that does not decode, comes twice, or never comes.
     """
@@ -130,10 +130,10 @@ def _decoded(images: Images, decode: Decode) -> Generator[tuple[str, Decoded], N
 
 
 def _remedy(where: Path) -> str:
-    """What to do where something is missing or more than it should be."""
+    """What to do if images are missing or surplus."""
     dead = dead_ends(where) if where.is_dir() else []
     if dead:
-        return f"Mend what leads nowhere or cannot be read: {_some([str(path) for path in dead])}."
+        return f"Mend these dead links or unreadable folders: {_some([str(path) for path in dead])}."
     return "Get a complete copy of the dataset."
 
 

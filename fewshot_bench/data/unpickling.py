@@ -75,7 +75,7 @@ class _Mapped:
 
 
 def load(name: str, file: IO[bytes]) -> Any:
-    """The content of a pickle of either Python, text of Python 2 as bytes. Raises DataError where it asks for code.
+    """The content of a pickle of either Python, text of Python 2 as bytes. Raises DataError if it asks to run code.
 
     name: of the file, for messages.
     """

@@ -1,4 +1,4 @@
-"""Sentences for files that cannot be read: web pages saved under their names, cut short, damaged, or locked."""
+"""Messages for files that cannot be read: web pages saved as data, truncated, damaged or locked files."""
 
 import codecs
 import gzip
@@ -28,11 +28,11 @@ BROKEN = (
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Turns whatever reading `path` raises into one sentence."""
+    """Turns errors of reading `path` into a DataError with one message."""
     try:
         yield
     except BROKEN as error:
-        if isinstance(error, OSError) and error.errno is not None:  # of the system, not of what is in the file
+        if isinstance(error, OSError) and error.errno is not None:  # an error of the system, not of the file's content
             raise DataError(f"cannot read {path}: {error.strerror}.") from error
         if isinstance(error, RuntimeError):
             raise DataError(f"cannot read {path}: {error}. Unpack it by hand and give its folder.") from error
@@ -40,7 +40,7 @@ def told(path: Path) -> Iterator[None]:
 
 
 def broken(path: Path, why: str) -> str:
-    """The sentence for a file that cannot be read: a web page, cut short, or damaged."""
+    """The message for a file that is a web page, truncated or damaged."""
     page = html_start(path)
     if page is not None:
         return (
@@ -51,7 +51,7 @@ def broken(path: Path, why: str) -> str:
 
 
 def html_start(path: Path) -> str | None:
-    """The first characters of a file that is a web page, None of any other."""
+    """The first characters of a file that is a web page, None for any other."""
     try:
         with path.open("rb") as file:
             return page_start(file.read(256))
@@ -60,7 +60,7 @@ def html_start(path: Path) -> str | None:
 
 
 def page_start(head: bytes) -> str | None:
-    """The first characters of a web page that begins with `head`, None where it is none."""
+    """The first characters of a web page that begins with `head`, None if it is none."""
     head = head.removeprefix(codecs.BOM_UTF8).lstrip()
     is_page = head.lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head"))
     return head[:40].decode("latin1") if is_page else None

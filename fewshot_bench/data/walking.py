@@ -1,7 +1,7 @@
-"""Files and folders below a folder. Links are followed, as the user meant them; a link back into itself ends there.
+"""Files and folders below a folder. Links are followed, except a link to a folder that contains it.
 
-Hidden folders (`.prepared`, `.git`) hold no raw data. Folders that cannot be read are passed over, since the root of a
-disk has a `lost+found`; `dead_ends` names them where something is missing.
+Hidden folders (`.prepared`, `.git`) hold no raw data. Unreadable folders are skipped, since the root of a disk has a
+`lost+found`; `dead_ends` lists them if images are missing.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fewshot_bench.basics.errors import DataError
 
-_Identity = tuple[int, int]  # device and inode: the folder itself, whatever path leads to it
+_Identity = tuple[int, int]  # (device, inode): the same for every path to a folder
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -43,7 +43,7 @@ def files_in(folder: Path) -> list[Path]:
 def dead_ends(folder: Path) -> list[Path]:
     """Links that lead nowhere and folders that cannot be read, in `folder` or at most two levels below it.
 
-    They may be why something is missing. Hidden ones are not: Emacs marks a file that it edits by a link to nothing.
+    They may be the reason that images are missing. Hidden ones are left out: Emacs locks a file by a dead link.
     """
     places = (folder, *folders_below(folder, 2))
     seen = (path for place in places for path in sorted(place.iterdir()) if not path.name.startswith("."))
@@ -51,7 +51,7 @@ def dead_ends(folder: Path) -> list[Path]:
 
 
 def is_dead_link(path: Path) -> bool:
-    """Whether `path` is a link to what is not there."""
+    """Whether `path` is a link to a file that does not exist."""
     return path.is_symlink() and not path.exists()
 
 

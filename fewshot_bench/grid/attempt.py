@@ -50,8 +50,8 @@ def attempt(
 ) -> Generator[Wanted, Answer, bool]:
     """Runs one cell by its plan and records what becomes of it; returns whether it is done.
 
-    start: see training.cell.run. lost: whether the folder became somebody else's. accept_code: to go on with other code
-    than it was begun with. Raises Interrupted where `listener` says stop.
+    start: see training.cell.run. lost: whether another process took the folder. accept_code: go on even if the code was
+    changed since the cell was begun. Raises Interrupted where `listener` says stop.
     """
     before = began(folder)
     held = forget_peak()
@@ -115,7 +115,7 @@ def attempt(
 
 
 def put_off(folder: Path, where: str, **facts: Any) -> None:
-    """Records that a cell was interrupted, and where: it is queued again."""
+    """Puts an interrupted cell back into the queue. where: at which step, for the log."""
     with suppress(BenchError):  # the disk may be full; all that counts is on it
         ledger.mark(folder, ledger.QUEUED, **facts, reason="interrupted; the same command goes on")
     ledger.log(folder, f"{now()} interrupted {where}")

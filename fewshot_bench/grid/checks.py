@@ -82,10 +82,10 @@ def unusable(cells: list[Cell]) -> list[str]:
 
 
 def rehearse(cells: Sequence[Cell], directory: Path, device: str, given: dict[str, Any]) -> None:
-    """Rehearses the new cells in which a part is named by import path, those that are alike once.
+    """Rehearses new cells that name a part by import path; of cells that differ in nothing relevant, only one.
 
-    device, given: those that the run will have; see training.planning.find_plan. Raises GridError with a sentence for
-    each that a run could not train and evaluate (training/rehearsal.py).
+    device, given: as the run will use them; see training.planning.find_plan. Raises GridError with one message for each
+    cell that cannot be trained and evaluated (training/rehearsal.py).
     """
     kinds: dict[Cell, Cell] = {}
     for cell in cells:
@@ -97,8 +97,10 @@ def rehearse(cells: Sequence[Cell], directory: Path, device: str, given: dict[st
         try:
             rehearse_cell(cell, first_plan(cell, device, given))
         except Exception as error:
-            if isinstance(error, CellError) or out_of_memory(error):
-                continue  # numbers may be finite for real images; a leaner plan may fit, which planning looks for
+            if isinstance(error, CellError):  # real images may give finite numbers; if not, it is the cell's own fault
+                continue
+            if out_of_memory(error):  # planning may find a plan that takes less memory
+                continue
             which = f"{cell.learner} with {cell.backbone} and {cell.inner_optimizer}"
             faults.append(f"{which} on {cell.dataset}, {counted(cell.ways, 'way')}: {explained(error)}")
     if faults:

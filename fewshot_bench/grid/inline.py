@@ -88,9 +88,9 @@ def _ours(cell: Cell, directory: Path, leases: ExitStack, listener: Listener) ->
 def _new_plan(
     cell: Cell, seeds: int, directory: Path, pool: Pool, device: str, given: dict[str, Any], listener: Listener
 ) -> Plan | None:
-    """A plan for a cell that begins; None if it cannot be planned: it has failed.
+    """A plan for a new cell; None if planning failed, and with it the cell.
 
-    Raises Interrupted where `listener` says stop between two plans that are tried; the cell is queued again then.
+    Raises Interrupted if `listener` says stop between two plans; the cell is then queued again.
     """
     folder = ledger.folder_of(directory, cell)
     try:

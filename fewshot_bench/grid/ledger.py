@@ -17,7 +17,7 @@ from fewshot_bench.training.settings import Cell
 
 CELLS, CONFIG, STATUS, LOG = "cells", "config.toml", "status.json", "log.txt"
 QUEUED, PLANNING, RUNNING, DONE, FAILED, SKIPPED = "queued", "planning", "running", "done", "failed", "skipped"
-UNDER_WAY = (PLANNING, RUNNING)  # of a cell that a process has, or had when it was killed
+UNDER_WAY = (PLANNING, RUNNING)  # of a cell that a process computes, or did when it was killed
 
 
 def folder_of(directory: Path, cell: Cell) -> Path:
@@ -80,7 +80,7 @@ def is_done(folder: Path) -> bool:
 
 
 def under_way(folder: Path) -> str:
-    """What the process that has the cell does with it: one of UNDER_WAY. A cell that it took just now is running."""
+    """The status of a cell that a process computes, one of UNDER_WAY; RUNNING if it has recorded none yet."""
     said = status(folder).get("status")
     return said if said in UNDER_WAY else RUNNING
 

@@ -66,12 +66,12 @@ def cut_back(folders: Iterable[Path], start: int) -> None:
 def in_step(listener: Listener) -> Listener:
     """The listener of cells that are side by side: all stop before the same meta-step, so they can go on together.
 
-    It is asked before each meta-step of the first of them, and what it says is said to the others. None stops within a
-    validation that another has behind it: it would fall back to the checkpoint before, and could not go on beside it.
+    `listener` is asked before each meta-step of the first cell, and its answer holds for all. No cell stops in a
+    validation that another cell has finished: it would resume from an earlier checkpoint, out of step with the other.
     """
     now, current = Moment("", 0, None, None), ""
     told = -1, False
-    validated: dict[str, int] = {}  # by cell: meta-steps whose validation, if there was one, is written down
+    validated: dict[str, int] = {}  # cell id -> last meta-step whose validation, if any, is saved
 
     def moment(cell: Cell, at: Moment) -> None:
         nonlocal now, current

@@ -76,9 +76,9 @@ def build(
 
 
 def made(make: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """`make()`, built in float32 on the CPU, with initial weights that depend on `seed` alone.
+    """The module from `make()`, built in float32 on the CPU, with initial weights that depend on `seed` alone.
 
-    torch's global generator and its defaults are left as they were.
+    torch's global generator and its defaults are restored.
     """
     with usual_defaults(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -13,16 +13,16 @@ from fewshot_bench.inner_optimizers.base import Params
 from fewshot_bench.learners.model import Model, no_features
 
 MOVED = 0.1
-"""How far weights are moved off their initial values, as a share of their size."""
+"""Size of the random change that `moved_off` makes to a weight tensor, relative to the tensor's size."""
 
 
 def tried(model: Model, module: nn.Module, image: ImageShape, ways: int, operations: Operations = ELEMENTARY) -> Model:
-    """The model, once two images have passed it; without a head where the one found is not its last layer.
+    """Tests the model on two images and returns it, without its head if the head is not the last layer.
 
-    module, operations: what the model was made of (learners.model.as_function); the module is left as it was.
+    module, operations: what the model was made from (learners.model.as_function); the module is left unchanged.
 
-    Raises BenchError if the model is no function of weights, images and noise, if its logits do not depend on its
-    weights as the module's do, or if they are not finite or not [2, ways]; and whatever the network raises.
+    Raises BenchError if the model is not a function of weights, images and noise, if its logits do not depend on the
+    weights as the module's do, or if they are not finite or not [2, ways]. Errors of the network itself pass through.
     """
     with usual_defaults(), as_its_copy(module.to(next(iter(model.weights.values())).device)):
         images = two_images(model, image)
@@ -38,11 +38,11 @@ def two_images(model: Model, image: ImageShape) -> Tensor:
 
 
 def check_weights(model: Model, module: nn.Module, images: Tensor, operations: Operations = ELEMENTARY) -> None:
-    """Raises BenchError where other weights do not change the model's logits as they change the module's own.
+    """Raises BenchError if other weights do not change the model's logits as they change the module's own.
 
-    A model is a copy of the module that is given its weights at each pass. What the copy's forward pass still reaches
-    of the module itself (a forward that was replaced by a closure, a hook that writes into the module) has the weights
-    that the module was made with, whatever is learned. To be called within `as_its_copy(module)`.
+    A model calls a copy of the module with the weights of each pass. If the copy's forward pass still uses the original
+    module (a `forward` replaced by a closure, a hook that writes into the module), it uses the initial weights and
+    ignores what is learned. Call this within `as_its_copy(module)`.
     """
 
     def own(weights: Params) -> Tensor:
@@ -53,7 +53,7 @@ def check_weights(model: Model, module: nn.Module, images: Tensor, operations: O
 
     there = moved_off(model.weights)
     if not torch.equal(own(there), own(there)):
-        return  # it draws or remembers something, which other tests say
+        return  # it is random or keeps state, which other tests report
     if agree(there):
         if torch.equal(*(model.apply(weights, images, None) for weights in (there, model.weights))):
             raise BenchError("the network's logits are the same for other weights: there is nothing to learn.")
@@ -68,9 +68,9 @@ def check_weights(model: Model, module: nn.Module, images: Tensor, operations: O
 
 
 def moved_off(weights: Params) -> Params:
-    """Other weights, not far away, the same every time: moved at random by MOVED of each tensor's size, or by MOVED
-    where a tensor is zero. So nothing rests on an initial value that is special, such as a gain of zero, which puts
-    each ReLU behind it on its kink.
+    """The weights plus a fixed random change: MOVED times each tensor's root mean square, or MOVED if that is zero.
+
+    So no test depends on a special initial value, such as a gain of zero, which puts each ReLU behind it on its kink.
     """
     moved: Params = {}
     for name, weight in weights.items():

@@ -102,14 +102,14 @@ class Adapted:
 
 
 Support = Mapping[str, Images] | str | os.PathLike[str]
-"""Images by class name, or a folder that has a folder of images for each class."""
+"""Class name -> images, or a folder with one subfolder of images for each class."""
 
 
 def adapt(trained: TrainedCell, support: Support, *, strokes: Strokes = "auto") -> Adapted:
     """The loaded cell's learner, adapted to images by class name; their numbers may differ by class.
 
     Images are prepared as `prepare_images` says; those of a sampled task go as they are: adapt(cell, task.support).
-    Raises BenchError where there are not as many classes as the cell has ways, or something is no image.
+    Raises BenchError if the number of classes is not the cell's ways, or if something is not an image.
     """
     cell, support = trained.cell, _by_class(support)
     if len(support) != cell.ways:
@@ -132,7 +132,7 @@ def _by_class(support: Support) -> Mapping[str, Images]:
         )
     unnamed = next((label for label in support if not isinstance(label, str | int | np.integer)), None)
     if unnamed is not None:
-        raise BenchError(f"a class is called {unnamed!r}. Name classes by texts or integers.")
+        raise BenchError(f"a class is called {unnamed!r}. Name classes by strings or integers.")
     return support
 
 

@@ -53,9 +53,9 @@ def sample_task(
     """Task number `index` of a stream: always the same one, the one that cells of a grid meet there.
 
     pool: from open_pool; or from peers.pools.pool_of, which has no class splits, so all its classes are drawn from.
-    part: "train", "val" or "test", which is the default; split: a class split of the dataset, its first where empty;
-    seed: of the stream (in a cell's test: [evaluation] `seed`). Training tasks come as they are, without quarter turns.
-    Raises BenchError where there are not so many classes or images.
+    part: "train", "val" or "test", which is the default; split: a class split of the dataset, the first if empty;
+    seed: of the stream (in a cell's test: [evaluation] `seed`). Training tasks are not rotated by quarter turns.
+    Raises BenchError if there are too few classes or images.
     """
     source = _source(pool, part, split)
     members, images = source.members, source.pool.images
@@ -93,7 +93,7 @@ def _source(pool: DatasetPool | Pool, part: Part | None, split: str) -> _Source:
     if isinstance(pool, Pool):
         if part is not None or split:
             raise BenchError(
-                "a pool made by pool_of has no class splits. Leave out part and split: all classes are drawn."
+                "a pool made by pool_of has no class splits. Leave out part and split; tasks use all classes."
             )
         return _Source(pool, "the pool", "", "available", np.arange(len(pool.classes)), "the pool has")
     if not isinstance(pool, DatasetPool):

@@ -1,4 +1,4 @@
-"""One's own images, opened: from a file, bytes, an array, a tensor or Pillow, to one kind of thing."""
+"""Open a user's images (files, bytes, arrays, tensors, PIL images) as PIL images."""
 
 import io
 import os
@@ -15,15 +15,25 @@ from fewshot_bench.basics.errors import BenchError
 OneImage = Image.Image | str | os.PathLike[str] | bytes | IO[bytes] | NDArray[Any]
 """A PIL image, the path of a file, its content, the open file, an array, or a tensor of torch.
 
-Arrays and tensors: uint8 [channels, height, width] as in the dataset's pool, which are taken as they are; or [height,
+Arrays and tensors: uint8 [channels, height, width] as in the dataset's pool, used unchanged; or [height,
 width], [height, width, 3 or 4] or [1 or 3, height, width], of uint8, of bool, or of floats in [0, 1].
 """
 
-_PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # what becomes grey or RGB by itself
+_PLAIN = (
+    "1",
+    "L",
+    "LA",
+    "P",
+    "PA",
+    "RGB",
+    "RGBA",
+    "CMYK",
+    "YCbCr",
+)  # modes that Pillow converts to grey or RGB without loss of range
 
 
 def array_of(one: object) -> NDArray[Any] | None:
-    """An array as it is, a tensor of torch as one, None for any other thing."""
+    """An array unchanged, a torch tensor as an array, None for anything else."""
     if isinstance(one, np.ndarray):
         return one
     torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
@@ -43,7 +53,7 @@ def is_one_image(one: object) -> bool:
 
 
 def opened(name: str, one: OneImage) -> Image.Image:
-    """As Pillow has it: turned as its camera says, on white where it is transparent. Raises BenchError for no image.
+    """The PIL image: rotated by its EXIF orientation, transparent parts on white. Raises BenchError if it is no image.
 
     A file that is opened here is closed here; one that the caller opened stays open.
     """
@@ -70,7 +80,7 @@ def opened(name: str, one: OneImage) -> Image.Image:
         raise BenchError(f"{what} has more than {limit:,} pixels. Scale it down first.") from error
     except UnidentifiedImageError as error:
         raise BenchError(f"{what} cannot be read as an image: Pillow knows no such format.") from error
-    except Exception as error:  # Pillow's decoders raise many kinds; to the user they are all one thing
+    except Exception as error:  # Pillow's decoders raise many types, all with this meaning
         raise BenchError(f"{what} cannot be read as an image ({error}).") from error
 
 

@@ -27,11 +27,11 @@ class DatasetPool:
 
 
 Data = DatasetPool | Pool | str | Path | None
-"""Where a dataset's images come from: a pool, or a data folder, which is $FEWSHOT_DATA or datasets/ where absent."""
+"""Where a dataset's images come from: a pool, or a data folder (None: $FEWSHOT_DATA, or else datasets/)."""
 
 
 def pool_for(name: str, data: Data) -> DatasetPool:
-    """The images of the dataset `name`, from what was given. Raises BenchError for what is neither pool nor folder."""
+    """The images of the dataset `name` from `data`. Raises BenchError if that is neither a pool nor a folder."""
     if isinstance(data, DatasetPool):
         return data
     if isinstance(data, Pool):

@@ -19,7 +19,7 @@ from fewshot_bench.library.opening import OneImage, array_of, is_one_image, open
 Images = OneImage | Sequence[OneImage]
 """One image or several; an array or tensor with four axes is several, and so is a folder: all files below it.
 
-Hidden files of a folder are passed over, and what Windows leaves in it; any other file has to be an image.
+Hidden files in a folder are ignored, and so are Thumbs.db and desktop.ini; every other file has to be an image.
 """
 
 Strokes = Literal["auto", "dark", "light"]
@@ -67,7 +67,7 @@ def prepare_images(images: Images, dataset: str, *, strokes: Strokes = "auto") -
 
 
 def _named(images: Images) -> list[tuple[str, OneImage]]:
-    """Each image with its name: of its file, or its number."""
+    """(name, image) of each: the file name, or its number."""
     if isinstance(images, str | os.PathLike) and Path(images).is_dir():
         folder = Path(images)
         files = sorted(file for file in files_below(folder) if not _is_no_image(file.name))

@@ -25,11 +25,11 @@ Name = Callable[[Any], str]
 
 
 def class_name(label: Any) -> str:
-    """A label as the name of a class: integers get zeros in front, so that names sort as numbers do.
+    """The class name for a label: integers are zero-padded, so that names sort as numbers do.
 
-    label: a text, an integer (of Python or numpy; True is 1), or an array or tensor of one integer. torchmeta's labels
+    label: a string, an integer (of Python or numpy; True is 1), or an array or tensor of one integer. torchmeta labels
     are pairs of such a name and an augmentation that makes a class of its own, or None.
-    Raises DataError for any other: of floats, 0.5 is no class, and rounding it would make it another.
+    Raises DataError for any other label: a float such as 0.5 is no class, and rounding would change it.
     """
     if isinstance(label, tuple) and len(label) == 2:
         base, augmentation = label
@@ -39,8 +39,8 @@ def class_name(label: Any) -> str:
     number = _integer(label)
     if number is None:
         raise DataError(
-            f"a label is {_short(label)}, neither a text nor an integer. Convert the labels, or pass name=, a function "
-            "from a label to the name of its class."
+            f"a label is {_short(label)}, neither a string nor an integer. Convert the labels, or pass name=, a "
+            "function from a label to the name of its class."
         )
     return f"{number:05d}"
 
@@ -66,7 +66,7 @@ def from_dataset(dataset: Any, labels: Iterable[Any] | None = None, name: Name =
         )
     if name is class_name and len({isinstance(label, str) for label in known}) > 1:
         raise DataError(
-            f"some labels of {type(dataset).__name__} are texts, others are not. Make them all of one kind."
+            f"some labels of {type(dataset).__name__} are strings, others are not. Make them all of one type."
         )
     where: dict[str, list[int]] = defaultdict(list)
     for index, label in enumerate(known):
@@ -96,14 +96,14 @@ def from_torchmeta(dataset: Any, name: Name = class_name) -> Classes:
 def joined(*parts: Classes) -> Classes:
     """The classes of several datasets, such as one's train, val and test parts.
 
-    Raises DataError where two have a class of the same name: parts that are each numbered from 0 are other classes.
+    Raises DataError if two have a class of the same name: parts that each count from 0 have different classes.
     """
     together: Classes = {}
     for part in parts:
         same = sorted(together.keys() & part.keys())
         if same:
             raise DataError(
-                f"in two datasets by the same name: {counted(len(same), 'class')} ({same[0]!r}, ...). Name them apart, "
+                f"in two datasets by the same name: {counted(len(same), 'class')} ({same[0]!r}, ...). Rename them, "
                 'as by from_dataset(..., name=lambda label: f"val-{class_name(label)}").'
             )
         together |= part
@@ -111,7 +111,7 @@ def joined(*parts: Classes) -> Classes:
 
 
 def _integer(label: Any) -> int | None:
-    """The integer that a label is, or that it holds as an array or tensor; None for any other."""
+    """The label as an integer, if it is one or an array or tensor of one; None otherwise."""
     if isinstance(label, int | np.integer | np.bool_):
         return int(label)
     if not hasattr(label, "__array__"):

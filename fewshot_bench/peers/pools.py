@@ -41,7 +41,7 @@ def pool_of(
     unnamed = next((name for name in classes if not isinstance(name, str)), None)
     if unnamed is not None:
         raise DataError(
-            f"a class is called {unnamed!r}; names of classes are texts. class_name() makes them of integers."
+            f"a class is called {unnamed!r}; names of classes are strings. class_name() turns an integer into one."
         )
     examples = _examples(classes, cut_to_smallest)
     shape = ImageShape(*to_bytes(next(classes[names[0]].read())).shape)
@@ -54,7 +54,7 @@ def pool_of(
                 filled += 1
             if filled < examples:  # the others would be black
                 said = counted(classes[name].size, "image")
-                raise DataError(f"class {name} says that it has {said} and gives {filled}.")
+                raise DataError(f"class {name} has {said} by its size, but yields {filled}.")
             progress("images of classes", row + 1, len(names))
 
     return write_pool(folder, names, examples, shape, fill, manifest or {})

@@ -44,7 +44,7 @@ def _differences(pair: Pair) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _code(cell: Cell) -> dict[str, str]:
-    """Hashes of what it names by import path, by file."""
+    """File or distribution -> hash, for the code that the cell names by import path."""
     held = recorded(cell.said)
     return {} if held is None else held.files | held.installed
 

@@ -38,7 +38,7 @@ class Comparison(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """A published number, what it is an instance of, and how it was measured, as far as its source states it."""
+    """A published number, the comparison it belongs to, and how it was measured, as far as its source states it."""
 
     value: Published
     comparison: Comparison

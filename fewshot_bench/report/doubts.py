@@ -8,9 +8,9 @@ _PLACE = ("dataset", "ways", "shots", "backbone", "inner_optimizer")
 
 
 def doubts(row: Row) -> tuple[str, ...]:
-    """That it was measured otherwise or is quoted, and where paper, code and originals disagree, in sentences.
+    """Footnotes of a row's published value: it was measured otherwise, it is quoted, or its sources disagree.
 
-    Names are compared case-blind.
+    Names are compared without regard to case.
     """
     if row.comparison is None:
         return ()

@@ -27,7 +27,7 @@ class Group(NamedTuple):
 
     @property
     def protocol(self) -> Config:
-        """The fingerprint and the name of the split; empty where none is done."""
+        """The fingerprint and the name of the split; empty if no cell is done."""
         return {"split": self.axes["split"], **self.fingerprint} if self.fingerprint else {}
 
     @property

@@ -91,7 +91,7 @@ def _column(place: Place) -> Column:
 
 
 def _quoted(place: Place) -> Entry:
-    """What the paper quotes, which was measured with transductive batch norm, and in what else otherwise than here."""
+    """The value that the paper quotes (transductive batch norm only); a footnote says what was measured otherwise."""
     found = published.quoted(*place.setting) if {row.batch_norm for row in place.rows} <= {"transductive"} else None
     if found is None:
         return _NONE

@@ -1,4 +1,4 @@
-"""A logarithmic axis on which a zero has a place too."""
+"""A logarithmic axis that can show zeros."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,8 +16,8 @@ def set_log_scale(
     positive, it is linear throughout.
 
     Args:
-        values: what the axis shows; what is not finite is passed over.
-        minor: minor ticks stand at these multiples of a power of ten; None: where matplotlib puts them.
+        values: the values on the axis; those that are not finite are ignored.
+        minor: multiples of a power of ten that get minor ticks; None: matplotlib's default.
     """
     known = [value for value in values if math.isfinite(value)]
     positive = [value for value in known if value > 0]
@@ -28,4 +28,4 @@ def set_log_scale(
         set_scale("log", subs=minor)
     else:
         set_scale("symlog", linthresh=min(positive), subs=minor)
-    axes.autoscale(axis=which)  # limits that were found by the scale before do not fit
+    axes.autoscale(axis=which)  # limits chosen for the previous scale do not fit

@@ -1,10 +1,9 @@
-"""Whether a published number was measured as a row was; only then do the two have a difference.
+"""Whether a published number was measured in the same way as a row; only then does the table show a difference.
 
-What counts is how an accuracy is measured: the split, and of the test its queries, inner steps, number of tasks
-(validation, which chooses what is tested, has as many) and how many epochs' logits are averaged, fewer where a short
-run has no more. Batch norm decides which published number stands beside a row at all (comparisons.py). How long a
-network was trained does not count: the tables give every budget. Nor does what no cell can be set to do, such as
-quarter turns of test tasks: presets list it as not copied.
+Compared are the split, and the test's queries, inner steps, number of tasks (which is also that of validation) and
+number of epochs whose logits are averaged (fewer if a short run has fewer). Batch norm is not compared: it decides
+which published number stands beside a row (comparisons.py). The training budget is not compared: every table prints it.
+Nor is anything that no setting of a cell can do, such as quarter turns of test tasks: presets list it as not copied.
 """
 
 from collections.abc import Mapping
@@ -30,9 +29,9 @@ def in_words(fact: str, value: object) -> str:
 
 
 def otherwise_measured(here: Mapping[str, Any], published: Stated) -> tuple[str, ...]:
-    """The facts that differ, such as "split lake (published: split gimli)". What a side does not say cannot differ.
+    """The facts that differ, such as "split lake (published: split gimli)". A fact that one side lacks is not compared.
 
-    here: a row's protocol by the names of published.STATED; other keys do not matter.
+    here: a row's protocol with the keys of published.STATED; other keys are ignored.
     """
     return tuple(
         f"{in_words(fact, here[fact])} (published: {' or '.join(in_words(fact, value) for value in theirs)})"
@@ -42,7 +41,7 @@ def otherwise_measured(here: Mapping[str, Any], published: Stated) -> tuple[str,
 
 
 def without_difference(otherwise: tuple[str, ...]) -> tuple[str, ...]:
-    """The footnote at a published number that was measured otherwise; none where there is nothing to say."""
+    """The footnote at a published number that was measured otherwise; none if it was measured alike."""
     return (f"Measured otherwise than here, so without a difference: {'; '.join(otherwise)}.",) if otherwise else ()
 
 

@@ -19,13 +19,13 @@ META_STEPS, TASKS_PER_BATCH = 75_000, 8  # config.yaml of the paper's fork: 150 
 STATED = ("split", "queries", "inner_steps_test", "evaluation_tasks", "ensemble")
 """Columns of paper_numbers.csv on how a number was measured, named as in a cell's fingerprint.
 
-They are filled in for the numbers that stand beside rows of ours; tests hold the presets to them. Of the split the
-nearest that ships is named, the preset's; of two that may have been used, both. Batch norm is not among them: it says
-which published number stands beside a row (comparisons.py).
+They are filled in for the numbers that stand beside rows of ours, and tests compare the presets with them. `split` is
+the nearest split of this package, as in the preset; if either of two may have been used, it names both. Batch norm is
+not among them: it decides which published number stands beside a row (comparisons.py).
 """
 
 Stated = Mapping[str, tuple[str, ...] | tuple[int, ...]]
-"""What a source states of STATED: the values that may stand beside its number without a footnote."""
+"""Column of STATED -> the values that a cell may have to count as measured alike."""
 
 
 class Published(NamedTuple):
@@ -165,7 +165,7 @@ def numbers() -> tuple[Row, ...]:
 
 
 def _stated(line: Mapping[str, str]) -> Stated:
-    """A split may be one of several, "ravi|gimli-fork"; what is empty is not stated."""
+    """The columns of STATED that are not empty; a split may be one of several, as in "ravi|gimli-fork"."""
     found = {key: line[key] for key in STATED if line[key]}
     return {key: tuple(text.split("|")) if key == "split" else (int(text),) for key, text in found.items()}
 

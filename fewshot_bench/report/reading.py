@@ -14,7 +14,7 @@ from fewshot_bench.report.own_code import NOTHING, OwnCode, own_code
 
 STATUSES = ("done", "failed", "skipped", "running", "planning", "queued")
 UNDER_WAY = ("running", "planning")
-"""Statuses of a cell that a process has, or had when it was killed."""
+"""Statuses of a cell that a process computes, or computed when it was killed."""
 
 FILES = ("config.toml", "status.json", "result.json")
 
@@ -29,7 +29,7 @@ class Cell(NamedTuple):
     result: result.json, empty unless the cell is done and the file whole; without `epochs`, which would fill the
     memory that ten thousand cells have and stand in no table.
     test: which of its tests `result` has the figures of, as episodes.parquet names it.
-    code: whether what it names by import path is what it was.
+    code: whether the code that it names by import path has changed.
     status: one of STATUSES; a cell whose files cannot be believed is "failed", and `reason` says which file and why.
     iterations: meta-steps done so far; seconds: spent so far; both None where not recorded. said: status.json, empty
     where it cannot be read.
@@ -54,7 +54,7 @@ class Cell(NamedTuple):
 
     @property
     def told(self) -> str:
-        """The reason, and what is to be known of its code."""
+        """The reason, and the notes on its code."""
         return "; ".join(filter(None, (self.reason, self.code.words)))
 
     @property
@@ -131,7 +131,7 @@ def read_cell(folder: Path) -> Cell | None:
 
 
 def _begun(folder: Path) -> bool:
-    """Whether there is something to go on from: a cell without it begins anew, with whatever code there is then."""
+    """Whether the cell has a checkpoint. Without one it begins again, with the code of that time."""
     return any((folder / "checkpoints").glob("step-*"))
 
 

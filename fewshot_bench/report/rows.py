@@ -20,8 +20,8 @@ from fewshot_bench.report.two_level import estimate
 class Row(NamedTuple):
     """One configuration. Accuracies are fractions; the paper's stay in percent, as printed. nan where there is none.
 
-    paper, comparison: the published value beside it and what that is an instance of. otherwise: in what the published
-    value was measured otherwise, in words.
+    paper, comparison: the published value beside it and the comparison that it belongs to. otherwise: how the published
+    value was measured differently, in words.
     setting: what tells the row from others of the same axes. std: over seeds, ddof 1, nan for one seed.
     ci95: half of the 95 % interval of the mean: over the test tasks of an only seed, over seeds and tasks of several
     (two_level.py). untrained: mean of the twin's seeds, untrained_n: how many; twin_differs: settings, other than of
@@ -55,12 +55,12 @@ class Row(NamedTuple):
 
     @property
     def code(self) -> tuple[str, ...]:
-        """What is to be known of the code that its seeds were computed with, in sentences."""
+        """Footnotes on the code of its cells; none if no code was changed."""
         return tuple(dict.fromkeys(note for cell in self.group.cells for note in cell.code.notes))
 
     @property
     def difference(self) -> float:
-        """Here minus paper, in percentage points; nan where the paper has no value, or one measured otherwise."""
+        """Here minus paper, in percentage points; nan if the paper has no value, or one that was measured otherwise."""
         return 100 * self.mean - self.paper.mean if self.paper and not self.otherwise else math.nan
 
 

@@ -32,8 +32,8 @@ class Interrupted(Exception):  # noqa: N818  # not an error
 class Moment(NamedTuple):
     """How far a cell is.
 
-    phase: "training", "validation" or "test", and "writing" before results or a checkpoint are written; before all
-    these "waiting" for a process that had the cell and gives no sign, "planning" and "building". loss: of the last
+    phase: "training", "validation" or "test", and "writing" before results or a checkpoint are written; before
+    these, "waiting" (for a process that had the cell and is silent), "planning" and "building". loss: of the last
     meta-step; accuracy: of the last validation.
     """
 
@@ -44,8 +44,8 @@ class Moment(NamedTuple):
 
 
 Watch = Callable[[Moment], bool]
-"""Called before each meta-step, and before each member of an evaluation sees its next tasks; True asks the cell to stop
-there. Before anything is written it may raise: what is written would be in somebody else's way.
+"""Called before each meta-step, and in an evaluation before each batch of tasks of each ensemble member. True asks the
+cell to stop there. Before a write it may raise, if another process has taken the folder.
 """
 
 
@@ -140,8 +140,8 @@ def _validate(
 ) -> None:
     """Scores the meta-parameters on the validation tasks and writes them down.
 
-    A cell that is stopped here goes on from its last checkpoint, at most half a minute of meta-steps before: a
-    validation may take longer than anybody waits. loss: of the last meta-step.
+    A validation may be long, so it can be interrupted; the cell then resumes from its last checkpoint, at most half a
+    minute of meta-steps earlier. loss: of the last meta-step.
     """
     batch_norm = assembly.learner.traits.batch_norm
     look = _stopping(watch, _moment("validation", state, loss))
@@ -208,7 +208,7 @@ def _save(folder: Path, state: TrainingState, records: Records) -> None:
 
 
 def _stopping(watch: Watch, at: Moment) -> Callable[[], None]:
-    """Tells `watch` how far the cell is. Raises Interrupted if it says stop."""
+    """A function that reports the moment to `watch`, and raises Interrupted if that asks to stop."""
 
     def look() -> None:
         if watch(at):

@@ -70,8 +70,8 @@ def drive(runs: Sequence[Driven[T]]) -> list[T]:
 
 @contextmanager
 def as_planned(plan: Plan) -> Iterator[None]:
-    """torch's settings of the process are the plan's while the block lasts: threads, and TF32, which only it allows;
-    and new tensors are float32 on the CPU where nothing else is said.
+    """Within the block, torch's settings are the plan's: threads, TF32 only if the plan allows it; and new tensors are
+    float32 on the CPU by default.
 
     Convolutions on a GPU are those that give the same bits each time. How memory is allocated outlasts the block.
     """

@@ -62,7 +62,7 @@ def evaluate(
 
     All members adapt from the same stage of training (the last statistics of the meta-optimizer, as in the paper's
     fork). batch_norm: how queries are normalised. look: called before each member sees up to CHUNK tasks; may raise to
-    end the evaluation there. Raises CellError where a logit is not finite: the class of the largest would mean nothing.
+    end the evaluation there. Raises CellError if a logit is not finite, since no class could be predicted from it.
     """
     accuracies, losses = [], []
     for first in range(0, count, CHUNK):

@@ -1,8 +1,8 @@
 """Where and how a cell is computed. Fixed before its first step, then reused.
 
-Plans are equal but for rounding. In float32 that changes most meta-gradients by a few millionths, and now and then one
-task's by tens of percent: rounding then decides which value of a max-pool's window is the largest, or on which side of
-its kink an activation is. docs/performance.md has numbers.
+Two plans give the same numbers up to rounding. In float32, rounding changes most meta-gradients by a few millionths,
+but that of a rare task by tens of percent: rounding then decides which value in a max-pool's window is the largest, or
+on which side of its kink an activation lies. docs/performance.md has measurements.
 """
 
 from typing import Any, Literal, NamedTuple, get_args

@@ -45,8 +45,8 @@ def find_plan(
     """The fastest plan for a cell among those that fit into memory.
 
     seeds: cells to run that differ from it in nothing but the seed, itself among them; given: fields that are not left
-    open; log: told what was measured, a line a plan; stop: asked before each plan is tried. Raises NoRoomError if no
-    plan fits, Interrupted if `stop` says so.
+    open; log: called with the measurement of each plan; stop: called before each plan is tried. Raises NoRoomError if
+    no plan fits, Interrupted if `stop()` is true.
     """
     eager, *others = _candidates_with(cell, seeds, device, given)
     tasks = _tasks(cell)
@@ -62,7 +62,7 @@ def find_plan(
         if least < WORTH_TRACING or plan.tasks_at_once * trial > TRIALS_SHARE * least:
             break
         try:
-            if named_from_outside(cell):  # the timing below predicts nothing: a validation might still fail
+            if named_from_outside(cell):  # the timing below makes no predictions: a validation might still fail
                 rehearse_cell(cell, plan)
             way, found = _timed_with_room(cell, pool, plan, given, log, stop)
         except Interrupted:
@@ -78,7 +78,7 @@ def find_plan(
 
 
 def first_plan(cell: Cell, device: str, given: dict[str, Any]) -> Plan:
-    """The plan that is tried first; a cell that cannot be computed so cannot be planned."""
+    """The plan that is tried first. If a cell fails with it, planning fails."""
     return _candidates_with(cell, 1, device, given)[0]
 
 
@@ -117,8 +117,9 @@ def _timed_with_room(
     log: Callable[[str], None],
     stop: Callable[[], bool],
 ) -> tuple[Plan, Timing]:
-    """A plan and its time, or those of what it becomes where memory is short. Raises NoRoomError if none fits, and
-    Interrupted if `stop` says so before one is tried.
+    """The plan, or if memory is short a variant that takes less, and its timing.
+
+    Raises NoRoomError if none fits, and Interrupted if `stop()` is true before one is tried.
     """
     leaner = plan._replace(replicas=1), plan._replace(replicas=1, recompute=True)
     for way in dict.fromkeys((plan, *(one._replace(**given) for one in leaner))):

@@ -1,8 +1,8 @@
 """A rehearsal: one meta-step and one evaluation of a cell on random images, before any work.
 
-A network, learner or inner optimizer from outside the package may do what its parts' own tests do not show: a layer
-that cannot compute several tasks in one program, a pass that cannot be written down. The rehearsal computes what a run
-computes, by the same functions and the same plan, so what fails there fails before the first epoch.
+A network, learner or inner optimizer from outside the package may fail only when a cell runs: a layer may not work
+under vmap, a forward pass may not be traceable. The rehearsal calls the same functions as a run, with the same plan, so
+such faults show before the first epoch.
 """
 
 from dataclasses import replace
@@ -29,12 +29,12 @@ TASKS = 2
 
 
 def named_from_outside(cell: Cell) -> bool:
-    """Whether a part of the cell is named by import path. The package's own parts are crossed by its tests."""
+    """Whether a part of the cell is named by import path. The package's own parts are combined by its tests."""
     return any(":" in name for name in (cell.learner, cell.backbone, cell.inner_optimizer))
 
 
 def rehearse_cell(cell: Cell, plan: Plan) -> None:
-    """`rehearse` for what a cell names. Raises what its parts raise, which `basics.errors.explained` says in a line."""
+    """`rehearse` for a cell of a grid. Errors of its parts pass through; see basics.errors.explained."""
     with as_planned(plan):
         learner, parts = learner_and_parts(cell, plan)
         streams = random_streams(cell, DATASETS[cell.dataset].shape, plan.device)
@@ -42,10 +42,10 @@ def rehearse_cell(cell: Cell, plan: Plan) -> None:
 
 
 def rehearse(assembly: Assembly) -> None:
-    """One meta-step on two tasks, then two test tasks, by the assembly's plan, with one inner step at most.
+    """Computes one meta-step on two tasks, then two test tasks, by the assembly's plan, with at most one inner step.
 
-    A cell of 0 iterations has no meta-step. Raises what a run would raise, and BenchError if the gradient of every
-    weight is zero.
+    A cell of 0 iterations has no meta-step. Raises the errors that a run would raise, and BenchError if the gradient of
+    every weight is zero.
     """
     cell = assembly.cell
     training = replace(cell.training, tasks_per_batch=TASKS, inner_steps=min(cell.training.inner_steps, 1))
@@ -99,7 +99,7 @@ def random_tasks(
     queries: int = 1,
     seed: int = 1,
 ) -> Task:
-    """Tasks of random pixels in [0, 1), the same every time, on a leading axis. classes: those they are drawn from."""
+    """Tasks of random pixels in [0, 1), the same every time, on a leading axis. classes: how many to draw from."""
     generator = torch.Generator().manual_seed(seed)
 
     def batch(per_class: int) -> Batch:

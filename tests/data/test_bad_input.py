@@ -279,12 +279,14 @@ def test_links_that_lead_nowhere_are_named(
     fake.write_folder(photos, parts["train"])
     (photos / "val").symlink_to(tmp_path / "gone")
     said = sentence("mini-imagenet", photos)
-    assert "36 classes missing" in said and f"Mend what leads nowhere or cannot be read: {photos / 'val'}." in said
+    assert "36 classes missing" in said and f"Mend these dead links or unreadable folders: {photos / 'val'}." in said
     tables.mkdir()
     fake.write_csvs(tables, parts)
     (tables / "val.csv").unlink()
     (tables / "val.csv").symlink_to(tmp_path / "gone")
-    assert f"{tables / 'val.csv'} is a link to what is not there. Mend the link." in sentence("mini-imagenet", tables)
+    assert f"{tables / 'val.csv'} is a link to a file that does not exist. Mend the link." in sentence(
+        "mini-imagenet", tables
+    )
     drawings.mkdir()
     fake.write_zip(drawings / "images_background.zip", dict([next(iter(characters.items()))]))
     (drawings / "images_evaluation").symlink_to(tmp_path / "gone")
@@ -303,7 +305,7 @@ def test_folders_of_others_are_passed_over_and_named_where_something_is_missing(
     assert open_pool("mini-imagenet", tmp_path).images.shape[:2] == (100, 2)
     (tmp_path / sorted(everything)[0]).unlink()
     shutil.rmtree(tmp_path / ".prepared")
-    assert f"or cannot be read: {tmp_path / 'lost+found'}" in sentence("mini-imagenet", tmp_path)
+    assert f"or unreadable folders: {tmp_path / 'lost+found'}" in sentence("mini-imagenet", tmp_path)
 
 
 def test_archives_of_others_are_passed_over(tmp_path: Path) -> None:

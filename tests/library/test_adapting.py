@@ -120,7 +120,7 @@ def test_what_is_no_support_set_is_a_sentence(finished, pool, tmp_path):
         (str(tmp_path / "nowhere"), "nowhere holds no class folders"),
         (tmp_path / "empty", "empty holds no class folders"),
         (tmp_path / "photos", "class a: there is no image in .*a. Give at least one"),
-        ({0.5: first, "b": others[0], "c": others[1]}, r"a class is called 0\.5. Name classes by texts or integers"),
+        ({0.5: first, "b": others[0], "c": others[1]}, r"a class is called 0\.5. Name classes by strings or integers"),
         ({"a": None, "b": others[0], "c": others[1]}, "class a: images are a NoneType"),
     ):
         with pytest.raises(BenchError, match=says):

@@ -120,9 +120,9 @@ def test_what_makes_no_pool_is_refused(tmp_path):
         pool_of(from_dataset(Listed([(BYTES[0, 0], "a"), (np.zeros((2, 2), np.uint8), "b")])), tmp_path)
     with pytest.raises(DataError, match="has no length"):
         from_dataset(iter([]))
-    with pytest.raises(DataError, match="a class is called 3; names of classes are texts"):
+    with pytest.raises(DataError, match="a class is called 3; names of classes are strings"):
         pool_of({3: from_dataset(Listed([(BYTES[0, 0], "a")]))["a"]}, tmp_path)
-    with pytest.raises(DataError, match="class a says that it has 4 images and gives 2"):
+    with pytest.raises(DataError, match="class a has 4 images by its size, but yields 2"):
         pool_of({"a": OfClass(4, lambda: iter(BYTES[0, :2]))}, tmp_path)
     assert not any(tmp_path.iterdir())
 
@@ -160,10 +160,10 @@ def test_labels_name_classes(kind):
 )
 def test_what_names_no_class_is_refused(label):
     with pytest.raises(
-        DataError, match=r"a label is .*, neither a text nor an integer\. Convert the labels, or pass name="
+        DataError, match=r"a label is .*, neither a string nor an integer\. Convert the labels, or pass name="
     ):
         class_name(label)
-    with pytest.raises(DataError, match="neither a text nor an integer"):
+    with pytest.raises(DataError, match="neither a string nor an integer"):
         from_dataset(Listed([(BYTES[0, 0], label)]))
 
 
@@ -186,7 +186,7 @@ def test_items_that_are_no_pairs_are_refused():
             from_dataset(Listed([item]))
     with pytest.raises(DataError, match="labels= is a dict; give the labels of all items as a list"):
         from_dataset(Listed([(BYTES[0, 0], 0)]), {0: "a"})
-    with pytest.raises(DataError, match="some labels of Listed are texts, others are not"):
+    with pytest.raises(DataError, match="some labels of Listed are strings, others are not"):
         from_dataset(Listed([(BYTES[0, 0], "00001"), (BYTES[1, 0], 1)]))
 
 

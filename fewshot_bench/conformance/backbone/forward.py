@@ -37,12 +37,12 @@ def _head(net: Backbone, model: Model, torch_module: nn.Module) -> tuple[str, ..
     """The parameters of the head, none where the layer found is not where logits come from."""
     try:
         return tried(model, torch_module, net.image, net.ways).head
-    except Exception:  # what is wrong is for the other tests to say
+    except Exception:  # the other tests say what is wrong
         return model.head
 
 
 def own_weights(net: Backbone) -> Outcome:
-    """Logits follow the weights that they are computed with, as they follow the module's own."""
+    """Other weights change the logits of the functional network as they change the logits of the module itself."""
     module = made(lambda: net.make(net.image, net.ways), seed=0)
     model = as_function(module, net.ways)
     with as_its_copy(module):

@@ -41,7 +41,7 @@ def cost_figure(rows: Sequence[Row]) -> Scatter | None:
 
 
 def _seconds(row: Row) -> float | None:
-    """Of a seed, mean; None if none is recorded. Statuses have milliseconds, so that 0 is less than one."""
+    """Mean over seeds; None if none is recorded. Statuses are in whole milliseconds, so 0 is shown as 1 ms."""
     known = [cell.seconds for cell in row.group.cells if cell.seconds is not None]
     return max(_TIMES[0], statistics.fmean(known)) if known else None
 
