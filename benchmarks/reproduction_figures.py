@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from benchmarks.reproduced import Run
 from fewshot_bench.report.comparisons import beside
 from fewshot_bench.report.figures import drawn
-from fewshot_bench.report.measured_alike import otherwise_measured
+from fewshot_bench.report.measured_alike import protocol_differences
 from fewshot_bench.report.page.learning import Learned, learned
 from fewshot_bench.report.page.words import also, model, task
 from fewshot_bench.report.plots import figures_of
@@ -54,7 +54,7 @@ def _panel(axes: Axes, curves: Sequence[tuple[str, Learned]]) -> None:
         axes.plot(curve.steps, curve.mean, color=colour, marker="o", markersize=3, label=name)
         published = beside(curve.group.axes, str(curve.group.fingerprint["batch_norm"]))
         if published:
-            alike = not otherwise_measured(curve.group.protocol, published.protocol)
+            alike = not protocol_differences(curve.group.protocol, published.protocol)
             axes.axhline(
                 published.value.mean / 100, color=colour, linewidth=0.9, linestyle=_DASHED if alike else _DOTTED
             )

@@ -205,14 +205,14 @@ def as_function(module: nn.Module, operations: Operations = ELEMENTARY) -> Funct
 
 
 @contextmanager
-def as_its_copy(module: nn.Module) -> Iterator[None]:
+def in_evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Within the block, `module` behaves as its copies do: evaluation mode, and batch norm by batch statistics.
 
     Afterwards its weights, buffers and modes are restored.
     """
     modes = {layer: layer.training for layer in module.modules()}
     tensors = {tensor: tensor.detach().clone() for tensor in (*module.parameters(), *module.buffers())}
-    with norms.batch_statistics_for_now(module):
+    with norms.temporary_batch_statistics(module):
         module.eval()
         try:
             yield
@@ -224,8 +224,10 @@ def as_its_copy(module: nn.Module) -> Iterator[None]:
                     tensor.copy_(value)
 
 
-def own_pass(module: nn.Module, weights: dict[str, Tensor], images: Tensor, operations: Operations = ELEMENTARY) -> Any:
-    """The output of the module itself with `weights` copied into it. Call it within `as_its_copy(module)`."""
+def module_logits(
+    module: nn.Module, weights: dict[str, Tensor], images: Tensor, operations: Operations = ELEMENTARY
+) -> Any:
+    """The output of the module itself with `weights` copied into it. Call it within `in_evaluation_mode(module)`."""
     own = {name: parameter for name, parameter in module.named_parameters() if name in weights}
     before = {name: parameter.detach().clone() for name, parameter in own.items()}
 

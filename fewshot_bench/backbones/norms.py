@@ -32,7 +32,7 @@ def with_batch_statistics(module: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def batch_statistics_for_now(module: nn.Module) -> Iterator[None]:
+def temporary_batch_statistics(module: nn.Module) -> Iterator[None]:
     """Applies `with_batch_statistics` to `module` within the block, and undoes it afterwards."""
     kept = ("track_running_stats", "running_mean", "running_var", "num_batches_tracked")
     norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._NormBase)]

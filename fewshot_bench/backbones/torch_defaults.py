@@ -9,7 +9,7 @@ _CPU = torch.device("cpu")
 
 
 @contextmanager
-def usual_defaults() -> Iterator[None]:
+def float32_cpu_defaults() -> Iterator[None]:
     """New tensors are float32 and on the CPU while the block lasts, and no autocast changes what is computed.
 
     A notebook may have set other defaults (torch.set_default_dtype, torch.set_default_device). Networks would then be

@@ -58,7 +58,7 @@ def differing(one: Recorded | Source, other: Recorded | Source) -> list[str]:
     return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
-def was(names: Sequence[object]) -> str:
+def was_or_were(names: Sequence[object]) -> str:
     """ "was" for one name, "were" for several."""
     return "was" if len(names) == 1 else "were"
 

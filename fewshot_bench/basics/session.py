@@ -7,13 +7,13 @@ import textwrap
 from types import FunctionType, ModuleType
 from typing import Any
 
-from fewshot_bench.basics.source_text import understood
+from fewshot_bench.basics.source_text import parsed_source
 
 MAIN = "__main__"
 """The module name of a session, as in the import path `__main__:my_net`."""
 
 
-def of_session(name: str) -> tuple[str, list[str]]:
+def session_source(name: str) -> tuple[str, list[str]]:
     """(hash, modules): the hash of an object's source and of all session objects that it uses; the modules they use.
 
     The hash is "" if Python does not know the source, as at a plain prompt.
@@ -37,11 +37,11 @@ def of_session(name: str) -> tuple[str, list[str]]:
             source = _source(value)
             if not source:
                 return "", modules
-            text = understood(source.encode(), "")
+            text = parsed_source(source.encode(), "")
             texts[called] = text.hash
             modules += text.imports
             waiting += text.names
-    return understood(repr(sorted(texts.items())).encode(), "").hash if texts else "", modules
+    return parsed_source(repr(sorted(texts.items())).encode(), "").hash if texts else "", modules
 
 
 def _is_plain(value: Any) -> bool:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fewshot_bench.basics.installed import distribution_of, is_installed, version_of
-from fewshot_bench.basics.session import MAIN, of_session
-from fewshot_bench.basics.source_text import Text, understood
+from fewshot_bench.basics.session import MAIN, session_source
+from fewshot_bench.basics.source_text import ParsedSource, parsed_source
 
 _OWN = __name__.partition(".")[0]  # RECIPE is the version of what this package computes
 _READ = "_fewshot_bench_text"
@@ -43,7 +43,7 @@ def source_of(paths: Iterable[str]) -> Source:
         module, _, name = path.partition(":")
         spec = _spec(module)
         if module == MAIN:
-            files[path], mentioned = of_session(name)
+            files[path], mentioned = session_source(name)
             named += mentioned
         elif spec is not None and is_installed(spec.origin) and not _is_own(module):
             called = distribution_of(module) or module
@@ -120,17 +120,17 @@ def _place(spec: ModuleSpec) -> tuple[str, str]:
     return str(folder), path.relative_to(folder).as_posix()
 
 
-def _text(spec: ModuleSpec) -> Text:
+def _text(spec: ModuleSpec) -> ParsedSource:
     """A module's source. It is kept on a loaded module's spec: a later edit of the file does not change loaded code."""
     loaded = sys.modules.get(spec.name)
     if loaded is None or loaded.__spec__ is not spec:
         return _read(spec)
     if _READ not in vars(spec):
         setattr(spec, _READ, _read(spec))
-    found: Text = getattr(spec, _READ)
+    found: ParsedSource = getattr(spec, _READ)
     return found
 
 
-def _read(spec: ModuleSpec) -> Text:
+def _read(spec: ModuleSpec) -> ParsedSource:
     package = spec.name if spec.submodule_search_locations is not None else spec.name.rpartition(".")[0]
-    return understood(Path(str(spec.origin)).read_bytes(), package)
+    return parsed_source(Path(str(spec.origin)).read_bytes(), package)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 
-class Text(NamedTuple):
+class ParsedSource(NamedTuple):
     """hash: of the syntax tree, so that comments, docstrings and line ends make no difference. imports: absolute dotted
     names of what may be modules, imports inside functions included. names: identifiers that the text uses.
     """
@@ -16,7 +16,7 @@ class Text(NamedTuple):
     names: tuple[str, ...]
 
 
-def understood(content: bytes, package: str) -> Text:
+def parsed_source(content: bytes, package: str) -> ParsedSource:
     """Parses a source text. package: dotted name of the package that it is in ("" for none), for relative imports.
 
     Content that is not Python (a compiled module, a syntax error) has the hash of its bytes, and no imports.
@@ -24,9 +24,9 @@ def understood(content: bytes, package: str) -> Text:
     try:
         tree = ast.parse(content)
         names = dict.fromkeys(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
-        return Text(hash_of(repr(_plain(tree))), tuple(dict.fromkeys(_imports(tree, package))), tuple(names))
+        return ParsedSource(hash_of(repr(_plain(tree))), tuple(dict.fromkeys(_imports(tree, package))), tuple(names))
     except (SyntaxError, ValueError, RecursionError):
-        return Text(hash_of(content.replace(b"\r\n", b"\n")), (), ())
+        return ParsedSource(hash_of(content.replace(b"\r\n", b"\n")), (), ())
 
 
 def hash_of(content: str | bytes) -> str:

@@ -37,7 +37,7 @@ Example: fewshot-bench run gimli-omniglot --dry-run
 `fewshot-bench COMMAND --help` tells more, with an example. `--debug`, anywhere, shows the traceback of a fault.
 Exit status: 0 all done, 1 a cell or test failed, 2 bad name, grid, option, data, folder, 70 a bug, 130 interrupted."""
 
-GOING_ON = {
+AFTER_INTERRUPTION = {
     "run": "goes on from the last checkpoints",
     "retry": "goes on from the last checkpoints",
     "sensitivity": "measures what is left",
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BenchError as error:
         return _ended(2, f"error: {error}", debug)
     except KeyboardInterrupt:
-        return _ended(130, f"interrupted; the same command {GOING_ON.get(name, 'begins again')}", debug)
+        return _ended(130, f"interrupted; the same command {AFTER_INTERRUPTION.get(name, 'begins again')}", debug)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone; nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter, which flushes as it ends
         return UNREAD

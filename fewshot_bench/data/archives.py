@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.data.unreadable import BROKEN, broken, told
+from fewshot_bench.data.unreadable import BROKEN, broken, explained_read_errors
 from fewshot_bench.data.walking import files_below, files_in
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
@@ -55,7 +55,7 @@ def archives_in(folder: Path) -> tuple[Path, ...]:
 
 def content_of_file(path: Path) -> bytes:
     """The bytes of one file. Raises DataError where it cannot be read."""
-    with told(path):
+    with explained_read_errors(path):
         return path.read_bytes()
 
 
@@ -92,7 +92,7 @@ def members(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
         return
     for name, stored in _entries(path):
         if wanted(name):
-            with told(path), stored() as file:
+            with explained_read_errors(path), stored() as file:
                 content = file.read(LARGEST + 1)
             if len(content) > LARGEST:
                 raise DataError(f"{path}: {name} has more than {LARGEST >> 20} MiB, which no image has. Leave it out.")
@@ -125,22 +125,22 @@ def _entries(path: Path) -> Iterator[tuple[str, Open]]:
     """(name, how to open it) of every file inside an archive; it has to be read before the next is asked for."""
     kind = archive_kind(path)
     if kind is None:
-        with told(path), path.open("rb"):  # a file that cannot be opened has its own message
+        with explained_read_errors(path), path.open("rb"):  # a file that cannot be opened has its own message
             raise DataError(broken(path, "neither a whole zip nor a tar"))
     if kind == "zip":
-        with told(path), zipfile.ZipFile(path) as archive:
+        with explained_read_errors(path), zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
                 if not _name(entry.filename).endswith("/"):
                     yield _name(entry.filename), partial(archive.open, entry)
         return
-    with told(path), tarfile.open(path, "r|*") as stream:
+    with explained_read_errors(path), tarfile.open(path, "r|*") as stream:
         for item in stream:
             if item.isfile():
                 yield _name(item.name), partial(_stored, stream, item)
 
 
 def _chunks(path: Path, stored: Open) -> Iterator[bytes]:
-    with told(path), stored() as file:
+    with explained_read_errors(path), stored() as file:
         while chunk := file.read(1 << 20):
             yield chunk
 

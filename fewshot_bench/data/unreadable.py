@@ -27,7 +27,7 @@ BROKEN = (
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def explained_read_errors(path: Path) -> Iterator[None]:
     """Turns errors of reading `path` into a DataError with one message."""
     try:
         yield

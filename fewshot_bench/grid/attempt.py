@@ -107,14 +107,14 @@ def attempt(
         listener.ended(cell, ledger.under_way(folder), str(error))
         return False
     except Interrupted:
-        put_off(folder, f"at meta-step {iterations}", **so_far())
+        requeue(folder, f"at meta-step {iterations}", **so_far())
         raise
     except Exception as error:  # a cell's fault is a row in the table; the other cells go on
         fail(cell, folder, error, listener, **so_far())
         return False
 
 
-def put_off(folder: Path, where: str, **facts: Any) -> None:
+def requeue(folder: Path, where: str, **facts: Any) -> None:
     """Puts an interrupted cell back into the queue. where: at which step, for the log."""
     with suppress(BenchError):  # the disk may be full; all that counts is on it
         ledger.mark(folder, ledger.QUEUED, **facts, reason="interrupted; the same command goes on")

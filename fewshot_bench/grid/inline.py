@@ -8,7 +8,7 @@ from typing import Any
 from fewshot_bench.basics.lease import Lost, OthersError, lease
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
-from fewshot_bench.grid.attempt import Listener, attempt, fail, now, put_off
+from fewshot_bench.grid.attempt import Listener, attempt, fail, now, requeue
 from fewshot_bench.grid.packs import Pack, cut_back, in_step, pack, twins
 from fewshot_bench.training.cell import Interrupted, Moment
 from fewshot_bench.training.driving import as_planned, drive
@@ -98,7 +98,7 @@ def _new_plan(
         listener.moment(cell, Moment("planning", 0, None, None))
         return find_plan(cell, seeds, pool, device, given, lambda text: ledger.log(folder, text), listener.stop)
     except Interrupted:
-        put_off(folder, "while it was planned")
+        requeue(folder, "while it was planned")
         raise
     except Exception as error:
         fail(cell, folder, error, listener)

@@ -13,7 +13,7 @@ from fewshot_bench.basics.recorded_source import (
     differing,
     listed,
     recorded,
-    was,
+    was_or_were,
 )
 from fewshot_bench.basics.source import Source, source_of
 from fewshot_bench.grid import ledger
@@ -41,7 +41,7 @@ def accept_or_refuse(cells: Sequence[Cell], directory: Path, accept: bool) -> li
     edited = sorted({file for source in sources.values() for file in source.edited})
     if edited:
         raise BenchError(
-            f"{listed(edited)} {was(edited)} edited after this Python process imported {_it(edited)}, so the "
+            f"{listed(edited)} {was_or_were(edited)} edited after this Python process imported {_it(edited)}, so the "
             "process runs the old code. Restart it (in a notebook, its kernel), or importlib.reload the module."
         )
     if others and not accept:
@@ -67,8 +67,8 @@ def check_code(before: Mapping[str, Any], source: Source, accept: bool) -> None:
     names = [] if accept else changed(before, source, done=False)
     if names:
         raise BenchError(
-            f"begun with other code: {listed(names)} {was(names)} changed since. Restore the old code, or go on with "
-            "the new code by --accept-code."
+            f"begun with other code: {listed(names)} {was_or_were(names)} changed since. Restore the old code, "
+            "or go on with the new code by --accept-code."
         )
 
 
@@ -109,8 +109,9 @@ def _refusal(others: Mapping[Cell, list[str]], directory: Path) -> str:
     which = listed([str(ledger.folder_of(directory, cell)) for cell in others])
     goes_on = " (unfinished cells then go on with the new code)" if unfinished else ""
     return (
-        f"{listed(names)} {was(names)} changed since {count} of this grid {was(list(others))} computed: {which}. "
-        "Give the new code a results folder of its own by --out; or keep these results for the new code too by "
+        f"{listed(names)} {was_or_were(names)} changed since {count} of this grid "
+        f"{was_or_were(list(others))} computed: {which}. Give the new code a results folder of its own by "
+        "--out; or keep these results for the new code too by "
         f"--accept-code{goes_on}; or delete these folders to compute them again."
     )
 

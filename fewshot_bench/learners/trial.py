@@ -4,16 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewshot_bench.backbones.border import ELEMENTARY, Operations, as_its_copy, own_pass
+from fewshot_bench.backbones.border import ELEMENTARY, Operations, in_evaluation_mode, module_logits
 from fewshot_bench.backbones.noise import Noise, uniform
-from fewshot_bench.backbones.torch_defaults import usual_defaults
+from fewshot_bench.backbones.torch_defaults import float32_cpu_defaults
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.inner_optimizers.base import Params
 from fewshot_bench.learners.model import Model, no_features
 
-MOVED = 0.1
-"""Size of the random change that `moved_off` makes to a weight tensor, relative to the tensor's size."""
+PERTURBATION = 0.1
+"""Size of the random change that `perturbed` makes to a weight tensor, relative to the tensor's size."""
 
 
 def tried(model: Model, module: nn.Module, image: ImageShape, ways: int, operations: Operations = ELEMENTARY) -> Model:
@@ -24,7 +24,7 @@ def tried(model: Model, module: nn.Module, image: ImageShape, ways: int, operati
     Raises BenchError if the model is not a function of weights, images and noise, if its logits do not depend on the
     weights as the module's do, or if they are not finite or not [2, ways]. Errors of the network itself pass through.
     """
-    with usual_defaults(), as_its_copy(module.to(next(iter(model.weights.values())).device)):
+    with float32_cpu_defaults(), in_evaluation_mode(module.to(next(iter(model.weights.values())).device)):
         images = two_images(model, image)
         found = _passed(model, images, ways)
         check_weights(model, module, images, operations)
@@ -42,16 +42,16 @@ def check_weights(model: Model, module: nn.Module, images: Tensor, operations: O
 
     A model calls a copy of the module with the weights of each pass. If the copy's forward pass still uses the original
     module (a `forward` replaced by a closure, a hook that writes into the module), it uses the initial weights and
-    ignores what is learned. Call this within `as_its_copy(module)`.
+    ignores what is learned. Call this within `in_evaluation_mode(module)`.
     """
 
     def own(weights: Params) -> Tensor:
-        return own_pass(module, weights, images, operations)
+        return module_logits(module, weights, images, operations)
 
     def agree(weights: Params) -> bool:
         return torch.allclose(own(weights), model.apply(weights, images, None), rtol=1e-3, atol=1e-5)
 
-    there = moved_off(model.weights)
+    there = perturbed(model.weights)
     if not torch.equal(own(there), own(there)):
         return  # it is random or keeps state, which other tests report
     if agree(there):
@@ -67,8 +67,8 @@ def check_weights(model: Model, module: nn.Module, images: Tensor, operations: O
     )
 
 
-def moved_off(weights: Params) -> Params:
-    """The weights plus a fixed random change: MOVED times each tensor's root mean square, or MOVED if that is zero.
+def perturbed(weights: Params) -> Params:
+    """The weights plus a fixed random change, of PERTURBATION times each tensor's root mean square (1 if that is zero).
 
     So no test depends on a special initial value, such as a gain of zero, which puts each ReLU behind it on its kink.
     """
@@ -77,7 +77,7 @@ def moved_off(weights: Params) -> Params:
         generator = torch.Generator().manual_seed(len(moved))
         drawn = torch.randn(weight.shape, generator=generator).to(weight)
         size = weight.detach().abs().square().mean().sqrt()
-        moved[name] = weight + MOVED * drawn * torch.where(size > 0, size, 1)
+        moved[name] = weight + PERTURBATION * drawn * torch.where(size > 0, size, 1)
     return moved
 
 

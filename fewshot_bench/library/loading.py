@@ -9,7 +9,7 @@ from typing import Any
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.recorded_source import changed, listed, was
+from fewshot_bench.basics.recorded_source import changed, listed, was_or_were
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.files import make_importable
 from fewshot_bench.grid.own_code import source_of_cell
@@ -56,7 +56,7 @@ class TrainedCell:
     @property
     def doubt(self) -> str:
         """A clause that says that its code was changed; empty if it was not."""
-        names = f"{listed(self.changed)} {was(self.changed)}"
+        names = f"{listed(self.changed)} {was_or_were(self.changed)}"
         return f"{names} changed since, so what is computed now may differ from {RESULT}" if self.changed else ""
 
 

@@ -1,7 +1,7 @@
 """What is known against a published number that stands beside a row."""
 
 from fewshot_bench.report import published
-from fewshot_bench.report.measured_alike import without_difference
+from fewshot_bench.report.measured_alike import no_difference_note
 from fewshot_bench.report.rows import Row
 
 _PLACE = ("dataset", "ways", "shots", "backbone", "inner_optimizer")
@@ -17,4 +17,4 @@ def doubts(row: Row) -> tuple[str, ...]:
     axes = {key: row.group.axes[key] for key in _PLACE}
     place = {key: value.lower() if isinstance(value, str) else value for key, value in axes.items()}
     quoted = (row.comparison.quoted,) if row.comparison.quoted else ()
-    return (*without_difference(row.otherwise), *quoted, *published.flags(row.comparison.source, **place))
+    return (*no_difference_note(row.otherwise), *quoted, *published.flags(row.comparison.source, **place))

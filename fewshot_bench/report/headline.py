@@ -7,7 +7,7 @@ from fewshot_bench.report import published
 from fewshot_bench.report.contents import SHOWN_AS
 from fewshot_bench.report.families import best, better_by_test
 from fewshot_bench.report.groups import Config, differing, show
-from fewshot_bench.report.measured_alike import otherwise_measured
+from fewshot_bench.report.measured_alike import protocol_differences
 from fewshot_bench.report.paired import MEASURED_BY
 from fewshot_bench.report.protocol import against_paper
 from fewshot_bench.report.rows import Row
@@ -97,7 +97,9 @@ def _quoted(place: Place) -> Entry:
         return _NONE
     dataset, ways, shots = place.setting
     doubts = published.flags(published.TABLE_1, method=published.AS_QUOTED, dataset=dataset, ways=ways, shots=shots)
-    facts = dict.fromkeys(fact for row in place.rows for fact in otherwise_measured(row.group.protocol, found.protocol))
+    facts = dict.fromkeys(
+        fact for row in place.rows for fact in protocol_differences(row.group.protocol, found.protocol)
+    )
     otherwise = (f"Measured otherwise than here: {'; '.join(facts)}.",) if facts else ()
     return Entry(f"{found.mean:.2f} ± {found.spread:.2f}%", (*otherwise, *doubts))
 

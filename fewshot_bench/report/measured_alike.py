@@ -28,7 +28,7 @@ def in_words(fact: str, value: object) -> str:
     return f"{fact} {show(value)}"
 
 
-def otherwise_measured(here: Mapping[str, Any], published: Stated) -> tuple[str, ...]:
+def protocol_differences(here: Mapping[str, Any], published: Stated) -> tuple[str, ...]:
     """The facts that differ, such as "split lake (published: split gimli)". A fact that one side lacks is not compared.
 
     here: a row's protocol with the keys of published.STATED; other keys are ignored.
@@ -40,7 +40,7 @@ def otherwise_measured(here: Mapping[str, Any], published: Stated) -> tuple[str,
     )
 
 
-def without_difference(otherwise: tuple[str, ...]) -> tuple[str, ...]:
+def no_difference_note(otherwise: tuple[str, ...]) -> tuple[str, ...]:
     """The footnote at a published number that was measured otherwise; none if it was measured alike."""
     return (f"Measured otherwise than here, so without a difference: {'; '.join(otherwise)}.",) if otherwise else ()
 

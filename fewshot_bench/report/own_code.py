@@ -6,8 +6,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.installed import version_of
-from fewshot_bench.basics.recorded_source import Recorded, changed, differing, listed, recorded, recorded_before, was
-from fewshot_bench.basics.source_text import understood
+from fewshot_bench.basics.recorded_source import (
+    Recorded,
+    changed,
+    differing,
+    listed,
+    recorded,
+    recorded_before,
+    was_or_were,
+)
+from fewshot_bench.basics.source_text import parsed_source
 
 
 class OwnCode(NamedTuple):
@@ -46,7 +54,7 @@ NOTHING = OwnCode()
 
 
 def _were(names: Sequence[str]) -> str:
-    return f"{listed(names)} {was(names)}"
+    return f"{listed(names)} {was_or_were(names)}"
 
 
 def remarks(cells: Iterable[tuple[str, OwnCode]]) -> list[str]:
@@ -94,4 +102,4 @@ def _found(directory: Path, folders: Sequence[str], file: str) -> str:
 @lru_cache(maxsize=1000)
 def _hash(path: Path, mtime: int, size: int) -> str:
     """mtime, size: part of the cache's key, so that a file is read again after it was written."""
-    return understood(path.read_bytes(), "").hash
+    return parsed_source(path.read_bytes(), "").hash

@@ -10,7 +10,7 @@ from fewshot_bench.report.accuracies import Read, read_accuracies
 from fewshot_bench.report.comparisons import Comparison, beside
 from fewshot_bench.report.groups import Group, grouped, settings
 from fewshot_bench.report.measured import measured
-from fewshot_bench.report.measured_alike import otherwise_measured
+from fewshot_bench.report.measured_alike import protocol_differences
 from fewshot_bench.report.paired import Gain, paired_gain, twin_of, untrained_of
 from fewshot_bench.report.published import Published
 from fewshot_bench.report.reading import Cell
@@ -119,7 +119,7 @@ def _row(group: Group, setting: str, twin: Group | None, read: Read | None) -> R
         validation=_mean(validations),
         paper=found and found.value,
         comparison=found and found.comparison,
-        otherwise=otherwise_measured(group.protocol, found.protocol) if found else (),
+        otherwise=protocol_differences(group.protocol, found.protocol) if found else (),
         untrained=_mean([cell.result["test_accuracy"] for cell in twin.cells]) if twin else math.nan,
         untrained_n=len(twin.cells) if twin else 0,
         twin_differs=(),

@@ -144,7 +144,7 @@ def _validate(
     minute of meta-steps earlier. loss: of the last meta-step.
     """
     batch_norm = assembly.learner.traits.batch_norm
-    look = _stopping(watch, _moment("validation", state, loss))
+    look = _stop_check(watch, _moment("validation", state, loss))
     scores = _scores(assembly, predict, state, assembly.streams.val, [state.meta], batch_norm, look)
     epoch = len(state.epochs) + 1
     watch(_moment("writing", state, None))
@@ -159,7 +159,7 @@ def _test(
     assembly: Assembly, predict: Predict, folder: Path, watch: Watch, state: TrainingState, records: Records
 ) -> dict[str, Any]:
     """The one test: the mean logits of the best epochs, all from the last statistics of the meta-optimizer."""
-    look = _stopping(watch, _moment("test", state, None))
+    look = _stop_check(watch, _moment("test", state, None))
     look()
     batch_norm = assembly.learner.traits.batch_norm
     if not state.epochs:  # an untrained network: validated too, for the table
@@ -207,7 +207,7 @@ def _save(folder: Path, state: TrainingState, records: Records) -> None:
     checkpoint.keep_last(folder / CHECKPOINTS, "step")
 
 
-def _stopping(watch: Watch, at: Moment) -> Callable[[], None]:
+def _stop_check(watch: Watch, at: Moment) -> Callable[[], None]:
     """A function that reports the moment to `watch`, and raises Interrupted if that asks to stop."""
 
     def look() -> None:

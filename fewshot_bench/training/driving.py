@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from fewshot_bench.backbones.torch_defaults import usual_defaults
+from fewshot_bench.backbones.torch_defaults import float32_cpu_defaults
 from fewshot_bench.basics.memory import allocate
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.cell import Answer, Interrupted, Wanted, Watch, run
@@ -83,7 +83,7 @@ def as_planned(plan: Plan) -> Iterator[None]:
     products.allow_tf32 = layers.allow_tf32 = plan.precision == "tf32"
     layers.deterministic = True
     try:
-        with usual_defaults():
+        with float32_cpu_defaults():
             yield
     finally:
         torch.set_num_threads(threads)

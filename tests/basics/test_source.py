@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.basics.source import source_of
-from fewshot_bench.basics.source_text import understood
+from fewshot_bench.basics.source_text import parsed_source
 
 NEVER = "raise SystemExit('this was run')\n"
 
@@ -49,24 +49,24 @@ OTHER = {
 @pytest.mark.parametrize("text", SAME.values(), ids=SAME)
 def test_what_computes_the_same_has_the_same_hash(text):
     assert text != BASE
-    assert understood(text, "").hash == understood(BASE, "").hash
+    assert parsed_source(text, "").hash == parsed_source(BASE, "").hash
 
 
 @pytest.mark.parametrize("text", OTHER.values(), ids=OTHER)
 def test_what_may_compute_something_else_has_another_hash(text):
-    assert understood(text, "").hash != understood(BASE, "").hash
+    assert parsed_source(text, "").hash != parsed_source(BASE, "").hash
 
 
 def test_the_hash_is_the_same_for_every_python():
     """Written down once, by Python 3.11, 3.12.1 and 3.13, whose syntax trees of this differ in what is empty."""
     text = BASE + b"def word(x, width):\n    return f'{x:{width}}{x!r:>3}' f'{x}' if x else ''\n"
-    assert understood(text, "").hash == "11522902bc9c5dd5"
+    assert parsed_source(text, "").hash == "11522902bc9c5dd5"
 
 
 def test_what_is_no_python_has_the_hash_of_its_bytes():
     binary = bytes(range(256))
-    assert understood(binary, "").hash == understood(binary, "").hash != understood(binary[1:], "").hash
-    assert understood(b"(" * 5000, "").imports == ()
+    assert parsed_source(binary, "").hash == parsed_source(binary, "").hash != parsed_source(binary[1:], "").hash
+    assert parsed_source(b"(" * 5000, "").imports == ()
 
 
 REACHED = {

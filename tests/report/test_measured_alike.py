@@ -14,7 +14,7 @@ from fewshot_bench.report.comparisons import COMPARISONS, Beside, beside
 from fewshot_bench.report.document import read_report
 from fewshot_bench.report.latex import latex
 from fewshot_bench.report.markdown import markdown
-from fewshot_bench.report.measured_alike import otherwise_measured
+from fewshot_bench.report.measured_alike import protocol_differences
 from fewshot_bench.report.page.against import against_table
 from fewshot_bench.report.page.against_figure import against_figure
 from fewshot_bench.report.published import STATED, numbers, quoted
@@ -69,7 +69,7 @@ def compared(preset: str) -> Iterator[tuple[Cell, Beside]]:
 @pytest.mark.parametrize("preset", sorted(set(presets()) - NO_RECIPE))
 def test_a_preset_measures_as_the_table_it_redoes(preset: str) -> None:
     for cell, found in compared(preset):
-        assert otherwise_measured(protocol(cell), found.protocol) == (), cell.id
+        assert protocol_differences(protocol(cell), found.protocol) == (), cell.id
 
 
 def test_every_comparison_is_of_some_preset_and_says_how_it_was_measured() -> None:
@@ -82,7 +82,7 @@ def test_every_comparison_is_of_some_preset_and_says_how_it_was_measured() -> No
 
 
 def test_presets_that_redo_no_table_have_no_difference() -> None:
-    found = [otherwise_measured(protocol(cell), one.protocol) for name in NO_RECIPE for cell, one in compared(name)]
+    found = [protocol_differences(protocol(cell), one.protocol) for name in NO_RECIPE for cell, one in compared(name)]
     assert found
     assert all(found)
 
@@ -92,14 +92,14 @@ def test_the_quoted_row_was_measured_as_its_preset_measures(preset: str) -> None
     for cell in cells(preset):
         found = quoted(cell.dataset, cell.ways, cell.shots)
         assert found is not None
-        assert otherwise_measured(protocol(cell), found.protocol) == ()
+        assert protocol_differences(protocol(cell), found.protocol) == ()
 
 
 def test_what_a_side_does_not_say_cannot_differ() -> None:
-    assert otherwise_measured({"queries": 15}, {"split": ("ravi",)}) == ()
-    assert otherwise_measured({"split": "lake"}, {}) == ()
-    assert otherwise_measured({"split": "gimli-fork"}, {"split": ("ravi", "gimli-fork")}) == ()
-    assert otherwise_measured({"split": "own"}, {"split": ("ravi", "gimli-fork")}) == (
+    assert protocol_differences({"queries": 15}, {"split": ("ravi",)}) == ()
+    assert protocol_differences({"split": "lake"}, {}) == ()
+    assert protocol_differences({"split": "gimli-fork"}, {"split": ("ravi", "gimli-fork")}) == ()
+    assert protocol_differences({"split": "own"}, {"split": ("ravi", "gimli-fork")}) == (
         "split own (published: split ravi or split gimli-fork)",
     )
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from fewshot_bench.backbones.border import as_its_copy
+from fewshot_bench.backbones.border import in_evaluation_mode
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.conformance.backbone.subject import Backbone, images_of, model_of
@@ -45,7 +45,7 @@ def own_weights(net: Backbone) -> Outcome:
     """Other weights change the logits of the functional network as they change the logits of the module itself."""
     module = made(lambda: net.make(net.image, net.ways), seed=0)
     model = as_function(module, net.ways)
-    with as_its_copy(module):
+    with in_evaluation_mode(module):
         check_weights(model, module, two_images(model, net.image))
     return True, "logits follow the weights that they are given"
 

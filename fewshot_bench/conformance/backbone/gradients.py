@@ -19,7 +19,7 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.inner_optimizers.base import Params
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import WEIGHTS, select
-from fewshot_bench.learners.trial import MOVED, moved_off
+from fewshot_bench.learners.trial import PERTURBATION, perturbed
 from fewshot_bench.training.programs.traced import recorded
 
 SLOPE, LAYOUT = 1e-5, 1e-10
@@ -50,11 +50,11 @@ def second_derivatives(net: Backbone) -> Outcome:
     ReLU behind it exactly on its kink, where the derivative is not defined.
     """
     trial, task = maml(net, "sgd"), one(tasks_of(net))
-    meta = trial.meta | moved_off({name: p for name, p in trial.meta.items() if name.startswith(f"{WEIGHTS}/")})
+    meta = trial.meta | perturbed({name: p for name, p in trial.meta.items() if name.startswith(f"{WEIGHTS}/")})
     gradient = trial.gradient(meta, task).meta
     of_value = maml(net, "sgd", second_order=False)  # its loss is the same, and its gradient takes half the time
     wrong = wrong_slope(lambda at: of_value.gradient(at, task).metrics["loss"], meta, gradient, SLOPE)
-    where = f"at weights moved {MOVED:.0%} off their initial values"
+    where = f"at weights moved {PERTURBATION:.0%} off their initial values"
     if wrong is None:
         return (
             True,
