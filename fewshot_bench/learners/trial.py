@@ -1,5 +1,7 @@
 """A network's first images, before any work: what cannot be trained is told in a sentence."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -45,15 +47,16 @@ def check_weights(model: Model, module: nn.Module, images: Tensor, operations: O
     ignores what is learned. Call this within `in_evaluation_mode(module)`.
     """
 
-    def own(weights: Params) -> Tensor:
+    def own(weights: Params) -> Any:
         return module_logits(module, weights, images, operations)
 
     def agree(weights: Params) -> bool:
         return torch.allclose(own(weights), model.apply(weights, images, None), rtol=1e-3, atol=1e-5)
 
     there = perturbed(model.weights)
-    if not torch.equal(own(there), own(there)):
-        return  # it is random or keeps state, which other tests report
+    first = own(there)
+    if not isinstance(first, Tensor) or not torch.equal(first, own(there)):
+        return  # it returns something else, is random or keeps state, which other tests report
     if agree(there):
         if torch.equal(*(model.apply(weights, images, None) for weights in (there, model.weights))):
             raise BenchError("the network's logits are the same for other weights: there is nothing to learn.")
