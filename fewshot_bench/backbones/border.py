@@ -49,13 +49,16 @@ def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
     """g v / |v|, with the norm over all axes except `dim` (-1: over all axes). The second derivative of torch's own
     function treats |v| as a constant, so that a meta-gradient of v is wrong by several percent.
     """
-    axes = tuple(axis for axis in range(v.dim()) if axis != dim)
-    return v * (g / torch.linalg.vector_norm(v, dim=axes, keepdim=dim != -1))
+    if dim == -1:
+        return v * (g / torch.linalg.vector_norm(v))
+    axes = tuple(axis for axis in range(v.dim()) if axis != dim % v.dim())
+    return v * (g / (torch.linalg.vector_norm(v, dim=axes, keepdim=True) if axes else v.abs()))
 
 
 def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
     """relu6(x + 3) / 6; torch's own function has no second derivative."""
-    return F.relu6(x + 3) / 6
+    out = F.relu6(x + 3) / 6
+    return x.copy_(out) if inplace else out
 
 
 def _refused(name: str, why: str) -> Callable[..., Any]:
@@ -221,7 +224,8 @@ def in_evaluation_mode(module: nn.Module) -> Iterator[None]:
                 layer.training = training
             with torch.no_grad():
                 for tensor, value in tensors.items():
-                    tensor.copy_(value)
+                    if not torch.equal(tensor, value):  # one that is expanded cannot be written to
+                        tensor.copy_(value)
 
 
 def module_logits(

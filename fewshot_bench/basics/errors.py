@@ -32,7 +32,8 @@ EXPLAINED = {
     "operations cannot be recorded once and replayed for all tasks. Use torch.where, and tensors.",
     "in-place operation": "it changes a tensor in place whose old value is still needed. Write p = p - x, not p -= x.",
     "inplace arithmetic": "it changes a tensor in place that tasks share. Write p = p - x, not p -= x.",
-    "doesn't match the broadcast shape": "it changes a tensor in place that tasks share. Write p = p - x, not p -= x.",
+    "doesn't match the broadcast shape": "it changes a tensor in place that tasks share (write p = p - x, not p -= x), "
+    "or its sizes do not fit these images.",
     "called random operation": "it draws from torch's global generator, and tasks computed together (vmap) would share "
     "the draw.",
     "saved tensor hooks": "it uses gradient checkpointing, which torch.func cannot differentiate. Switch it off; "

@@ -1,6 +1,7 @@
 """Every differentiable function that layers of torch.nn call has an exact second derivative here, or is refused."""
 
 import inspect
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -50,6 +51,17 @@ class Pair(nn.Module):
         return self.layer(x, x.flip(0))
 
 
+def in_place(x):
+    """Its result is where its input was, as torch has it."""
+    y = x * 1
+    F.hardsigmoid(y, inplace=True)
+    return y * y
+
+
+def normed(layer, **how):
+    return lambda: parametrizations.weight_norm(layer(), **how)
+
+
 def encoder_layer():
     return nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, activation="gelu", batch_first=True)
 
@@ -85,6 +97,7 @@ LAYERS = (
     {kind.__name__: (kind, FLAT) for kind in POINTWISE}
     | {
         "GELU tanh": (lambda: nn.GELU("tanh"), FLAT),
+        "Hardsigmoid in place": (lambda: Calls(in_place), FLAT),
         "Threshold": (lambda: nn.Threshold(0.1, 2.0), FLAT),
         "Softmax": (lambda: nn.Softmax(1), FLAT),
         "Softmin": (lambda: nn.Softmin(1), FLAT),
@@ -153,10 +166,12 @@ LAYERS = (
         "TransformerEncoderLayer": (encoder_layer, (1, 3, 4)),
         "Embedding": (lambda: Calls(lambda w: F.embedding(torch.tensor([[0, 1], [2, 0]]), w)), (4, 3)),
         "fft": (lambda: Calls(lambda x: torch.fft.rfft2(x).abs()), (1, 3, 4)),
-        "weight_norm": (lambda: parametrizations.weight_norm(nn.Linear(4, 3)), FLAT),
-        "weight_norm along the last axis": (lambda: parametrizations.weight_norm(nn.Linear(4, 3), dim=1), FLAT),
-        "weight_norm of all": (lambda: parametrizations.weight_norm(nn.Linear(4, 3), dim=None), FLAT),
-        "weight_norm of a convolution": (lambda: parametrizations.weight_norm(nn.Conv2d(2, 2, 3)), MAP),
+        "weight_norm": (normed(lambda: nn.Linear(4, 3)), FLAT),
+        "weight_norm along the last axis": (normed(lambda: nn.Linear(4, 3), dim=1), FLAT),
+        "weight_norm along the last axis but one": (normed(lambda: nn.Linear(4, 3), dim=-2), FLAT),
+        "weight_norm of all": (normed(lambda: nn.Linear(4, 3), dim=None), FLAT),
+        "weight_norm of a vector": (normed(lambda: nn.Linear(4, 3), name="bias"), FLAT),
+        "weight_norm of a convolution": (normed(lambda: nn.Conv2d(2, 2, 3)), MAP),
         "spectral_norm": (lambda: parametrizations.spectral_norm(nn.Linear(4, 3)), FLAT),
         "orthogonal": (lambda: parametrizations.orthogonal(nn.Linear(3, 3), orthogonal_map="matrix_exp"), (2, 3)),
         "orthogonal by Cayley": (lambda: parametrizations.orthogonal(nn.Linear(3, 3), orthogonal_map="cayley"), (2, 3)),
@@ -198,7 +213,7 @@ OF_OTHERS = {
 """Classes of torch.nn that need no row of their own, and why."""
 
 
-def second_derivative(name):
+def second_derivative(name, border=Border):
     """(function of input and weights under the border, their values)."""
     torch.manual_seed(0)
     make, shape = (LAYERS | REFUSED)[name]
@@ -207,11 +222,17 @@ def second_derivative(name):
     values = [torch.randn(shape, dtype=torch.float64), *(p.detach() for p in layer.parameters())]
 
     def function(x, *weights):
-        with Border(None):
+        with border(None):
             out = functional_call(layer, dict(zip(names, weights, strict=True)), (x,))
         return out[0] if isinstance(out, tuple) else out
 
     return function, values
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_value_is_that_of_torch(name):
+    (ours, values), (theirs, _) = (second_derivative(name, border) for border in (Border, nullcontext))
+    torch.testing.assert_close(ours(*values), theirs(*values), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -62,6 +62,17 @@ class ClampsItsWeight(nn.Linear):
         return super().forward(x)
 
 
+class Expanded(nn.Module):
+    """A buffer whose elements share memory, as those of positions often do."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("positions", torch.arange(3).expand(9, 3))
+
+    def forward(self, x):
+        return x * (1 + self.positions.sum())
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -99,6 +110,7 @@ def test_refusals(make, told):
         lambda: Body(WAYS, torchvision.ops.FrozenBatchNorm2d(4)),
         lambda: Body(WAYS, nn.RReLU()),
         lambda: Body(WAYS, nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 1))),
+        lambda: Body(WAYS, Expanded()),
         lambda: Body(WAYS).to(memory_format=torch.channels_last),
     ],
 )
