@@ -14,7 +14,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.hypergradients.problem import Batch, Task
-from fewshot_bench.learners.base import WEIGHTS, BatchNorm, select
+from fewshot_bench.learners.base import BatchNorm
 from fewshot_bench.training.assembly import Assembly, learner_and_parts
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.evaluation import evaluate, predictions
@@ -44,8 +44,8 @@ def rehearse_cell(cell: Cell, plan: Plan) -> None:
 def rehearse(assembly: Assembly) -> None:
     """Computes one meta-step on two tasks, then two test tasks, by the assembly's plan, with at most one inner step.
 
-    A cell of 0 iterations has no meta-step. Raises the errors that a run would raise, and BenchError if the gradient of
-    every weight is zero.
+    A cell of 0 iterations has no meta-step. Raises the errors that a run would raise, and BenchError if the whole
+    meta-gradient is zero. That of the weights alone may be zero: a learner may learn nothing but its rates.
     """
     cell = assembly.cell
     training = replace(cell.training, tasks_per_batch=TASKS, inner_steps=min(cell.training.inner_steps, 1))
@@ -62,10 +62,9 @@ def rehearse(assembly: Assembly) -> None:
 
 def _meta_step(assembly: Assembly, state: TrainingState) -> None:
     found = gradients(assembly)([state], [batch(assembly, 0)])[0]
-    weights = select(found.meta, WEIGHTS)
-    if assembly.cell.training.inner_steps and weights and not any(bool(g.any()) for g in weights.values()):
+    if assembly.cell.training.inner_steps and found.meta and not any(bool(g.any()) for g in found.meta.values()):
         raise BenchError(
-            "the meta-gradient is zero for every weight, so nothing would be learned. A detach, no_grad or .data in a "
+            "the meta-gradient is zero for every tensor, so nothing would be learned. A detach, no_grad or .data in a "
             "forward pass does that."
         )
     settled([take(assembly, state, found)], 0)
@@ -79,13 +78,15 @@ def tested_with(assembly: Assembly) -> tuple[BatchNorm, ...]:
 
 
 def random_streams(cell: Cell, image: ImageShape, device: str) -> Streams:
-    """Streams of TASKS tasks of random pixels with the cell's ways, one image a class in support and query set."""
+    """Streams of TASKS tasks of random pixels, of the cell's ways, shots and queries: a learner may need several."""
 
-    def stream(ways: int) -> Stream:
-        tasks = tree_map(lambda tensor: tensor.to(device), random_tasks(image, ways, classes=ways))
+    def stream(ways: int, shots: int, queries: int) -> Stream:
+        drawn = random_tasks(image, ways, classes=ways, shots=shots, queries=queries)
+        tasks = tree_map(lambda tensor: tensor.to(device), drawn)
         return lambda first, end: tasks
 
-    return Streams(stream(cell.train_ways), stream(cell.ways), stream(cell.ways))
+    test = stream(cell.ways, cell.shots, cell.test_queries)
+    return Streams(stream(cell.train_ways, cell.train_shots, cell.training.queries), test, test)
 
 
 def random_tasks(

@@ -135,7 +135,7 @@ CASES = [
     (Anneals, "phases", False, "epochs 0 and 30 are of one phase, (0, False), and compute something else"),
     (PhaseInAList, "phases", False, "unhashable type: 'list'"),
     (Branches, "run", False, "it looks at a tensor's value in Python"),
-    (Stands, "run", False, "the meta-gradient is zero for every weight"),
+    (Stands, "run", False, "the meta-gradient is zero for every tensor"),
     (Stands, "meta steps", False, "a meta-step changes nothing"),
     (Stands, "gradient of the loss", None, "not exact"),
     (Ascends, "descent", None, ""),
