@@ -74,7 +74,7 @@ def own_code(directory: Path, status: Mapping[str, Any]) -> OwnCode:
     held = recorded(status)
     if held is None:
         return NOTHING
-    files = {file: _found(directory, held.folders, file) for file in held.files}
+    files = {file: _found(directory, held.folders, file, then) for file, then in held.files.items()}
     installed = {name: version_of(name) for name in held.installed}
     missing = [name for name, value in (files | installed).items() if not value]
     now = Recorded(_known(files, held.files), _known(installed, held.installed))
@@ -87,16 +87,23 @@ def _known(now: Mapping[str, str], held: Mapping[str, str]) -> dict[str, str]:
     return {name: value or held[name] for name, value in now.items()}
 
 
-def _found(directory: Path, folders: Sequence[str], file: str) -> str:
-    """The hash of a file in its recorded folder, or else in the working directory; "" if it is in neither."""
-    for folder in (*(directory.resolve() / folder for folder in folders), Path.cwd()):
-        try:
-            path = folder / file
-            facts = path.stat()
-            return _hash(path, facts.st_mtime_ns, facts.st_size)
-        except (OSError, ValueError):
-            continue
-    return ""
+def _found(directory: Path, folders: Sequence[str], file: str, held: str) -> str:
+    """The hash of a file in its recorded folders, or else in the working directory; "" if it is in none of them.
+
+    held: the recorded hash. If one of several folders has it, the files of that name in the others are not the cell's.
+    """
+    there = [found for folder in folders if (found := _hash_in(directory.resolve() / folder, file))]
+    return held if held in there else next(iter(there), "") or _hash_in(Path.cwd(), file)
+
+
+def _hash_in(folder: Path, file: str) -> str:
+    """The hash of a file in one folder; "" if there is no such file."""
+    try:
+        path = folder / file
+        facts = path.stat()
+        return _hash(path, facts.st_mtime_ns, facts.st_size)
+    except (OSError, ValueError):
+        return ""
 
 
 @lru_cache(maxsize=1000)

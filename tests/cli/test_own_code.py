@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.source_text import understood
 from fewshot_bench.cli.main import main
 from fewshot_bench.library.evaluating import evaluate_cell
 from fewshot_bench.library.grids import run_grid
 from fewshot_bench.library.loading import load_cell
 from fewshot_bench.library.sensitivity import sensitivity
+from fewshot_bench.report.own_code import NOTHING, own_code
 from tests.cli.test_run import GRID
 
 NET = """
@@ -203,6 +205,17 @@ def test_code_that_is_not_there_any_more_is_not_called_changed(project, capsys, 
     assert "own_blocks.py was not found from here" in text
     assert "was changed" not in text
     assert "Code was changed" not in _status(project, capsys)
+
+
+def test_of_two_folders_the_one_that_the_cell_imports_from_counts(tmp_path):
+    held = {"files": {}, "installed": {}, "folders": ["first", "second"]}
+    for folder, text in (("first", "x = 1"), ("second", "x = 2")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "helper.py").write_text(text)
+    status = {"status": "done", "source": held | {"files": {"helper.py": understood(b"x = 2", "").hash}}}
+    assert own_code(tmp_path, status) == NOTHING
+    (tmp_path / "second" / "helper.py").write_text("x = 3")
+    assert own_code(tmp_path, status).changed == ("helper.py",)
 
 
 def test_results_that_were_moved_find_the_code_in_the_folder_of_the_command(project, capsys, tmp_path):
