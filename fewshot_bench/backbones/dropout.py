@@ -44,14 +44,16 @@ def alpha_dropout(
     uniform: Uniform | None, x: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """Each element SELU's lowest value with probability p; then scaled and shifted, so that N(0, 1) stays N(0, 1)."""
-    return _alpha_dropped(uniform if training else None, x, p, x.dim())
+    out = _alpha_dropped(uniform if training else None, x, p, x.dim())
+    return x.copy_(out) if inplace else out
 
 
 def feature_alpha_dropout(
     uniform: Uniform | None, x: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """The same for whole channels. x: [n, channels, ...]."""
-    return _alpha_dropped(uniform if training else None, x, p, 2)
+    out = _alpha_dropped(uniform if training else None, x, p, 2)
+    return x.copy_(out) if inplace else out
 
 
 def rrelu(
@@ -66,7 +68,8 @@ def rrelu(
     mean = (lower + upper) / 2
     drawn = uniform is not None and training
     slope = lower + (upper - lower) * uniform(tuple(x.shape)).to(x.dtype) if drawn and uniform else mean
-    return x.where(x >= 0, x * slope)
+    out = x.where(x >= 0, x * slope)
+    return x.copy_(out) if inplace else out
 
 
 def bernoulli_(uniform: Uniform | None, x: Tensor, p: float | Tensor = 0.5, *, generator: object = None) -> Tensor:
