@@ -70,14 +70,14 @@ def check_weights(model: Model, module: nn.Module, images: Tensor, operations: O
     )
 
 
-def perturbed(weights: Params) -> Params:
-    """The weights plus a fixed random change, of PERTURBATION times each tensor's root mean square (1 if that is zero).
+def perturbed(weights: Params, seed: int = 0) -> Params:
+    """The weights plus a random change by `seed`: PERTURBATION times each tensor's root mean square (1 if it is zero).
 
     So no test depends on a special initial value, such as a gain of zero, which puts each ReLU behind it on its kink.
     """
     moved: Params = {}
     for name, weight in weights.items():
-        generator = torch.Generator().manual_seed(len(moved))
+        generator = torch.Generator().manual_seed(1000 * seed + len(moved))
         drawn = torch.randn(weight.shape, generator=generator).to(weight)
         size = weight.detach().abs().square().mean().sqrt()
         moved[name] = weight + PERTURBATION * drawn * torch.where(size > 0, size, 1)
