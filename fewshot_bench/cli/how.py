@@ -124,7 +124,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
 
 
 def _count(cells: "Sequence[Cell]") -> str:
-    return "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+    return counted(len(cells), "cell")
 
 
 def _skipped(cell: "Cell", directory: Path) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.recorded_source import (
     BEFORE,
@@ -105,7 +106,7 @@ def _differing(cell: Cell, source: Source, directory: Path) -> list[str]:
 def _refusal(others: Mapping[Cell, list[str]], directory: Path) -> str:
     names = sorted({name for found in others.values() for name in found})
     unfinished = sum(not ledger.is_done(ledger.folder_of(directory, cell)) for cell in others)
-    count = "1 cell" if len(others) == 1 else f"{len(others)} cells"
+    count = counted(len(others), "cell")
     which = listed([str(ledger.folder_of(directory, cell)) for cell in others])
     goes_on = " (unfinished cells then go on with the new code)" if unfinished else ""
     return (

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.installed import version_of
 from fewshot_bench.basics.recorded_source import (
     Recorded,
@@ -63,10 +64,11 @@ def remarks(cells: Iterable[tuple[str, OwnCode]]) -> list[str]:
     for name, code in dict(cells).items():
         if code.words:
             found.setdefault(code.words, []).append(name)
-    return [
-        f"{names[0] if len(names) == 1 else f'{len(names):,} cells, {names[0]} the first'}: {words}."
-        for words, names in found.items()
-    ]
+    return [f"{_which(names)}: {words}." for words, names in found.items()]
+
+
+def _which(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{counted(len(names), 'cell')}, {names[0]} the first"
 
 
 def own_code(directory: Path, status: Mapping[str, Any]) -> OwnCode:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.source_text import understood
+from fewshot_bench.basics.source_text import parsed_source
 from fewshot_bench.cli.main import main
 from fewshot_bench.library.evaluating import evaluate_cell
 from fewshot_bench.library.grids import run_grid
@@ -212,7 +212,7 @@ def test_of_two_folders_the_one_that_the_cell_imports_from_counts(tmp_path):
     for folder, text in (("first", "x = 1"), ("second", "x = 2")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "helper.py").write_text(text)
-    status = {"status": "done", "source": held | {"files": {"helper.py": understood(b"x = 2", "").hash}}}
+    status = {"status": "done", "source": held | {"files": {"helper.py": parsed_source(b"x = 2", "").hash}}}
     assert own_code(tmp_path, status) == NOTHING
     (tmp_path / "second" / "helper.py").write_text("x = 3")
     assert own_code(tmp_path, status).changed == ("helper.py",)

@@ -26,7 +26,7 @@ def faults(kind, subject):
     return {one.name: one.what for one in found if one.ok is False}
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "resnet-8"])  # resnet-12 has all it has
 def test_backbone(name):
     assert not faults(backbone, backbone.Backbone(BACKBONES[name], ImageShape(1, 28, 28), 3))
 
