@@ -3,7 +3,7 @@
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,8 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     _check_engine(how)
     if accepted := accept_or_refuse(cells, directory, how.accept_code):
         print(
-            f"--accept-code: results and checkpoints of {_count(accepted)}, made before the code changed, are kept.",
+            f"--accept-code: results and checkpoints of {counted(len(accepted), 'cell')}, made before the code "
+            "changed, are kept.",
             file=sys.stderr,
         )
     data_dir = how.data_dir or default_data_dir()
@@ -121,10 +122,6 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     if drawn:
         print(f"Figures of what was learned, and how: {counted(len(drawn), 'file')} in {drawn[0].parent}.")
     return 1 if undone else 0
-
-
-def _count(cells: "Sequence[Cell]") -> str:
-    return counted(len(cells), "cell")
 
 
 def _skipped(cell: "Cell", directory: Path) -> bool:

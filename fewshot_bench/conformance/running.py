@@ -8,8 +8,7 @@ from fewshot_bench.conformance.findings import Outcome
 from fewshot_bench.conformance.tiny import TRAIN_CLASSES
 from fewshot_bench.inner_optimizers.base import InnerOptimizer
 from fewshot_bench.learners.base import Learner, Parts
-from fewshot_bench.learners.model import as_function, made
-from fewshot_bench.learners.trial import tried
+from fewshot_bench.learners.trial import build_tried
 from fewshot_bench.training.assembly import Assembly, operations
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.plan import Plan
@@ -50,7 +49,6 @@ def assembly_of(
         training=training or Training(),
         evaluation=Evaluation(both_batch_norms=True),
     )
-    module, table = made(lambda: make(image, ways), seed=0), operations(plan)
-    model = tried(as_function(module, ways, plan.device, table), module, image, ways, table)
+    model = build_tried(lambda: make(image, ways), image, ways, 0, plan.device, operations(plan))
     parts = Parts(model, opt, cell.dataset, max(TRAIN_CLASSES, ways))
     return Assembly(cell, plan, learner, parts, random_streams(cell, image, plan.device), {})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import PARTS, read_split
 from fewshot_bench.grid import ledger
-from fewshot_bench.learners.model import as_function, made
-from fewshot_bench.learners.trial import tried
+from fewshot_bench.learners.trial import build_tried
 from fewshot_bench.training.planning import first_plan
 from fewshot_bench.training.rehearsal import named_from_outside, rehearse_cell
 from fewshot_bench.training.room import out_of_memory
@@ -70,8 +70,8 @@ def unusable(cells: list[Cell]) -> list[str]:
         where = f"backbone {name!r} for {dataset}, {counted(ways, 'way')}"
         image = DATASETS[dataset].shape
         try:
-            module = made(lambda: find("backbone", name, BACKBONES)(image, ways, **dict(options)), seed=0)  # noqa: B023
-            tried(as_function(module, ways), module, image, ways)
+            make = partial(find("backbone", name, BACKBONES), image, ways, **dict(options))
+            build_tried(make, image, ways, seed=0)
         except BenchError as error:
             faults.append(f"{where}: {error}")
         except Exception as error:  # anything may go wrong in somebody's network; the sentence says what

@@ -1,5 +1,6 @@
 """A network's first images, before any work: what cannot be trained is told in a sentence."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from fewshot_bench.backbones.torch_defaults import float32_cpu_defaults
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.inner_optimizers.base import Params
-from fewshot_bench.learners.model import Model, no_features
+from fewshot_bench.learners.model import Model, as_function, made, no_features
 
 PERTURBATION = 0.1
 """Size of the random change that `perturbed` makes to a weight tensor, relative to the tensor's size."""
@@ -31,6 +32,22 @@ def tried(model: Model, module: nn.Module, image: ImageShape, ways: int, operati
         found = _passed(model, images, ways)
         check_weights(model, module, images, operations)
     return found
+
+
+def build_tried(
+    make: Callable[[], nn.Module],
+    image: ImageShape,
+    ways: int,
+    seed: int,
+    device: str = "cpu",
+    operations: Operations = ELEMENTARY,
+) -> Model:
+    """The Model of `make()` with initial weights by `seed` (learners.model.build), once two images have passed it.
+
+    Raises as `tried`.
+    """
+    module = made(make, seed)
+    return tried(as_function(module, ways, device, operations), module, image, ways, operations)
 
 
 def two_images(model: Model, image: ImageShape) -> Tensor:

@@ -16,8 +16,8 @@ from fewshot_bench.data.splits import read_split
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts
-from fewshot_bench.learners.model import as_function, build, made
-from fewshot_bench.learners.trial import tried
+from fewshot_bench.learners.model import build
+from fewshot_bench.learners.trial import build_tried
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.settings import Cell, Options
 from fewshot_bench.training.tasks import Streams, rotates, streams
@@ -68,8 +68,7 @@ def learner_and_parts(cell: Cell, plan: Plan) -> tuple[Learner, Parts]:
     learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)()
     seed = seed_for("init", cell.backbone, cell.init_seed)
     image = DATASETS[cell.dataset].shape
-    module, table = made(lambda: make_network(image, cell.ways), seed), operations(plan)
-    model = tried(as_function(module, cell.ways, plan.device, table), module, image, cell.ways, table)
+    model = build_tried(lambda: make_network(image, cell.ways), image, cell.ways, seed, plan.device, operations(plan))
     train_classes = len(read_split(cell.dataset, cell.split).part("train"))
     return learner, Parts(model, make_optimizer(), cell.dataset, train_classes)
 

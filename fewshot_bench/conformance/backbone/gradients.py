@@ -51,7 +51,7 @@ def second_derivatives(net: Backbone) -> Outcome:
 
     It is taken at weights moved off their initial values: a gain of zero, with which residual networks begin, puts each
     ReLU behind it exactly on its kink, where the derivative is not defined. A large network may still have a kink so
-    near that every difference steps over it; so up to POINTS such weights are tried. A wrong gradient is wrong at all.
+    near that every difference steps over it; so up to POINTS such weights are tried. A wrong gradient fails at each.
     """
     trial, task = maml(net, "sgd"), one(tasks_of(net))
     of_value = maml(net, "sgd", second_order=False)  # its loss is the same, and its gradient takes half the time
