@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool, write_pool
 from fewshot_bench.data.splits import all_classes
@@ -20,7 +21,6 @@ from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.evaluation import CHUNK, evaluate, predictions
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.planning import find_plan
-from fewshot_bench.training.settings import Cell
 from fewshot_bench.training.state import begin, stage
 from fewshot_bench.training.step import batch, take
 

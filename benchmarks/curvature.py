@@ -14,6 +14,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from torch.func import grad, vjp
 from torch.utils._pytree import tree_map
 
+from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.hypergradients.problem import solve
@@ -21,7 +22,6 @@ from fewshot_bench.hypergradients.vectors import row, shaped
 from fewshot_bench.learners.proximal import regularised
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Training
 from fewshot_bench.training.state import begin, stage
 
 

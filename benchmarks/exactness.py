@@ -28,7 +28,7 @@ from benchmarks.libraries.ours import assembly
 from benchmarks.libraries.work import Work, work
 from benchmarks.settings import RULES, Setting
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.backbones.border import Operations, fused_operations
+from fewshot_bench.backbones.functional import Operations, fused_operations
 from fewshot_bench.learners.base import Meta
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients

@@ -5,8 +5,9 @@ from functools import cache
 from typing import NamedTuple
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.backbones.border import FUSED
+from fewshot_bench.backbones.functional import FUSED
 from fewshot_bench.basics.names import find
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.costs import network_of
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
@@ -16,7 +17,6 @@ from fewshot_bench.learners.model import build
 from fewshot_bench.training import arithmetic
 from fewshot_bench.training.arithmetic import Asked, any_task, of_learner
 from fewshot_bench.training.passes import Episode, Passes, flop, passes
-from fewshot_bench.training.settings import Cell
 
 
 class Flop(NamedTuple):

@@ -12,11 +12,11 @@ from unittest.mock import patch
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.data.locations import raw_places
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.peers.importing import learn2learn, torchmeta
-from fewshot_bench.training.settings import Cell, Training
 from fewshot_bench.training.tasks import streams
 
 WAYS, SHOTS, QUERIES = 5, 1, 1

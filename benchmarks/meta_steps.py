@@ -55,6 +55,7 @@ def measure(
     options: argparse.Namespace, backbone: str, rule: str, ways: int, shots: int, plan: str
 ) -> tuple[str, int, float, float, float]:
     """Program and workers, median seconds a meta-step, peak MiB of this process above the start, and the last loss."""
+    from fewshot_bench.cells.cell import Cell
     from fewshot_bench.data.datasets import DATASETS, open_pool
     from fewshot_bench.data.locations import default_data_dir
     from fewshot_bench.training.assembly import assemble
@@ -62,7 +63,6 @@ def measure(
     from fewshot_bench.training.gradients import gradients
     from fewshot_bench.training.plan import given
     from fewshot_bench.training.planning import find_plan
-    from fewshot_bench.training.settings import Cell
     from fewshot_bench.training.state import begin
     from fewshot_bench.training.step import meta_step
 

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from benchmarks.options import circumstances
 from fewshot_bench.basics.errors import DataError
+from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.data.pool import Pool
@@ -32,7 +33,6 @@ from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Training
 from fewshot_bench.training.state import begin
 
 REFERENCE = Plan("cpu", 1, 1)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.options import schema
+from fewshot_bench.cells.config_file import to_table
 from fewshot_bench.grid.axes import SEAMS
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import read
@@ -16,7 +17,6 @@ from fewshot_bench.report.groups import differing, flat
 from fewshot_bench.report.published import Published
 from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.rows import Row, rows_of
-from fewshot_bench.training.cell_file import to_table
 
 REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.reproduced import Reproduced, Run
+from fewshot_bench.api.sensitivity import CSV
+from fewshot_bench.api.variations import TOGETHER
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.library.sensitivity import CSV
-from fewshot_bench.library.variations import TOGETHER
 from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.page.words import optimizer, task
 from fewshot_bench.report.reading import read_cells

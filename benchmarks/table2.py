@@ -30,6 +30,7 @@ from typing import Any
 
 from benchmarks.cell_seconds import Seconds, made_up, peak, seconds
 from benchmarks.flops import of_task
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid.expand import expand
@@ -37,7 +38,6 @@ from fewshot_bench.grid.files import read, with_changes
 from fewshot_bench.report.markdown import markdown
 from fewshot_bench.report.table import Column, Entry, Table
 from fewshot_bench.training.plan import find_device, given
-from fewshot_bench.training.settings import Cell
 
 PRESETS = ("gimli-omniglot", "gimli-mini-imagenet")
 SEEDS = 3

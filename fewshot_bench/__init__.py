@@ -8,16 +8,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fewshot_bench.api.adapting import adapt
+    from fewshot_bench.api.evaluating import evaluate_cell
+    from fewshot_bench.api.figures import plot_learned
+    from fewshot_bench.api.grids import run_grid
+    from fewshot_bench.api.loading import load_cell
+    from fewshot_bench.api.pools import open_pool
+    from fewshot_bench.api.preparing import prepare_images
+    from fewshot_bench.api.sensitivity import sensitivity
+    from fewshot_bench.api.tasks import sample_task
     from fewshot_bench.basics.errors import BenchError
-    from fewshot_bench.library.adapting import adapt
-    from fewshot_bench.library.episodes import sample_task
-    from fewshot_bench.library.evaluating import evaluate_cell
-    from fewshot_bench.library.figures import plot_learned
-    from fewshot_bench.library.grids import run_grid
-    from fewshot_bench.library.loading import load_cell
-    from fewshot_bench.library.pools import open_pool
-    from fewshot_bench.library.preparing import prepare_images
-    from fewshot_bench.library.sensitivity import sensitivity
 
 __all__ = [
     "BenchError",
@@ -34,15 +34,15 @@ __all__ = [
 
 _HOMES = {
     "BenchError": "basics.errors",
-    "adapt": "library.adapting",
-    "evaluate_cell": "library.evaluating",
-    "load_cell": "library.loading",
-    "open_pool": "library.pools",
-    "plot_learned": "library.figures",
-    "prepare_images": "library.preparing",
-    "run_grid": "library.grids",
-    "sample_task": "library.episodes",
-    "sensitivity": "library.sensitivity",
+    "adapt": "api.adapting",
+    "evaluate_cell": "api.evaluating",
+    "load_cell": "api.loading",
+    "open_pool": "api.pools",
+    "plot_learned": "api.figures",
+    "prepare_images": "api.preparing",
+    "run_grid": "api.grids",
+    "sample_task": "api.tasks",
+    "sensitivity": "api.sensitivity",
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name for one that is there

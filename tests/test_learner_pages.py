@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.basics.options import frozen, schema
+from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, read, with_changes
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Training
 from fewshot_bench.training.state import begin
 from fewshot_bench.training.step import meta_step
 

@@ -9,20 +9,33 @@ PACKAGE = Path(__file__).resolve().parents[1] / "fewshot_bench"
 
 FLOORS = {
     "basics": (),
+    "cells": ("basics",),
     "inner_optimizers": ("basics",),
     "hypergradients": ("inner_optimizers", "basics"),
     "backbones": ("basics",),
     "learners": ("hypergradients", "inner_optimizers", "backbones", "basics"),
     "data": ("basics",),
-    "training": ("learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
-    "peers": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
-    "grid": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
-    "conformance": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "basics"),
-    "report": ("basics",),
-    "audit": ("report", "peers", "learners", "hypergradients", "inner_optimizers", "backbones", "basics"),
-    "illustrations": ("report", "basics"),
-    "doctor": ("training", "backbones", "data", "basics"),
-    "library": (
+    "training": ("learners", "hypergradients", "inner_optimizers", "backbones", "data", "cells", "basics"),
+    "peers": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "cells", "basics"),
+    "grid": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "cells", "basics"),
+    "conformance": (
+        "training",
+        "learners",
+        "hypergradients",
+        "inner_optimizers",
+        "backbones",
+        "data",
+        "cells",
+        "basics",
+    ),
+    "report": (
+        "cells",
+        "basics",
+    ),
+    "audit": ("report", "peers", "learners", "hypergradients", "inner_optimizers", "backbones", "cells", "basics"),
+    "illustrations": ("report", "cells", "basics"),
+    "doctor": ("training", "backbones", "data", "cells", "basics"),
+    "api": (
         "report",
         "grid",
         "training",
@@ -31,11 +44,12 @@ FLOORS = {
         "inner_optimizers",
         "backbones",
         "data",
+        "cells",
         "basics",
     ),
     "cli": (
         "doctor",
-        "library",
+        "api",
         "audit",
         "conformance",
         "illustrations",
@@ -44,12 +58,13 @@ FLOORS = {
         "peers",
         "training",
         "data",
+        "cells",
         "basics",
     ),
 }
 """Folder -> the folders it may import from. None imports one above it, and nothing imports the command line."""
 
-NO_TORCH = ("basics", "data", "report")
+NO_TORCH = ("basics", "cells", "data", "report")
 
 
 def imported(path: Path) -> set[str]:

@@ -8,7 +8,8 @@ import torch
 
 from benchmarks.libraries.work import BETAS, Answer, Step, Work
 from benchmarks.settings import Setting
-from fewshot_bench.backbones.border import Operations
+from fewshot_bench.backbones.functional import Operations
+from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import WEIGHTS, Gradient, Parts, select
@@ -17,7 +18,6 @@ from fewshot_bench.training.assembly import Assembly, operations
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Training
 from fewshot_bench.training.state import begin
 
 ADAM: dict[str, Any] = {"beta1": BETAS[0], "beta2": BETAS[1], "from_outer": False}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def in_bfloat16(operations: Mapping[Any, Callable[..., Any]]) -> dict[Any, Callable[..., Any]]:
-    """A table of operations (backbones/border.py) whose convolutions and linear layers multiply in bfloat16.
+    """A table of operations (backbones/functional.py) whose convolutions and linear layers multiply in bfloat16.
 
     Their arguments are rounded to 8 binary digits, their results are float32 again; so are those of their derivatives.
     """

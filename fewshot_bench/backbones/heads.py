@@ -9,7 +9,7 @@ def find_head(module: nn.Module, ways: int) -> str | None:
     """The name of the last linear layer with one output a class, None where there is none, e.g. in a network whose
     last layer is a convolution.
 
-    "Last" is by where the network keeps it: whether logits come from it shows when images pass (learners/trial.py).
+    "Last" is by where the network keeps it: learners/smoke_test.py checks that logits come from it.
     """
     names = [
         name for name, layer in module.named_modules() if isinstance(layer, nn.Linear) and layer.out_features == ways

@@ -33,7 +33,7 @@ def command(args: list[str]) -> int:
     options = parse(Options, args, "audit")
     # torch takes seconds to load; --help need not.
     from fewshot_bench.audit import files, remarks, row, rows, running, tables, versions
-    from fewshot_bench.report.screen import screen, show
+    from fewshot_bench.report.console import screen, show
     from fewshot_bench.report.terminal import terminal
 
     chosen = rows.picked(options.only)

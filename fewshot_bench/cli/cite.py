@@ -32,7 +32,7 @@ def command(args: list[str]) -> int:
     options = parse(Options, args, "cite")
     from fewshot_bench.report.citing import bibtex
     from fewshot_bench.report.comparing import read_run
-    from fewshot_bench.report.screen import put  # pandas takes half a second to load; --help need not
+    from fewshot_bench.report.console import put  # pandas takes half a second to load; --help need not
 
     put(bibtex(read_run(options.run)), options.output)
     return 0

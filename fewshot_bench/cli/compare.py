@@ -40,8 +40,8 @@ def command(args: list[str]) -> int:
     """
     options = parse(Options, args, "compare")
     from fewshot_bench.report.comparing_tables import compare  # pyarrow and scipy take time to load; --help need not
+    from fewshot_bench.report.console import put, screen
     from fewshot_bench.report.markdown import markdown
-    from fewshot_bench.report.screen import put, screen
     from fewshot_bench.report.terminal import terminal
 
     formats = {"terminal": terminal, "markdown": markdown}

@@ -18,7 +18,7 @@ from fewshot_bench.data.pool import read_pool
 from fewshot_bench.data.sources import download
 from fewshot_bench.data.unreadable import broken, html_start
 from fewshot_bench.data.verifying import verify
-from fewshot_bench.report.screen import screen
+from fewshot_bench.report.console import screen
 
 
 @dataclass(frozen=True)

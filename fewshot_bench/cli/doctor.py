@@ -15,7 +15,7 @@ from fewshot_bench.cli.wrapping import beside, wrapped
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.doctor.finding import Finding, Look, looked
 from fewshot_bench.grid.files import GridFile, check_shape, read
-from fewshot_bench.report.screen import screen
+from fewshot_bench.report.console import screen
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 INDENT = 28  # where a line's text begins

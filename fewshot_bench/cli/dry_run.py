@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewshot_bench.basics.counting import counted
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cli.wrapping import wrapped
 from fewshot_bench.grid.estimates import HOUR, Estimate, Outlook, estimated
 from fewshot_bench.grid.own_code import refusal
-from fewshot_bench.report.screen import screen
-from fewshot_bench.training.settings import Cell
+from fewshot_bench.report.console import screen
 
 
 def print_estimates(cells: Sequence[Cell], directory: Path, device: str, among: Sequence[Cell] = ()) -> None:

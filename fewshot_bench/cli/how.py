@@ -14,7 +14,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.parsing import Unsaid
 
 if TYPE_CHECKING:
-    from fewshot_bench.training.settings import Cell
+    from fewshot_bench.cells.cell import Cell
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from fewshot_bench.cli.parsing import Unsaid, parse
 from fewshot_bench.cli.wrapping import beside, wrapped
 from fewshot_bench.data.datasets import DATASETS, Dataset
 from fewshot_bench.grid.files import TABLES, presets
-from fewshot_bench.report.screen import screen
+from fewshot_bench.report.console import screen
 
 AXES = {"learners": "learner", "backbones": "backbone", "inner-optimizers": "inner_optimizer"}
 """Kinds that are names of code, and their axes in a grid file."""

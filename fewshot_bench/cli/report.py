@@ -41,11 +41,11 @@ def command(args: list[str]) -> int:
 
         print(f"Wrote {write_page(options.directory, options.output)}.")
         return 0
+    from fewshot_bench.report.console import put, screen
     from fewshot_bench.report.document import (
         FORMATS,
         read_report,
     )  # pandas takes half a second to load; --help need not
-    from fewshot_bench.report.screen import put, screen
     from fewshot_bench.report.terminal import terminal
 
     if options.format not in FORMATS:

@@ -55,13 +55,13 @@ def command(args: list[str]) -> int:
     if options.format not in FORMATS:
         raise BenchError(unknown("format", options.format, FORMATS))
     # torch takes seconds to load: only now that the options are known to be good.
+    from fewshot_bench.api.loading import loaded
+    from fewshot_bench.api.pools import open_pool
+    from fewshot_bench.api.sensitivity import sensitivity
+    from fewshot_bench.api.variations import Wanted, check_wanted
     from fewshot_bench.cli.progress_bar import shown_progress
-    from fewshot_bench.library.loading import loaded
-    from fewshot_bench.library.pools import open_pool
-    from fewshot_bench.library.sensitivity import sensitivity
-    from fewshot_bench.library.variations import Wanted, check_wanted
+    from fewshot_bench.report.console import put, screen
     from fewshot_bench.report.markdown import markdown
-    from fewshot_bench.report.screen import put, screen
     from fewshot_bench.report.terminal import terminal
 
     check_wanted(Wanted(options.tasks, options.queries, options.ensemble, options.steps))

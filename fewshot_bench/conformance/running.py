@@ -4,16 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.conformance.findings import Outcome
 from fewshot_bench.conformance.tiny import TRAIN_CLASSES
 from fewshot_bench.inner_optimizers.base import InnerOptimizer
 from fewshot_bench.learners.base import Learner, Parts
-from fewshot_bench.learners.trial import build_tried
+from fewshot_bench.learners.smoke_test import build_tried
 from fewshot_bench.training.assembly import Assembly, operations
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.rehearsal import TASKS, random_streams, rehearse
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 
 PLANS = (Plan("cpu", 1, TASKS), Plan("cpu", 1, 1, "traced"))
 """The kinds of program that a run on a CPU chooses from."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.names import find
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.training.settings import Cell
 
 A_STEP = 120  # bytes of a line of metrics.jsonl (maml++); other learners log a little more
 WHOLE = 6  # times the weights that the last two checkpoints hold: with Adam's two moments; an epoch's holds them once

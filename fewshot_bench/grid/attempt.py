@@ -14,15 +14,15 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import sweep
 from fewshot_bench.basics.lease import Lost, TakenOverError
 from fewshot_bench.basics.memory import NoRoomError, forget_peak, peak_bytes
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.own_code import check_code, facts, source_of_cell
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.cell import CHECKPOINTS, Answer, Interrupted, Moment, Wanted, run
 from fewshot_bench.training.environment import environment
+from fewshot_bench.training.out_of_memory import out_of_memory
 from fewshot_bench.training.plan import Plan, find_device
-from fewshot_bench.training.room import out_of_memory
-from fewshot_bench.training.settings import Cell
 
 SECONDS_BETWEEN_STATUS = 10.0
 

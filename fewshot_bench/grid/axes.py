@@ -7,10 +7,10 @@ from typing import Any
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, find, unknown
+from fewshot_bench.cells.cell import AXES
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
-from fewshot_bench.training.settings import AXES
 
 SEAMS: dict[str, dict[str, Callable[..., Any]]] = {
     "learner": LEARNERS,

@@ -10,14 +10,14 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, CellError, GridError, explained
 from fewshot_bench.basics.names import find
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import PARTS, read_split
 from fewshot_bench.grid import ledger
-from fewshot_bench.learners.trial import build_tried
+from fewshot_bench.learners.smoke_test import build_tried
+from fewshot_bench.training.out_of_memory import out_of_memory
 from fewshot_bench.training.planning import first_plan
 from fewshot_bench.training.rehearsal import named_from_outside, rehearse_cell
-from fewshot_bench.training.room import out_of_memory
-from fewshot_bench.training.settings import Cell
 
 _TRAINING = {
     "ways": 2,
@@ -63,7 +63,7 @@ def impossible(cell: Cell) -> list[str]:
 
 
 def unusable(cells: list[Cell]) -> list[str]:
-    """A sentence for each backbone that two images of its cells show to be none: see learners.trial."""
+    """A sentence for each backbone that two images of its cells show to be none: see learners.smoke_test."""
     faults = []
     kinds = dict.fromkeys((cell.backbone, cell.backbone_options, cell.dataset, cell.ways) for cell in cells)
     for name, options, dataset, ways in kinds:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.lease import DURATION, holder
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener, fail
@@ -19,7 +20,6 @@ from fewshot_bench.grid.inline import run_cells as run_here
 from fewshot_bench.grid.ray_cluster import SECONDS_BETWEEN_LOOKS, Share, connected
 from fewshot_bench.training.cell import Interrupted, Moment
 from fewshot_bench.training.plan import find_device
-from fewshot_bench.training.settings import Cell
 
 
 class Work(NamedTuple):

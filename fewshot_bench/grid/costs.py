@@ -11,8 +11,9 @@ from math import ceil
 from typing import NamedTuple
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.backbones.border import FUSED
+from fewshot_bench.backbones.functional import FUSED
 from fewshot_bench.basics.names import find
+from fewshot_bench.cells.cell import Cell, Options
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.grid.work import NOTHING, Work, plus, times
@@ -23,7 +24,6 @@ from fewshot_bench.learners.model import build
 from fewshot_bench.training.arithmetic import NOWHERE, Asked, Network, of_network
 from fewshot_bench.training.assembly import count_weights
 from fewshot_bench.training.passes import Episode, Held, Passes, by_epoch, flop, held, passes
-from fewshot_bench.training.settings import Cell, Options
 
 
 class Cost(NamedTuple):

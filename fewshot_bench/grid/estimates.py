@@ -8,11 +8,11 @@ import torch
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid import ledger, rates
 from fewshot_bench.grid.costs import cost, validations
 from fewshot_bench.training.plan import Plan, find_device, recorded
 from fewshot_bench.training.planning import usual_plan
-from fewshot_bench.training.settings import Cell
 
 HOUR = 3600.0
 

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.errors import GridError
 from fewshot_bench.basics.names import did_you_mean
 from fewshot_bench.basics.options import problems, understood
+from fewshot_bench.cells.cell import Cell, Evaluation, Training, without_what_does_not_concern
+from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.axes import Point, points
 from fewshot_bench.grid.checks import impossible, unusable
@@ -12,8 +14,6 @@ from fewshot_bench.grid.files import OWN_OPTIONS, OWN_TABLES, TABLES, GridFile, 
 from fewshot_bench.grid.fitting import unfit
 from fewshot_bench.grid.overrides import TRAINING, Override, overrides, tried, unused
 from fewshot_bench.learners.base import Traits
-from fewshot_bench.training.cell_file import section_schema
-from fewshot_bench.training.settings import Cell, Evaluation, Training, without_what_does_not_concern
 
 SECTIONS = ("grid", "training", "evaluation", *TABLES.values(), "cells")
 EVALUATION = section_schema(Evaluation)

@@ -1,8 +1,8 @@
 """Whether a cell's learner goes with the tasks it is to be trained on and with its inner optimizer."""
 
 from fewshot_bench.basics.counting import counted
+from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell
 from fewshot_bench.learners.base import Traits
-from fewshot_bench.training.settings import NO_INNER_OPTIMIZER, Cell
 
 
 def unfit(cell: Cell, traits: Traits) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fewshot_bench.basics.lease import Lost, OthersError, lease
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener, attempt, fail, now, requeue
@@ -14,7 +15,6 @@ from fewshot_bench.training.cell import Interrupted, Moment
 from fewshot_bench.training.driving import as_planned, drive
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.planning import find_plan
-from fewshot_bench.training.settings import Cell
 
 
 def run_cells(

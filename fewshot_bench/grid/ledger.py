@@ -11,9 +11,9 @@ import tomli_w
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
+from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.config_file import from_table, to_table
 from fewshot_bench.training.cell import RESULT
-from fewshot_bench.training.cell_file import from_table, to_table
-from fewshot_bench.training.settings import Cell
 
 CELLS, CONFIG, STATUS, LOG = "cells", "config.toml", "status.json", "log.txt"
 QUEUED, PLANNING, RUNNING, DONE, FAILED, SKIPPED = "queued", "planning", "running", "done", "failed", "skipped"

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, find
 from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
+from fewshot_bench.cells.cell import Options, Training
+from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.grid.axes import SEAMS, Point
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES
 from fewshot_bench.learners.base import Traits, lacking
-from fewshot_bench.training.cell_file import section_schema
-from fewshot_bench.training.settings import Options, Training
 
 TRAINING = section_schema(Training)
 

@@ -17,9 +17,9 @@ from fewshot_bench.basics.recorded_source import (
     was_or_were,
 )
 from fewshot_bench.basics.source import Source, source_of
+from fewshot_bench.cells.cell import AXES, Cell
 from fewshot_bench.grid import ledger
 from fewshot_bench.training.cell import CHECKPOINTS
-from fewshot_bench.training.settings import AXES, Cell
 
 
 def source_of_cell(cell: Cell) -> Source:

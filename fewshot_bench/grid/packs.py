@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.cell import CHECKPOINTS, Moment
 from fewshot_bench.training.plan import Plan, recorded
-from fewshot_bench.training.settings import Cell
 
 
 class Pack(NamedTuple):

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.data.duplicates import check_images
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.progress import Progress, silent
 from fewshot_bench.data.splits import read_split
-from fewshot_bench.training.settings import Cell
 
 
 def pools_of(cells: Iterable[Cell], data_dir: Path, progress: Progress = silent) -> dict[str, Pool]:

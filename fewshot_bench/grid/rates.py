@@ -10,10 +10,10 @@ Another machine is faster or slower by some factor, and so is another torch; no 
 from math import ceil
 from typing import NamedTuple
 
+from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell
 from fewshot_bench.grid.costs import Cost, cost, held_of
 from fewshot_bench.grid.work import Work
-from fewshot_bench.training.plan import Plan, Ways
-from fewshot_bench.training.settings import NO_INNER_OPTIMIZER, Cell
+from fewshot_bench.training.plan import Plan, ProgramKind
 
 CORES = 2
 MACHINE = "two cores of an AMD EPYC (docs/performance.md)"
@@ -69,7 +69,7 @@ class Kept(NamedTuple):
     learner: str
     backbone: str
     inner_optimizer: str
-    program: Ways
+    program: ProgramKind
     tasks_at_once: int
     mebibytes: float
 

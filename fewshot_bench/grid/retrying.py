@@ -5,10 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fewshot_bench.cells.cell import AXES, Cell
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES, GridFile, make_importable, with_changes
-from fewshot_bench.training.settings import AXES, Cell
 
 
 def cells_called(names: Iterable[str], directory: Path) -> list[Cell]:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid.costs import cost
 from fewshot_bench.grid.rates import seconds, training
-from fewshot_bench.training.settings import Cell
 
 
 def part(cells: Sequence[Cell], text: str) -> list[Cell]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.config_file import to_table
 from fewshot_bench.grid import ledger
-from fewshot_bench.training.cell_file import to_table
-from fewshot_bench.training.settings import Cell
 
 
 class Track(NamedTuple):

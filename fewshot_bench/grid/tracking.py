@@ -11,11 +11,11 @@ from pathlib import Path
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.trackers import TRACKERS, Track
 from fewshot_bench.training.cell import RESULT, Moment
-from fewshot_bench.training.settings import Cell
 
 
 @dataclass

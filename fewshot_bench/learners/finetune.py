@@ -33,7 +33,7 @@ from fewshot_bench.learners.base import (
 )
 from fewshot_bench.learners.minibatches import minibatch
 from fewshot_bench.learners.model import Model, query_logits
-from fewshot_bench.learners.rates import constant
+from fewshot_bench.learners.schedules import constant
 
 CLASSIFIER = "classifier"
 """The group of pre-training's own head: "weight" [training classes, features], and "bias" of a linear one."""

@@ -31,7 +31,7 @@ from fewshot_bench.learners.base import (
 from fewshot_bench.learners.losses import query_loss, support_loss
 from fewshot_bench.learners.model import query_logits
 from fewshot_bench.learners.proximal import penalty, regularised
-from fewshot_bench.learners.rates import cosine
+from fewshot_bench.learners.schedules import cosine
 
 LOG_LAM = "log_lam/all"
 

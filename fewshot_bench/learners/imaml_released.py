@@ -37,7 +37,7 @@ from fewshot_bench.learners.base import (
 from fewshot_bench.learners.losses import query_loss, support_loss
 from fewshot_bench.learners.model import query_logits
 from fewshot_bench.learners.proximal import penalty
-from fewshot_bench.learners.rates import constant
+from fewshot_bench.learners.schedules import constant
 
 
 @dataclass(frozen=True, kw_only=True)

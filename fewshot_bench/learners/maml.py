@@ -35,7 +35,7 @@ from fewshot_bench.learners.base import (
 from fewshot_bench.learners.hyperparameters import Constraint, Grain, bounded, shown, starting, values_at
 from fewshot_bench.learners.losses import query_loss, support_loss
 from fewshot_bench.learners.model import Model, query_logits
-from fewshot_bench.learners.rates import cosine
+from fewshot_bench.learners.schedules import cosine
 from fewshot_bench.learners.step_weights import multi_step
 
 NORMS = "norms"

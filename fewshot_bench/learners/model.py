@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
-from fewshot_bench.backbones import border
-from fewshot_bench.backbones.border import Operations
+from fewshot_bench.backbones import functional as pure
+from fewshot_bench.backbones.functional import Operations
 from fewshot_bench.backbones.heads import find_head, head_parameters, norm_parameters, without
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.backbones.norms import NORMS
@@ -39,10 +39,10 @@ class Model(NamedTuple):
     norms: tuple[str, ...]
 
 
-def as_function(module: nn.Module, ways: int, device: str = "cpu", operations: Operations = border.ELEMENTARY) -> Model:
+def as_function(module: nn.Module, ways: int, device: str = "cpu", operations: Operations = pure.ELEMENTARY) -> Model:
     """Any classifier of so many classes as a Model on a device. The module itself is left as it was.
 
-    operations: what takes the place of torch's functions: border.ELEMENTARY, or border.FUSED for traced programs.
+    operations: what takes the place of torch's functions: pure.ELEMENTARY, or pure.FUSED for traced programs.
 
     Batch norm with running statistics becomes batch statistics. Parameters that require no gradient are constants, as
     buffers are. A tensor that several layers hold is one weight. Raises BenchError for what is no module, has lazy
@@ -50,18 +50,18 @@ def as_function(module: nn.Module, ways: int, device: str = "cpu", operations: O
     """
     if not isinstance(module, nn.Module):
         raise BenchError(f"a backbone has to make a torch.nn.Module; this one made a {type(module).__name__}.")
-    network, kind = border.adopted(module).to(device), type(module).__name__
+    network, kind = pure.adopted(module).to(device), type(module).__name__
     weights = {name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad}
     if not weights:
         raise BenchError(f"{kind} has no parameters that require gradients: there is nothing to learn.")
     found = find_head(network, ways)
     head = () if found is None else tuple(name for name in head_parameters(network, found) if name in weights)
     if found is not None and head:
-        embed = border.as_function(without(network, found), operations)
+        embed = pure.as_function(without(network, found), operations)
     else:
         embed = no_features(f"{kind} has no linear layer with {counted(ways, 'output')} and weights of its own", ways)
     norms = tuple(name for name in norm_parameters(network, NORMS) if name in weights)
-    return Model(border.as_function(network, operations), embed, weights, head, norms)
+    return Model(pure.as_function(network, operations), embed, weights, head, norms)
 
 
 def build(
@@ -69,7 +69,7 @@ def build(
     ways: int,
     seed: int,
     device: str = "cpu",
-    operations: Operations = border.ELEMENTARY,
+    operations: Operations = pure.ELEMENTARY,
 ) -> Model:
     """The Model of `make()` with initial weights that depend on `seed` alone, on any device; see `made`."""
     return as_function(made(make, seed), ways, device, operations)

@@ -31,7 +31,7 @@ from fewshot_bench.learners.base import (
     select,
 )
 from fewshot_bench.learners.model import Model
-from fewshot_bench.learners.rates import halving
+from fewshot_bench.learners.schedules import halving
 
 
 @dataclass(frozen=True, kw_only=True)

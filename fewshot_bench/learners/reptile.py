@@ -32,7 +32,7 @@ from fewshot_bench.learners.base import (
 from fewshot_bench.learners.losses import query_loss
 from fewshot_bench.learners.minibatches import minibatch
 from fewshot_bench.learners.model import query_logits
-from fewshot_bench.learners.rates import linear
+from fewshot_bench.learners.schedules import linear
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TextIO
 
 from fewshot_bench.report.collect import write_cells_csv
+from fewshot_bench.report.console import screen, show
 from fewshot_bench.report.document import report_of
 from fewshot_bench.report.reading import read_cells
-from fewshot_bench.report.screen import screen, show
 from fewshot_bench.report.terminal import terminal
 
 

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.bfloat16 import in_bfloat16
-from fewshot_bench.backbones.border import ELEMENTARY, FUSED, Operations
+from fewshot_bench.backbones.functional import ELEMENTARY, FUSED, Operations
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.seeds import seed_for
+from fewshot_bench.cells.cell import Cell, Options
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.duplicates import duplicates
 from fewshot_bench.data.pool import Pool
@@ -17,9 +18,8 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts
 from fewshot_bench.learners.model import build
-from fewshot_bench.learners.trial import build_tried
+from fewshot_bench.learners.smoke_test import build_tried
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Options
 from fewshot_bench.training.tasks import Streams, rotates, streams
 
 

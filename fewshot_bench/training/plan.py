@@ -11,7 +11,7 @@ import torch
 
 from fewshot_bench.basics.errors import BenchError
 
-Ways = Literal["eager", "traced", "graph"]
+ProgramKind = Literal["eager", "traced", "graph"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 
 
@@ -32,7 +32,7 @@ class Plan(NamedTuple):
     device: str
     threads: int
     tasks_at_once: int
-    program: Ways = "eager"
+    program: ProgramKind = "eager"
     workers: int = 1
     recompute: bool = False
     replicas: int = 1
@@ -98,7 +98,7 @@ def _yes_or_no(text: str) -> bool:
 _KINDS: dict[str, Any] = {
     "threads": _count,
     "tasks_at_once": _count,
-    "program": _one_of(Ways),
+    "program": _one_of(ProgramKind),
     "workers": _count,
     "recompute": _yes_or_no,
     "replicas": _count,

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 import torch
 
 from fewshot_bench.basics.memory import NoRoomError
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training.assembly import assemble, count_weights
 from fewshot_bench.training.cell import Interrupted
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.out_of_memory import out_of_memory
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.programs import team
+from fewshot_bench.training.programs.workers import POSSIBLE
 from fewshot_bench.training.rehearsal import named_from_outside, rehearse_cell
-from fewshot_bench.training.room import out_of_memory
-from fewshot_bench.training.settings import Cell
 from fewshot_bench.training.state import begin
 
 WORTH_MEASURING = 200  # tasks in a whole cell, below which nothing is gained by choosing
@@ -151,7 +151,7 @@ def _candidates(cell: Cell, seeds: int, device: str) -> list[Plan]:
         return [Plan(device, cores, min(tasks, 64)), Plan(device, cores, tasks, "graph", replicas=seeds)]
     at_once = 8 if weights < 500_000 else 4 if weights < 2_000_000 else 2
     at_once = min(tasks, 1 if image.height * image.width > 32 * 32 else at_once)
-    workers = min(cores, tasks) if team.POSSIBLE else 1
+    workers = min(cores, tasks) if POSSIBLE else 1
     some = max(1, min(at_once, tasks // workers))
     return [
         Plan(device, cores, at_once),

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.learners.base import BatchNorm
@@ -20,7 +21,6 @@ from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell
 from fewshot_bench.training.state import TrainingState, begin, stage
 from fewshot_bench.training.step import batch, settled, take
 from fewshot_bench.training.tasks import Stream, Streams

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.basics.seeds import seed_for
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.banks import Bank, bank_of, copied
 from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.data.episodes import EpisodeShape, draw, episode_key, labels, rows
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.random import bits
 from fewshot_bench.data.splits import ClassSplit, Part
+from fewshot_bench.data.tasks import TaskShape, draw, labels, rows, task_key
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.training.gathering import in_memory, moved, on_device
-from fewshot_bench.training.settings import Cell
 
 AHEAD = 512  # tasks drawn together: takes about the time of drawing one, and a GPU waits that much less often
 
@@ -33,7 +33,7 @@ class Streams(NamedTuple):
     test: Stream
 
 
-class Drawn(NamedTuple):
+class TaskRows(NamedTuple):
     """Tasks as indices, tensors on a device: rows of a bank [tasks, ways, per_class], and a task's other two fields."""
 
     support: Tensor
@@ -49,11 +49,11 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
     on indices are all that goes there, those of AHEAD tasks at a time.
     """
     dataset = DATASETS[cell.dataset]
-    train = EpisodeShape(cell.train_ways, cell.train_shots, cell.training.queries)
-    test = EpisodeShape(cell.ways, cell.shots, cell.test_queries)
+    train = TaskShape(cell.train_ways, cell.train_shots, cell.training.queries)
+    test = TaskShape(cell.ways, cell.shots, cell.test_queries)
 
-    def stream(part: Part, shape: EpisodeShape, seed: int, rotations: bool) -> Stream:
-        key = episode_key(cell.dataset, cell.split, part, shape, seed)
+    def stream(part: Part, shape: TaskShape, seed: int, rotations: bool) -> Stream:
+        key = task_key(cell.dataset, cell.split, part, shape, seed)
         members = split.indices(part, pool)
         bank = bank_of(pool, members, rotations) if device == "cpu" else copied(pool, members, rotations)
         gather = in_memory(bank, dataset) if device == "cpu" else on_device(bank, dataset, device)
@@ -86,7 +86,7 @@ def rotates(cell: Cell) -> bool:
     return DATASETS[cell.dataset].rotations if policy == "dataset" else policy == "train"
 
 
-def _drawn(key: str, bank: Bank, shape: EpisodeShape, rotations: bool, device: str) -> Callable[[int, int], Drawn]:
+def _drawn(key: str, bank: Bank, shape: TaskShape, rotations: bool, device: str) -> Callable[[int, int], TaskRows]:
     """The function (first, end) -> tasks first, first + 1, ... end - 1.
 
     Drawing one task or AHEAD of them takes about the same time, so the last blocks of so many are kept.
@@ -94,18 +94,18 @@ def _drawn(key: str, bank: Bank, shape: EpisodeShape, rotations: bool, device: s
     keys = seed_for(key, "noise")
 
     @lru_cache(maxsize=2)
-    def block(number: int) -> Drawn:
+    def block(number: int) -> TaskRows:
         indices = np.arange(number * AHEAD, (number + 1) * AHEAD)
         chosen = draw(key, indices, shape, len(bank.first), bank.examples, rotations)
         support, query = np.split(rows(chosen, bank), [shape.shots], axis=-1)
         noise = bits(keys, indices.astype(np.uint64)).view(np.int64)
-        return Drawn(*(moved(array, device) for array in (support, query, chosen.classes, noise)))
+        return TaskRows(*(moved(array, device) for array in (support, query, chosen.classes, noise)))
 
-    def drawn(first: int, end: int) -> Drawn:
+    def drawn(first: int, end: int) -> TaskRows:
         parts = []
         for number in range(first // AHEAD, -(-end // AHEAD)):
             begun = number * AHEAD
             parts.append([whole[max(0, first - begun) : end - begun] for whole in block(number)])
-        return Drawn(*(torch.cat(pieces) if len(pieces) > 1 else pieces[0] for pieces in zip(*parts, strict=True)))
+        return TaskRows(*(torch.cat(pieces) if len(pieces) > 1 else pieces[0] for pieces in zip(*parts, strict=True)))
 
     return drawn

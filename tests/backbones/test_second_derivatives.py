@@ -11,7 +11,7 @@ from torch.autograd import gradgradcheck
 from torch.func import functional_call, grad, vmap
 from torch.nn.utils import parametrizations
 
-from fewshot_bench.backbones.border import Border
+from fewshot_bench.backbones.functional import PureOperations
 from fewshot_bench.basics.errors import BenchError
 
 pytestmark = pytest.mark.filterwarnings("ignore:There is a performance drop")
@@ -200,7 +200,7 @@ OF_OTHERS = {
     "Container Module ModuleDict ModuleList ParameterDict ParameterList Sequential": "hold layers",
     "RNNBase RNNCellBase Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder": "made of others",
     "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout": "multiply by what is drawn",
-    "FractionalMaxPool2d FractionalMaxPool3d": "draw their windows; refused by learners/trial.py",
+    "FractionalMaxPool2d FractionalMaxPool3d": "draw their windows; refused by learners/smoke_test.py",
     "Flatten Unflatten": "views",
     "CircularPad1d CircularPad3d ConstantPad1d ConstantPad3d ZeroPad1d ZeroPad2d ZeroPad3d": "as their twins",
     "MaxUnpool1d MaxUnpool3d": "as their twin",
@@ -213,8 +213,8 @@ OF_OTHERS = {
 """Classes of torch.nn that need no row of their own, and why."""
 
 
-def second_derivative(name, border=Border):
-    """(function of input and weights under the border, their values)."""
+def second_derivative(name, mode=PureOperations):
+    """(function of input and weights under the mode, their values)."""
     torch.manual_seed(0)
     make, shape = (LAYERS | REFUSED)[name]
     layer = make().double().eval()
@@ -222,7 +222,7 @@ def second_derivative(name, border=Border):
     values = [torch.randn(shape, dtype=torch.float64), *(p.detach() for p in layer.parameters())]
 
     def function(x, *weights):
-        with border(None):
+        with mode(None):
             out = functional_call(layer, dict(zip(names, weights, strict=True)), (x,))
         return out[0] if isinstance(out, tuple) else out
 
@@ -231,7 +231,7 @@ def second_derivative(name, border=Border):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_value_is_that_of_torch(name):
-    (ours, values), (theirs, _) = (second_derivative(name, border) for border in (Border, nullcontext))
+    (ours, values), (theirs, _) = (second_derivative(name, mode) for mode in (PureOperations, nullcontext))
     torch.testing.assert_close(ours(*values), theirs(*values), rtol=1e-12, atol=1e-12)
 
 

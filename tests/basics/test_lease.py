@@ -23,7 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from fewshot_bench.basics.lease import lease
 with lease(Path(sys.argv[1]), print):
-    child = get_context("fork").Process(target=time.sleep, args=(5,))  # as a team of a traced program is forked
+    child = get_context("fork").Process(target=time.sleep, args=(5,))  # as the workers of a traced program are forked
     child.start()
     print("has it", flush=True)
     time.sleep(60)

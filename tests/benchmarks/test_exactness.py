@@ -6,7 +6,7 @@ import torch
 from benchmarks import exactness
 from benchmarks.exactness import Way, error, main, of_loop, ways
 from benchmarks.settings import Setting
-from fewshot_bench.backbones.border import FUSED
+from fewshot_bench.backbones.functional import FUSED
 from fewshot_bench.training.plan import Plan
 
 TINY = "tests.benchmarks.networks:tiny"

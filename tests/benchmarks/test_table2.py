@@ -10,7 +10,7 @@ from benchmarks import table2
 from benchmarks.cell_seconds import Seconds, made_up, peak, seconds
 from benchmarks.flops import counted, of_task
 from benchmarks.table2 import cells, hours, longer, main
-from fewshot_bench.training.settings import Cell, Training
+from fewshot_bench.cells.cell import Cell, Training
 
 TINY = "tests.benchmarks.networks:tiny"
 CELL = Cell(

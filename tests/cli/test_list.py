@@ -25,7 +25,7 @@ KINDS = {
 def listed(capsys, *words, width=1000):
     """The lines that are printed where no terminal is, and a file as wide as that."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fewshot_bench.report.screen.WIDTH", width)
+        patch.setattr("fewshot_bench.report.console.WIDTH", width)
         assert main(["list", *words]) == 0
     return capsys.readouterr().out.splitlines()
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fewshot_bench.api.evaluating import evaluate_cell
+from fewshot_bench.api.grids import run_grid
+from fewshot_bench.api.loading import load_cell
+from fewshot_bench.api.sensitivity import sensitivity
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.source_text import parsed_source
 from fewshot_bench.cli.main import main
-from fewshot_bench.library.evaluating import evaluate_cell
-from fewshot_bench.library.grids import run_grid
-from fewshot_bench.library.loading import load_cell
-from fewshot_bench.library.sensitivity import sensitivity
 from fewshot_bench.report.own_code import NOTHING, own_code
 from tests.cli.test_run import GRID
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fewshot_bench.api.grids import run_grid
+from fewshot_bench.api.sensitivity import sensitivity
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.main import main
 from fewshot_bench.cli.sensitivity import command
-from fewshot_bench.library.grids import run_grid
-from fewshot_bench.library.sensitivity import sensitivity
-from tests.library.conftest import GRID
+from tests.api.conftest import GRID
 
 LISTS = ["--tasks", "30", "--queries", "1", "20", "--steps", "1", "--ensemble", "1"]
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from fewshot_bench.api.grids import run_grid
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.conformance import backbone
 from fewshot_bench.conformance.findings import findings
-from fewshot_bench.library.grids import run_grid
 from tests.conformance import zoo
 
 pytestmark = pytest.mark.filterwarnings(

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.doctor.cell_size import LITTLE, bytes_of
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.driving import alone
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 
 CELL = Cell(
     dataset="omniglot",

@@ -6,9 +6,9 @@ import pytest
 import torchvision
 from torch import nn
 
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.checks import unusable
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 
 CELL = Cell(
     dataset="mini-imagenet",

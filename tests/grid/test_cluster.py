@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from fewshot_bench.basics.lease import LOCK
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.grid import cluster, ledger
 from fewshot_bench.grid.attempt import Listener
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 
 CELL = Cell(
     dataset="omniglot",

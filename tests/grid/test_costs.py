@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell, Evaluation, Training
 from fewshot_bench.grid.costs import cost, held_of, meta_steps, validations
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.maml import Maml
-from fewshot_bench.training.settings import NO_INNER_OPTIMIZER, Cell, Evaluation, Training
 
 PIXELS = 28 * 28
 CELL = Cell(

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.grid import ledger, rates
 from fewshot_bench.grid.costs import cost
 from fewshot_bench.grid.estimates import estimated
 from fewshot_bench.grid.work import plus, times
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.planning import usual_plan
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 
 CELL = Cell(
     dataset="omniglot",

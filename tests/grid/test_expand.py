@@ -5,10 +5,10 @@ import tomllib
 import pytest
 
 from fewshot_bench.basics.errors import BenchError, GridError
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
+from fewshot_bench.cells.config_file import from_table, to_table
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, presets, read, with_changes
-from fewshot_bench.training.cell_file import from_table, to_table
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 
 MINIMAL = """
 [grid]

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from fewshot_bench.basics.lease import LOCK, lease
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.grid import cluster, inline, ledger
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.inline import run_cells
@@ -15,7 +16,6 @@ from fewshot_bench.training import planning
 from fewshot_bench.training.cell import Interrupted
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.planning import Timing
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 
 CELL = Cell(
     dataset="omniglot",

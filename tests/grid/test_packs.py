@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from fewshot_bench.basics.lease import lease
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.grid import attempt, ledger, packs
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.inline import run_cells
@@ -17,7 +18,6 @@ from fewshot_bench.training import checkpoint, driving
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.cell import CHECKPOINTS, RESULT, Interrupted, Moment
 from fewshot_bench.training.plan import Plan, given
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 from tests.training.in_float64 import in_float64
 
 CELLS = [

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid import expand as expanding
 from fewshot_bench.grid.checks import unusable
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import presets, read, with_changes
 from fewshot_bench.learners import LEARNERS
-from fewshot_bench.training.settings import Cell
 
 NAMES = sorted(presets())
 

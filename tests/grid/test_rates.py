@@ -8,12 +8,12 @@ from statistics import mean
 
 import pytest
 
+from fewshot_bench.cells.cell import Cell, Training
+from fewshot_bench.cells.config_file import from_table
 from fewshot_bench.grid.costs import cost
 from fewshot_bench.grid.rates import FIGURES, KEPT, WORST_MEMORY, WORST_SECONDS, mebibytes, seconds, training
 from fewshot_bench.grid.work import Work, plus
-from fewshot_bench.training.cell_file import from_table
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Training
 
 TRACED = Plan("cpu", 1, 1, "traced")
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.grid.shards import parsed, part, shard
-from fewshot_bench.training.settings import Cell, Training
 
 CELL = Cell(
     dataset="omniglot",

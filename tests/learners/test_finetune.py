@@ -8,6 +8,7 @@ from torch import nn
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.norms import with_batch_statistics
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Batch
@@ -18,7 +19,6 @@ from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin, stage
 from fewshot_bench.training.step import meta_step
 from tests.learners.networks import IMAGE, at, mid_training, no_statistics, one, parts, small, tasks

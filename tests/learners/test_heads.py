@@ -7,7 +7,7 @@ from torch import nn
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.learners.model import as_function
-from fewshot_bench.learners.trial import tried
+from fewshot_bench.learners.smoke_test import tried
 from tests.learners.third_party import GREY, Body, Shared
 
 WAYS = 3

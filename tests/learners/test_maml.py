@@ -9,7 +9,7 @@ from fewshot_bench.backbones.norms import with_batch_statistics
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners.base import WEIGHTS, Progress, select
 from fewshot_bench.learners.maml import Maml
-from fewshot_bench.learners.rates import cosine
+from fewshot_bench.learners.schedules import cosine
 from fewshot_bench.learners.step_weights import multi_step
 from tests.learners.networks import at, mid_training, no_statistics, one, parts, small, smooth, tasks
 

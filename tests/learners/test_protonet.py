@@ -5,16 +5,16 @@ import torch
 import torch.nn.functional as F
 
 from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.learners.base import WEIGHTS, Progress, grouped, select
 from fewshot_bench.learners.protonet import Protonet
-from fewshot_bench.learners.rates import halving
+from fewshot_bench.learners.schedules import halving
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin, stage
 from fewshot_bench.training.step import meta_step
 from tests.learners.networks import IMAGE, at, no_statistics, one, parts, smooth, tasks

@@ -10,7 +10,7 @@ from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.model import as_function, build
-from fewshot_bench.learners.trial import tried
+from fewshot_bench.learners.smoke_test import tried
 from tests.learners.networks import IMAGE, at, no_statistics, one, parts, tasks
 from tests.learners.third_party import KINKED, SMOOTH
 

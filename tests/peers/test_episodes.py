@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import WEIGHTS, select
 from fewshot_bench.peers.episodes import Taskset, interleaved, torchmeta_batches
 from fewshot_bench.peers.importing import learn2learn, torchmeta
-from fewshot_bench.training.settings import Cell, Training
 from fewshot_bench.training.tasks import streams
 from tests.learners.networks import at, no_statistics, parts, small
 from tests.peers.by_torchmeta import meta_network

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid import expand as expanding
 from fewshot_bench.grid.files import presets, read
 from fewshot_bench.report.comparisons import COMPARISONS, Beside, beside
@@ -22,7 +23,6 @@ from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.rows import Row, rows_of
 from fewshot_bench.report.table import Table, footnotes, marked
 from fewshot_bench.report.tidy import tidy
-from fewshot_bench.training.settings import Cell
 from tests.report.factory import write_cell
 
 NO_RECIPE = {"learners-cpu", "omniglot-cpu", "quick"}

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin, stage
 from fewshot_bench.training.step import meta_step
 

@@ -11,6 +11,7 @@ import torch
 
 from fewshot_bench.basics import files
 from fewshot_bench.basics.errors import BenchError, CellError
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import assemble
@@ -21,7 +22,6 @@ from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import traced
 from fewshot_bench.training.programs.base import once
 from fewshot_bench.training.result import best_epochs
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 from fewshot_bench.training.state import begin
 from fewshot_bench.training.step import meta_step
 from tests.training.in_float64 import in_float64

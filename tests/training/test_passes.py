@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.backbones.border import FUSED
+from fewshot_bench.backbones.functional import FUSED
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS

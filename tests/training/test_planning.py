@@ -8,6 +8,7 @@ import torch
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.memory import NoRoomError
+from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.training import planning
 from fewshot_bench.training.assembly import count_weights
 from fewshot_bench.training.cell import Interrupted
@@ -16,7 +17,6 @@ from fewshot_bench.training.plan import Plan, given
 from fewshot_bench.training.planning import Timing, find_plan
 from fewshot_bench.training.programs import traced
 from fewshot_bench.training.programs.base import once
-from fewshot_bench.training.settings import Cell, Training
 
 CELL = Cell(
     dataset="omniglot",

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.learners.maml import Maml
 from fewshot_bench.training.planning import first_plan
 from fewshot_bench.training.rehearsal import rehearse_cell
-from fewshot_bench.training.settings import Cell, Evaluation, Training
 
 HERE = __name__
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from fewshot_bench.backbones.border import in_evaluation_mode
+from fewshot_bench.backbones.functional import in_evaluation_mode
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.conformance.backbone.subject import Backbone, images_of, model_of
@@ -12,7 +12,7 @@ from fewshot_bench.conformance.measures import apart, finite, impurity, same
 from fewshot_bench.conformance.options import settable
 from fewshot_bench.inner_optimizers.base import Params
 from fewshot_bench.learners.model import Model, as_function, made
-from fewshot_bench.learners.trial import check_weights, tried, two_images
+from fewshot_bench.learners.smoke_test import check_weights, tried, two_images
 
 PRECISION = 1e-3  # allowed between float32 and float64 logits
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import grad, vmap
 
-from fewshot_bench.backbones.border import FUSED
+from fewshot_bench.backbones.functional import FUSED
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.conformance.backbone.subject import Backbone, maml, model_of, tasks_of
 from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, listed, within
@@ -19,7 +19,7 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.inner_optimizers.base import Params
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import WEIGHTS, select
-from fewshot_bench.learners.trial import PERTURBATION, perturbed
+from fewshot_bench.learners.smoke_test import PERTURBATION, perturbed
 from fewshot_bench.training.programs.traced import recorded
 
 SLOPE, LAYOUT = 1e-5, 1e-10

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from fewshot_bench.backbones.border import ELEMENTARY, Operations
+from fewshot_bench.backbones.functional import ELEMENTARY, Operations
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.conformance.tiny import TRAIN_CLASSES, at_the_start, one, tasks
 from fewshot_bench.hypergradients.problem import Task

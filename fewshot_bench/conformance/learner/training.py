@@ -8,6 +8,7 @@ import torch
 
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.cells.cell import Training
 from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, within
 from fewshot_bench.conformance.learner.subject import IMAGE, WAYS, Candidate, trial, two_tasks
 from fewshot_bench.conformance.measures import apart, finite
@@ -16,8 +17,7 @@ from fewshot_bench.conformance.tiny import one, smooth, tasks
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.plan import Plan, Ways
-from fewshot_bench.training.settings import Training
+from fewshot_bench.training.plan import Plan, ProgramKind
 from fewshot_bench.training.state import TrainingState, begin
 from fewshot_bench.training.step import batch, meta_step
 from fewshot_bench.training.tasks import Streams
@@ -103,7 +103,7 @@ def _assembly(
     *,
     steps: int,
     count: int,
-    program: Ways = "eager",
+    program: ProgramKind = "eager",
 ) -> Assembly:
     """A cell that meets the same tasks at every meta-step, of the type of its weights."""
     plan, learner = Plan("cpu", 1, 1, program), candidate.make()

@@ -20,13 +20,13 @@ from fewshot_bench.basics.memory import NoRoomError, available_bytes
 from fewshot_bench.training.programs.base import OfOne, Program, once
 from fewshot_bench.training.programs.footprint import peak_bytes
 from fewshot_bench.training.programs.interpreted import Flat, interpreted
-from fewshot_bench.training.programs.team import dismiss, fork, shared_like, together
+from fewshot_bench.training.programs.workers import fork, shared_like, shutdown, together
 
 Replay = Callable[[Any, Any], Any]
 
 
 def traced(of_one: OfOne, at_once: int, workers: int) -> Program:
-    """Chunks of `at_once` tasks, one after another, or shared among so many processes (team.py).
+    """Chunks of `at_once` tasks, one after another, or shared among so many processes (workers.py).
 
     A chunk is computed by the same operations whoever takes it, so results do not depend on `workers`, as long as
     torch's kernels use one thread (torch.set_num_threads(1)). Written down at the first chunk of a shape; torch raises
@@ -67,14 +67,14 @@ def _shared_out(find: Callable[[Any, Any], Replay], at_once: int, workers: int, 
         found = replays[number](held, parts[number])
         copy_all(tree_leaves(places[number]), tree_leaves(found))
 
-    members = fork(min(workers, len(parts)), work, len(parts))
+    forked = fork(min(workers, len(parts)), work, len(parts))
 
     def run(shared: Any, tasks: Any) -> Any:
         copy_all(inputs, tree.flatten_up_to((shared, tasks)))
-        together(members, work, len(parts))
+        together(forked, work, len(parts))
         return tree_map(torch.clone, results)
 
-    weakref.finalize(run, dismiss, members)
+    weakref.finalize(run, shutdown, forked)
     return run
 
 

@@ -8,7 +8,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_map
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.backbones.border import ELEMENTARY, FUSED, Operations, fused_operations
+from fewshot_bench.backbones.functional import ELEMENTARY, FUSED, Operations, fused_operations
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Batch, Task

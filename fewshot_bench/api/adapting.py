@@ -1,0 +1,143 @@
+"""A trained learner adapts to images of one's own, and says what others show."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from fewshot_bench.api.loading import TrainedCell
+from fewshot_bench.api.pictures import Row, png, sheet
+from fewshot_bench.api.preparing import Images, Prepared, Strokes, prepare_images
+from fewshot_bench.basics.counting import counted
+from fewshot_bench.basics.errors import BenchError, CellError
+from fewshot_bench.basics.names import unknown
+from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.walking import subfolders
+from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.learners.base import BatchNorm
+from fewshot_bench.training.driving import as_planned
+from fewshot_bench.training.gathering import normaliser
+
+
+@dataclass(frozen=True, repr=False)
+class Adapted:
+    """A learner and what it adapts to, by class; a notebook shows the images as the network sees them.
+
+    Nothing is kept of an adaptation: a learner's logits are a function of support set and queries, so it adapts anew,
+    to the same weights, each time it is asked.
+    """
+
+    trained: TrainedCell
+    support: Mapping[str, Prepared]
+    strokes: Strokes
+
+    @property
+    def done(self) -> pd.Series:
+        """What was done to each support image, by class and name."""
+        places = [(label, name) for label, prepared in self.support.items() for name in prepared.names]
+        done = [text for prepared in self.support.values() for text in prepared.done]
+        return pd.Series(done, index=pd.MultiIndex.from_tuples(places), name="done")
+
+    def predict(self, images: Images, *, batch_norm: BatchNorm | None = None) -> pd.DataFrame:
+        """Probabilities: a row an image, a column a class; of an ensemble's mean logits, as in the cell's test.
+
+        batch_norm: "transductive", these images normalise each other, so what is asked together counts (and one image
+        alone, or many of one class, is not what the network was judged by); "inductive", each by the support set and
+        itself alone; absent: as the learner was trained. Raises CellError where a logit is not finite.
+        """
+        if batch_norm is not None and batch_norm not in get_args(BatchNorm):
+            raise BenchError(unknown("value of batch_norm", batch_norm, get_args(BatchNorm)))
+        asked = prepare_images(images, self.trained.cell.dataset, strokes=self.strokes)
+        trained = self.trained
+        with as_planned(trained.plan):
+            task = self._task(asked.pixels)
+            mode = batch_norm or trained.learner.traits.batch_norm
+            logits = torch.stack(
+                [
+                    trained.learner.predict(trained.parts, meta, trained.stage, task, mode).detach()
+                    for meta in trained.members
+                ]
+            ).mean(0)
+        if not bool(logits.isfinite().all()):
+            raise CellError("logits are not finite: adaptation to these images diverges.")
+        table = logits.double().softmax(-1).cpu().numpy()
+        return pd.DataFrame(table, index=pd.Index(asked.names, name="image"), columns=list(self.support))
+
+    def picture(self) -> Image.Image:
+        """The support images as the network sees them, a line a class."""
+        return sheet(["support"], [Row(str(label), [prepared.pixels]) for label, prepared in self.support.items()])
+
+    def _repr_png_(self) -> bytes:
+        return png(self.picture())
+
+    def __repr__(self) -> str:
+        shots = ", ".join(f"{label} ({len(prepared.pixels)})" for label, prepared in self.support.items())
+        return f"{self.trained.cell.learner} adapted to {shots}"
+
+    def _task(self, queries: NDArray[np.uint8]) -> Task:
+        counts = [len(prepared.pixels) for prepared in self.support.values()]
+        support = np.concatenate([prepared.pixels for prepared in self.support.values()])
+        labels = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+        nothing = torch.zeros(len(queries), dtype=torch.int64)  # labels of queries are not looked at
+        device = self.trained.plan.device
+        scaled = normaliser(DATASETS[self.trained.cell.dataset], device)
+
+        def images(pixels: NDArray[np.uint8]) -> Tensor:
+            return scaled(torch.from_numpy(np.ascontiguousarray(pixels)).to(device))
+
+        return Task(
+            Batch(images(support), labels.to(device)),
+            Batch(images(queries), nothing.to(device)),
+            torch.arange(len(counts), device=device),
+            torch.zeros((), dtype=torch.int64, device=device),
+        )
+
+
+Support = Mapping[str, Images] | str | os.PathLike[str]
+"""Class name -> images, or a folder with one subfolder of images for each class."""
+
+
+def adapt(trained: TrainedCell, support: Support, *, strokes: Strokes = "auto") -> Adapted:
+    """The loaded cell's learner, adapted to images by class name; their numbers may differ by class.
+
+    Images are prepared as `prepare_images` says; those of a sampled task go as they are: adapt(cell, task.support).
+    Raises BenchError if the number of classes is not the cell's ways, or if something is not an image.
+    """
+    cell, support = trained.cell, _by_class(support)
+    if len(support) != cell.ways:
+        raise BenchError(f"{counted(len(support), 'class')}, but {cell.id} was trained to tell {cell.ways} apart.")
+    return Adapted(trained, {name: _prepared(name, support[name], cell.dataset, strokes) for name in support}, strokes)
+
+
+def _by_class(support: Support) -> Mapping[str, Images]:
+    if isinstance(support, str | os.PathLike):
+        folders = subfolders(Path(support))
+        if not folders:
+            raise BenchError(
+                f"{os.fspath(support)} holds no class folders. Give a folder with one of images for each class."
+            )
+        return {folder.name: folder for folder in folders}
+    if not isinstance(support, Mapping):
+        what = type(support).__name__
+        raise BenchError(
+            f"the support set is of type {what}. Give a dict, class name -> images, or a folder of class folders."
+        )
+    unnamed = next((label for label in support if not isinstance(label, str | int | np.integer)), None)
+    if unnamed is not None:
+        raise BenchError(f"a class is called {unnamed!r}. Name classes by strings or integers.")
+    return support
+
+
+def _prepared(label: str, images: Images, dataset: str, strokes: Strokes) -> Prepared:
+    try:
+        return prepare_images(images, dataset, strokes=strokes)
+    except BenchError as error:
+        raise BenchError(f"class {label}: {error}") from error

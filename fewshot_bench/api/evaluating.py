@@ -1,0 +1,67 @@
+"""A loaded cell is tested again, by its own protocol or another; without training."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from fewshot_bench.api.loading import TrainedCell
+from fewshot_bench.api.pools import Data, pool_for
+from fewshot_bench.api.protocols import Protocol, own_protocol
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.data.pool import Pool
+from fewshot_bench.hypergradients.problem import Task
+from fewshot_bench.training.assembly import assemble
+from fewshot_bench.training.driving import as_planned
+from fewshot_bench.training.evaluation import Scores, evaluate, predictions
+
+Score = Callable[[int, int], Scores]
+"""(first, end) -> scores on test tasks first, first + 1, ... end - 1."""
+
+
+def evaluate_cell(trained: TrainedCell, data: Data = None) -> Scores:
+    """The cell's test, taken again: by the same plan the same numbers as result.json and episodes.parquet have.
+
+    data: the pool, or the folder of the data; $FEWSHOT_DATA or datasets/ where absent. Raises BenchError where it holds
+    other images than the cell was tested on.
+    """
+    pool = pool_for(trained.cell.dataset, data)
+    check_same_images(trained, pool.pool)
+    with as_planned(trained.plan):
+        return scorer(trained, pool.pool, own_protocol(trained))(0, trained.cell.evaluation.tasks)
+
+
+def scorer(trained: TrainedCell, pool: Pool, protocol: Protocol) -> Score:
+    """How test tasks come out by a protocol. To be called within `as_planned(trained.plan)`.
+
+    Whatever the protocol, task i has the same classes and support images, and queries are added to those there were:
+    so protocols are compared task by task.
+    """
+    evaluation = replace(trained.cell.evaluation, queries=protocol.queries)
+    assembly = assemble(replace(trained.cell, evaluation=evaluation), pool, trained.plan)
+    predict, tasks = predictions(assembly), assembly.streams.test
+    now = trained.stage._replace(steps=protocol.steps)
+    members = trained.members[: protocol.ensemble]
+
+    def score(first: int, end: int) -> Scores:
+        def later(start: int, stop: int) -> Task:
+            return tasks(first + start, first + stop)
+
+        return evaluate(predict, members, now, later, end - first, protocol.batch_norm)
+
+    return score
+
+
+def check_same_images(trained: TrainedCell, pool: Pool) -> None:
+    """Raises BenchError where the pool is not the one that the cell was tested on."""
+    tested_on, held = trained.result["fingerprint"].get("pool_hash"), pool.manifest["pool_hash"]
+    if tested_on != held:
+        raise BenchError(
+            f"{trained.cell.id} was tested on the images {str(tested_on)[:8]}, but the pool holds {held[:8]}: another "
+            f"preparation of {trained.cell.dataset}. Bring those back to compare."
+        )
+
+
+def right_answers(scores: Scores, protocol: Protocol, ways: int) -> list[int]:
+    """How many queries of each task were answered right."""
+    return torch.round(scores.accuracy * ways * protocol.queries).to(torch.int64).tolist()

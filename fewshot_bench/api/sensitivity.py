@@ -1,0 +1,97 @@
+"""How much of an accuracy is protocol: one trained network, judged in the ways that papers judge theirs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fewshot_bench.api.evaluating import check_same_images
+from fewshot_bench.api.loading import TrainedCell, loaded
+from fewshot_bench.api.measuring import Job, Outcome, Say, measure
+from fewshot_bench.api.pools import Data, pool_for
+from fewshot_bench.api.sensitivity_rows import Row, frame, rows_of
+from fewshot_bench.api.sensitivity_table import table_of
+from fewshot_bench.api.variations import Variation, Wanted, check_wanted, variations
+from fewshot_bench.basics.counting import counted
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.files import write_text
+from fewshot_bench.basics.lease import OthersError, TakenOverError, lease
+from fewshot_bench.report.markdown import markdown
+from fewshot_bench.report.table import Table
+
+CSV = "sensitivity.csv"
+
+
+@dataclass(frozen=True, repr=False)
+class Sensitivity:
+    """A row a protocol, the cell's own first; a notebook shows the table."""
+
+    trained: TrainedCell
+    rows: tuple[Row, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """The rows as numbers, in percent."""
+        return frame(self.rows)
+
+    def table(self) -> Table:
+        """The rows as people read them."""
+        return table_of(self.trained, self.rows)
+
+    def _repr_markdown_(self) -> str:
+        return markdown([self.table()], [])
+
+    def __repr__(self) -> str:
+        return f"{counted(len(self.rows), 'protocol')} of {self.trained.cell.id}"
+
+
+def sensitivity(
+    cell: TrainedCell | str | Path,
+    data: Data = None,
+    *,
+    tasks: Sequence[int] = Wanted().tasks,
+    queries: Sequence[int] = Wanted().queries,
+    ensemble: Sequence[int] = Wanted().ensemble,
+    steps: Sequence[int] = Wanted().steps,
+    say: Say = lambda text: None,
+) -> Sensitivity:
+    """Evaluates a finished cell, without training, by its own protocol and by others.
+
+    cell: loaded, or its folder; data: the pool, or the folder of the data; the lists: the values of each factor; say:
+    told how long it will take, then each result. Everything is written into the cell's folder as it is found,
+    sensitivity.json by task and sensitivity.csv; called again it measures only what is new. Raises BenchError for a
+    value that no protocol can have, before anything else, as load_cell and evaluate_cell do, where code that the cell
+    names was changed since, and where another process measures the same cell.
+    """
+    values = Wanted(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps))
+    check_wanted(values)
+    trained = cell if isinstance(cell, TrainedCell) else loaded(cell)
+    if trained.changed:
+        raise BenchError(
+            f"{trained.cell.id}: {trained.doubt}. Restore the old code, or `run` its grid with --accept-code to keep "
+            "the result for the new code too."
+        )
+    pool = pool_for(trained.cell.dataset, data).pool
+    check_same_images(trained, pool)
+    wanted = variations(trained, values)
+
+    def written(outcome: Outcome) -> Sensitivity:
+        if lost():
+            raise TakenOverError
+        found = Sensitivity(trained, rows_of(trained, wanted, *outcome))
+        write_text(trained.folder / CSV, found.frame().to_csv(index=False, lineterminator="\n"))
+        return found
+
+    try:
+        with lease(trained.folder, say) as lost:
+            return written(measure(trained, pool, jobs_of(wanted), say, written))
+    except OthersError as error:
+        raise BenchError(f"{trained.folder}: {error}. Give the command again when that one has ended.") from error
+
+
+def jobs_of(wanted: Sequence[Variation]) -> list[Job]:
+    """What to measure, in order: the own protocol as tested, the other protocols, then the own on longer lists."""
+    own = wanted[0].protocol
+    possible = [Job(one.protocol, one.tasks) for one in wanted if not one.reason]
+    longer = sorted(job for job in possible if job.protocol == own)
+    return list(dict.fromkeys([possible[0], *(job for job in possible if job.protocol != own), *longer]))

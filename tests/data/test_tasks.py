@@ -1,0 +1,106 @@
+"""TaskImages are a pure function of what names them, and fair."""
+
+import numpy as np
+import pytest
+
+from fewshot_bench.data.random import below, bits, distinct
+from fewshot_bench.data.tasks import TaskShape, draw, labels, sampler, task_key
+
+SHAPES = [TaskShape(5, 1, 1), TaskShape(20, 5, 15), TaskShape(2, 19, 1)]
+
+
+def test_bits_are_splitmix64():
+    """The first outputs of the reference implementation for seed 1234567."""
+    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert bits(1234567, np.arange(3, dtype=np.uint64)).tolist() == expected
+
+
+def test_below_is_uniform():
+    counts = np.bincount(below(7, np.arange(70_000, dtype=np.uint64), 7), minlength=7)
+    assert counts.size == 7
+    assert ((counts - 10_000) ** 2 / 10_000).sum() < 22.5  # chi-squared with 6 degrees of freedom, p = 0.001
+
+
+def test_distinct_is_a_uniform_ordered_sample():
+    drawn = distinct(11, np.arange(60_000, dtype=np.uint64) * np.uint64(16), 3, 5)
+    assert all(len(set(row)) == 3 for row in drawn[:2000].tolist())
+    _, counts = np.unique(drawn @ np.array([25, 5, 1]), return_counts=True)
+    assert counts.size == 60
+    assert ((counts - 1000) ** 2 / 1000).sum() < 98.3  # 59 degrees of freedom, p = 0.001
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_classes_are_distinct_and_no_query_is_support(shape):
+    chosen = draw("key", np.arange(500), shape, 30, 20, rotations=True)
+    assert all(len(set(row)) == shape.ways for row in chosen.classes.tolist())
+    assert all(len(set(row)) == shape.shots + shape.queries for task in chosen.examples.tolist() for row in task)
+    assert chosen.classes.min() >= 0
+    assert chosen.classes.max() < 30
+    assert set(chosen.quarter_turns.ravel().tolist()) == {0, 1, 2, 3}
+
+
+def test_a_task_is_the_same_in_any_batch():
+    shape = TaskShape(5, 1, 5)
+    whole = draw("key", np.arange(100), shape, 30, 20, rotations=True)
+    part = draw("key", np.array([42, 7]), shape, 30, 20, rotations=True)
+    for all_tasks, two in zip(whole, part, strict=True):
+        assert (all_tasks[[42, 7]] == two).all()
+
+
+def test_more_queries_leave_classes_and_support_as_they_are():
+    few, many = (draw("key", np.arange(50), TaskShape(5, 2, q), 30, 20, rotations=False) for q in (1, 15))
+    assert (few.classes == many.classes).all()
+    assert (few.examples == many.examples[..., :3]).all()
+
+
+def test_tasks_stay_what_they_are():
+    """Of what results on disk were measured on: the first and the millionth training task of Omniglot 5-way 1-shot."""
+    key = task_key("omniglot", "gimli", "train", TaskShape(5, 1, 1), 0)
+    chosen = draw(key, np.array([0, 1_000_000]), TaskShape(5, 1, 1), 1150, 20, rotations=True)
+    assert chosen.classes.tolist() == [[84, 716, 25, 432, 940], [1001, 375, 317, 1013, 316]]
+    assert chosen.examples.tolist() == [
+        [[18, 3], [13, 4], [3, 9], [7, 11], [4, 16]],
+        [[1, 19], [5, 15], [12, 16], [11, 5], [14, 11]],
+    ]
+    assert chosen.quarter_turns.tolist() == [[3, 1, 3, 3, 2], [0, 1, 1, 0, 0]]
+
+
+def test_keys_tell_apart_what_must_differ():
+    shape = TaskShape(5, 1, 1)
+    keys = {
+        task_key(dataset, split, part, shape, seed)
+        for dataset in ("omniglot", "glyphs")
+        for split in ("gimli", "lake")
+        for part in ("train", "val", "test")
+        for seed in (0, 1)
+    }
+    assert len(keys) == 24
+    first, second = (draw(key, np.arange(50), shape, 1000, 20, rotations=False) for key in sorted(keys)[:2])
+    assert (first.classes != second.classes).any()
+
+
+def test_images_are_those_of_their_classes_turned_by_quarters(pattern_pool):
+    members, shape = np.array([3, 5, 8, 13, 21, 34]), TaskShape(3, 2, 2)
+    indices = np.arange(20)
+    chosen = draw("key", indices, shape, len(members), 20, rotations=True)
+    episodes = sampler(pattern_pool, members, shape, True, "key")(indices)
+    assert episodes.support.shape == (20, 6, 1, 28, 28)
+    for task in range(20):
+        for way in range(3):
+            images = pattern_pool.images[members[chosen.classes[task, way]]]
+            for j, example in enumerate(chosen.examples[task, way]):
+                expected = np.rot90(images[example], chosen.quarter_turns[task, way], axes=(-2, -1))
+                part, position = (episodes.support, j) if j < 2 else (episodes.query, j - 2)
+                assert (part[task, 2 * way + position] == expected).all()
+
+
+def test_without_rotation_images_come_straight_from_the_pool(pattern_pool):
+    members, shape = np.array([3, 5, 8]), TaskShape(2, 1, 1)
+    chosen = draw("key", np.arange(10), shape, 3, 20, rotations=False)
+    episodes = sampler(pattern_pool, members, shape, False, "key")(np.arange(10))
+    expected = pattern_pool.images[members[chosen.classes], chosen.examples[..., 0]]
+    assert (episodes.support == expected).all()
+
+
+def test_labels_follow_the_images():
+    assert labels(3, 2).tolist() == [0, 0, 1, 1, 2, 2]
