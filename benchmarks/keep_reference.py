@@ -21,9 +21,9 @@ from pathlib import Path
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_bytes
 from fewshot_bench.basics.lease import OthersError, lease
+from fewshot_bench.cells.reading import CellFolder, read_cells
 from fewshot_bench.report.collect import write_results_csv
 from fewshot_bench.report.plots import plot
-from fewshot_bench.report.reading import Cell, read_cells
 
 KEPT = (
     "config.toml", "status.json", "result.json", "episodes.parquet", "hyperparameters.parquet",
@@ -60,7 +60,7 @@ def keep(source: Path, kept: Path) -> list[str]:
     return said
 
 
-def _keep(cell: Cell, kept: Path) -> str:
+def _keep(cell: CellFolder, kept: Path) -> str:
     left = kept / "resume" / "cells" / cell.name
     if cell.status == "done":
         for name, content in _read(cell, KEPT).items():
@@ -90,7 +90,7 @@ def _checkpoints(folder: Path) -> list[str]:
     return [f"checkpoints/{path.name}" for path in (*steps[-1:], *epochs)] if steps else []
 
 
-def _read(cell: Cell, names: Iterable[str]) -> dict[str, bytes]:
+def _read(cell: CellFolder, names: Iterable[str]) -> dict[str, bytes]:
     return {name: path.read_bytes() for name in names if (path := cell.folder / name).is_file()}
 
 

@@ -27,7 +27,8 @@ import tomli_w
 
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.cells.config_file import to_table
-from fewshot_bench.training.records import EPISODES, Records
+from fewshot_bench.cells.folders import EPISODES
+from fewshot_bench.training.records import Records
 
 LEARNERS = ("maml++", "maml", "fomaml", "anil", "boil", "imaml", "reptile", "meta-sgd", "finetune")
 SETTINGS = (("omniglot", 5, 1), ("omniglot", 5, 5), ("omniglot", 20, 1), ("omniglot", 20, 5),

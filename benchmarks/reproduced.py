@@ -9,13 +9,13 @@ from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.options import schema
 from fewshot_bench.cells.config_file import to_table
+from fewshot_bench.cells.contents import GRID_AXES
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.grid.axes import SEAMS
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import read
-from fewshot_bench.report.contents import AXES
 from fewshot_bench.report.groups import differing, flat
 from fewshot_bench.report.published import Published
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.rows import Row, rows_of
 
 REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference"
@@ -70,7 +70,7 @@ def _reproduced(run: Run, row: Row, published: Published) -> Reproduced:
     axes = row.group.axes
     defaults = {"seed": 0, **_defaults(axes)}
     ours = defaults | row.group.config
-    planned = [defaults | settings for settings in _planned(run.preset, tuple(axes[axis] for axis in AXES))]
+    planned = [defaults | settings for settings in _planned(run.preset, tuple(axes[axis] for axis in GRID_AXES))]
     theirs, changed = min(((one, _changed(one, ours)) for one in planned), key=lambda pair: len(pair[1]))
     (steps, published_steps), (tasks, published_tasks) = ((int(ours[key]), int(theirs[key])) for key in BUDGET)
     otherwise = tuple(_told(key, ours.get(key), theirs.get(key)) for key in changed)
@@ -78,7 +78,7 @@ def _reproduced(run: Run, row: Row, published: Published) -> Reproduced:
 
 
 def _changed(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
-    return [key for key in differing([theirs, ours]) if key not in (*AXES, "seed", "recipe", *BUDGET)]
+    return [key for key in differing([theirs, ours]) if key not in (*GRID_AXES, "seed", "recipe", *BUDGET)]
 
 
 def _defaults(axes: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _plan(preset: str) -> list[dict[str, Any]]:
 
 def _planned(preset: str, axes: tuple[object, ...]) -> list[dict[str, Any]]:
     """The preset's cells with these axes; [[cells]] may have others of them."""
-    found = [table for table in _plan(preset) if tuple(table[axis] for axis in AXES) == axes]
+    found = [table for table in _plan(preset) if tuple(table[axis] for axis in GRID_AXES) == axes]
     if not found:
         raise ValueError(f"{preset} has no cell of {', '.join(map(str, axes))}")
     return found

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from benchmarks.reproduced import Run
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.comparisons import beside
 from fewshot_bench.report.figures import drawn
 from fewshot_bench.report.measured_alike import protocol_differences
 from fewshot_bench.report.page.learning import Learned, learned
 from fewshot_bench.report.page.words import also, model, task
 from fewshot_bench.report.plots import figures_of
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.style import STYLE
 from fewshot_bench.report.trajectories import read_trajectories
 

@@ -10,9 +10,9 @@ from benchmarks.reproduced import Reproduced, Run
 from fewshot_bench.api.sensitivity import CSV
 from fewshot_bench.api.variations import TOGETHER
 from fewshot_bench.basics.counting import counted
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.page.words import optimizer, task
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.rows import Row
 from fewshot_bench.report.trajectories import read_trajectories
 

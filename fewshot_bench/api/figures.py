@@ -7,8 +7,8 @@ import matplotlib.style
 from PIL import Image
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import read_cell
 from fewshot_bench.report.figures import drawn
-from fewshot_bench.report.reading import read_cell
 from fewshot_bench.report.style import STYLE
 from fewshot_bench.report.trajectories import read_trajectories
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.code import accept_or_refuse
 from fewshot_bench.data.locations import default_data_dir
-from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.checks import rehearse
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, make_importable, read
 from fewshot_bench.grid.inline import run_cells
-from fewshot_bench.grid.own_code import accept_or_refuse
 from fewshot_bench.grid.pools import pools_of
 from fewshot_bench.training.cell import Moment
 from fewshot_bench.training.plan import find_device
@@ -46,18 +46,18 @@ def run_grid(
     where = find_device(device)
     rehearse(cells, directory, where, {})
     pools = pools_of(cells, folder)
-    ledger.enroll(directory, cells)
+    folders.enroll(directory, cells)
     undone = {}
 
     def ended(cell: Cell, status: str, reason: str) -> None:
-        if status != ledger.DONE:
+        if status != folders.DONE:
             undone[cell.id] = reason
 
     run_cells(cells, directory, pools, where, Listener(_nothing, ended, lambda: False), None, accept_code)
     if undone:
         which = "; ".join(f"{name}: {reason}" for name, reason in undone.items())
         raise BenchError(f"not done: {len(undone)} of {counted(len(cells), 'cell')}. {which}")
-    return [ledger.folder_of(directory, cell) for cell in cells]
+    return [folders.folder_of(directory, cell) for cell in cells]
 
 
 def _nothing(cell: Cell, moment: Moment) -> None:

@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from fewshot_bench.api.replanning import plan_here
-from fewshot_bench.basics.counting import counted
+from fewshot_bench.basics.counting import counted, listed, was_or_were
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.recorded_source import changed, listed, was_or_were
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.code import changed, source_of_cell
 from fewshot_bench.cells.config_file import from_table
-from fewshot_bench.grid import ledger
+from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
+from fewshot_bench.cells.reading import CellFolder, read_cell
 from fewshot_bench.grid.files import make_importable
-from fewshot_bench.grid.own_code import source_of_cell
 from fewshot_bench.learners.base import Learner, Meta, Parts, Stage
-from fewshot_bench.report.reading import Cell as CellOnDisk
-from fewshot_bench.report.reading import read_cell
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import learner_and_parts
-from fewshot_bench.training.cell import CHECKPOINTS, RESULT, member
+from fewshot_bench.training.cell import member
 from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.plan import Plan, recorded
 from fewshot_bench.training.result import best_epochs
@@ -86,9 +85,9 @@ def loaded(folder: str | Path, *, device: str | None = None) -> TrainedCell:
     try:
         cell = from_table(dict(found.identity))
     except (ValueError, TypeError) as error:
-        raise BenchError(f"{path / ledger.CONFIG} is not a cell's configuration: {error}.") from error
+        raise BenchError(f"{path / folders.CONFIG} is not a cell's configuration: {error}.") from error
     result = json.loads((path / RESULT).read_text(encoding="utf-8"))
-    plan = plan_here(recorded(ledger.status(path)), device)
+    plan = plan_here(recorded(folders.status(path)), device)
     try:
         with as_planned(plan):
             made = _made(path, cell, plan, result)
@@ -110,15 +109,15 @@ def _made(path: Path, cell: Cell, plan: Plan, result: Mapping[str, Any]) -> Trai
     return TrainedCell(path, cell, plan, learner, parts, now, members, tuple(files), result)
 
 
-def _on_disk(path: Path) -> CellOnDisk:
+def _on_disk(path: Path) -> CellFolder:
     """The cell at a path, whatever its state. Raises BenchError where there is none."""
     found = read_cell(path) if path.is_dir() else None
     if found is not None:
         return found
-    below = sorted(entry.name for entry in (path / ledger.CELLS).glob("*-*")) if path.is_dir() else []
+    below = sorted(entry.name for entry in (path / folders.CELLS).glob("*-*")) if path.is_dir() else []
     if below:
         cells = counted(len(below), "cell")
-        raise BenchError(f"{path} is a folder of {cells}. Give one of them, as {path / ledger.CELLS / below[0]}.")
+        raise BenchError(f"{path} is a folder of {cells}. Give one of them, as {path / folders.CELLS / below[0]}.")
     what = "holds no cell" if path.is_dir() else "is not there"
     raise BenchError(f"{path} {what}. Give a cell's own folder, results/<grid>/cells/<cell>.")
 

@@ -1,6 +1,7 @@
 """A count with its noun, singular or plural, as every message and report writes it."""
 
 import re
+from collections.abc import Sequence
 
 
 def counted(count: int, noun: str) -> str:
@@ -13,3 +14,14 @@ def plural(noun: str) -> str:
     if re.search(r"[^aeiou]y$", noun):
         return noun[:-1] + "ies"
     return noun + ("es" if re.search(r"(s|x|z|sh|(?<!epo)ch)$", noun) else "s")
+
+
+def was_or_were(names: Sequence[object]) -> str:
+    """ "was" for one name, "were" for several."""
+    return "was" if len(names) == 1 else "were"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Such as "a, b and c"; of more than four names, three and the number of the others."""
+    few = [*names[:3], f"{len(names) - 3} more"] if len(names) > 4 else list(names)
+    return " and ".join(filter(None, (", ".join(few[:-1]), *few[-1:])))

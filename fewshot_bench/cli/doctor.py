@@ -105,8 +105,8 @@ def _results_disk(out: Path, grid: GridFile | None, name: str) -> Iterator[Findi
         yield room("results disk", out, LITTLE_ROOM)
         return
     from fewshot_bench.basics.errors import GridError
+    from fewshot_bench.cells import folders
     from fewshot_bench.doctor.cell_size import bytes_of
-    from fewshot_bench.grid import ledger
     from fewshot_bench.grid.expand import expand
 
     try:
@@ -114,5 +114,5 @@ def _results_disk(out: Path, grid: GridFile | None, name: str) -> Iterator[Findi
     except GridError as error:
         yield Finding("fault", "grid", error.problems[0], f"fewshot-bench run {name} --dry-run tells all")
         return
-    left = [cell for cell in cells if not ledger.is_done(ledger.folder_of(out, cell))]
+    left = [cell for cell in cells if not folders.is_done(folders.folder_of(out, cell))]
     yield room("results disk", out, bytes_of(left))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.code import refusal
 from fewshot_bench.cli.wrapping import wrapped
 from fewshot_bench.grid.estimates import HOUR, Estimate, Outlook, estimated
-from fewshot_bench.grid.own_code import refusal
 from fewshot_bench.report.console import screen
 
 

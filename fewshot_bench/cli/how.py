@@ -54,13 +54,13 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
 
     Raises BenchError, before any work, for what cannot be.
     """
+    from fewshot_bench.cells import folders
+    from fewshot_bench.cells.code import accept_or_refuse
     from fewshot_bench.cli.live import Follower, following
     from fewshot_bench.cli.progress_bar import shown_progress
     from fewshot_bench.data.locations import default_data_dir
-    from fewshot_bench.grid import ledger
     from fewshot_bench.grid.checks import rehearse
     from fewshot_bench.grid.inline import run_cells
-    from fewshot_bench.grid.own_code import accept_or_refuse
     from fewshot_bench.grid.pools import pools_of
     from fewshot_bench.report.collect import write_results_csv
     from fewshot_bench.report.plots import plot_new
@@ -86,7 +86,7 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     with shown_progress() as progress:
         pools = pools_of(cells, data_dir, progress)
     _check_writable(directory)
-    ledger.enroll(directory, cells)
+    folders.enroll(directory, cells)
     with ExitStack() as stack:
         follower = Follower(cells)
         stop = stack.enter_context(_stop_on_interrupt(follower.until))
@@ -126,10 +126,10 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
 
 def _skipped(cell: "Cell", directory: Path) -> bool:
     """Whether another cell stands for this one, which is then said."""
-    from fewshot_bench.grid import ledger
+    from fewshot_bench.cells import folders
 
-    said = ledger.status(ledger.folder_of(directory, cell))
-    if said.get("status") != ledger.SKIPPED:
+    said = folders.status(folders.folder_of(directory, cell))
+    if said.get("status") != folders.SKIPPED:
         return False
     print(f"{cell.id} is passed over: {said.get('reason')}. Delete its folder to run it after all.", file=sys.stderr)
     return True

@@ -34,9 +34,9 @@ class Retry:
 def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status. Raises BenchError for a folder without cells."""
     options = parse(Retry, a_flag_each(arguments), "retry")
+    from fewshot_bench.cells.reading import read_cells
     from fewshot_bench.cli.how import compute
     from fewshot_bench.grid.retrying import cells_called, changed, replace_in_folder
-    from fewshot_bench.report.reading import read_cells
 
     failed = [cell.name for cell in read_cells(options.directory) if cell.status == "failed"]
     cells = cells_called(failed, options.directory)

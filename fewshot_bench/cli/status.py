@@ -35,9 +35,10 @@ class Status:
 def command(arguments: list[str]) -> int:
     """Runs the command; returns 1 where a cell failed. Raises BenchError for a folder without cells."""
     options = parse(Status, arguments, "status")
+    from fewshot_bench.cells.folders import UNDER_WAY
+    from fewshot_bench.cells.reading import read_cells
     from fewshot_bench.report.console import screen, show
     from fewshot_bench.report.progress import headline, progress, progress_table
-    from fewshot_bench.report.reading import UNDER_WAY, read_cells
     from fewshot_bench.report.terminal import terminal
 
     if options.watch and not sys.stdout.isatty():

@@ -14,12 +14,13 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import sweep
 from fewshot_bench.basics.lease import Lost, TakenOverError
 from fewshot_bench.basics.memory import NoRoomError, forget_peak, peak_bytes
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.code import check_code, facts, source_of_cell
+from fewshot_bench.cells.folders import CHECKPOINTS
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.grid import ledger
-from fewshot_bench.grid.own_code import check_code, facts, source_of_cell
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.cell import CHECKPOINTS, Answer, Interrupted, Moment, Wanted, run
+from fewshot_bench.training.cell import Answer, Interrupted, Moment, Wanted, run
 from fewshot_bench.training.environment import environment
 from fewshot_bench.training.out_of_memory import out_of_memory
 from fewshot_bench.training.plan import Plan, find_device
@@ -56,7 +57,7 @@ def attempt(
     before = began(folder)
     held = forget_peak()
     begun, marked = time.monotonic(), 0.0
-    recorded, spent = ledger.spent(folder)
+    recorded, spent = folders.spent(folder)
     iterations = recorded if start is None else start  # a killed cell's status is ahead of its checkpoint
     last: Moment | None = None
 
@@ -70,7 +71,7 @@ def attempt(
         iterations, last = moment.iteration, moment
         listener.moment(cell, moment)
         if changed or time.monotonic() - marked > SECONDS_BETWEEN_STATUS:
-            ledger.mark(folder, ledger.RUNNING, **so_far())
+            folders.mark(folder, folders.RUNNING, **so_far())
             marked = time.monotonic()
         return listener.stop()
 
@@ -94,17 +95,17 @@ def attempt(
             "pool_hash": pool.manifest["pool_hash"],
         }
         known |= facts(before, source, folder.parent.parent)
-        ledger.mark(folder, ledger.RUNNING, **known, iterations=iterations, started=now(), now={"phase": "building"})
+        folders.mark(folder, folders.RUNNING, **known, iterations=iterations, started=now(), now={"phase": "building"})
         listener.moment(cell, Moment("building", iterations, None, None))
-        ledger.log(folder, f"{now()} begun or resumed: {plan}")
+        folders.log(folder, f"{now()} begun or resumed: {plan}")
         result = yield from run(assemble(cell, pool, plan), folder, watch, start)
         iterations = result["iterations"]
-        ledger.mark(folder, ledger.DONE, **so_far())
-        ledger.log(folder, f"{now()} done: test accuracy {result['test_accuracy']:.4f}")
-        listener.ended(cell, ledger.DONE, "")
+        folders.mark(folder, folders.DONE, **so_far())
+        folders.log(folder, f"{now()} done: test accuracy {result['test_accuracy']:.4f}")
+        listener.ended(cell, folders.DONE, "")
         return True
     except TakenOverError as error:
-        listener.ended(cell, ledger.under_way(folder), str(error))
+        listener.ended(cell, folders.under_way(folder), str(error))
         return False
     except Interrupted:
         requeue(folder, f"at meta-step {iterations}", **so_far())
@@ -117,17 +118,17 @@ def attempt(
 def requeue(folder: Path, where: str, **facts: Any) -> None:
     """Puts an interrupted cell back into the queue. where: at which step, for the log."""
     with suppress(BenchError):  # the disk may be full; all that counts is on it
-        ledger.mark(folder, ledger.QUEUED, **facts, reason="interrupted; the same command goes on")
-    ledger.log(folder, f"{now()} interrupted {where}")
+        folders.mark(folder, folders.QUEUED, **facts, reason="interrupted; the same command goes on")
+    folders.log(folder, f"{now()} interrupted {where}")
 
 
 def fail(cell: Cell, folder: Path, error: Exception, listener: Listener, **facts: Any) -> None:
     """Records that a cell failed, and why."""
     reason = _reason(error, begun=bool(began(folder)))
     with suppress(BenchError, OSError):  # the disk may be what failed
-        ledger.mark(folder, ledger.FAILED, reason=reason, **facts)
-    ledger.log(folder, f"{now()} failed\n{''.join(traceback.format_exception(error))}")
-    listener.ended(cell, ledger.FAILED, reason)
+        folders.mark(folder, folders.FAILED, reason=reason, **facts)
+    folders.log(folder, f"{now()} failed\n{''.join(traceback.format_exception(error))}")
+    listener.ended(cell, folders.FAILED, reason)
 
 
 def _peak(device: str, held: int) -> int | None:
@@ -140,7 +141,7 @@ def _peak(device: str, held: int) -> int | None:
 
 def began(folder: Path) -> dict[str, Any]:
     """The status of a cell that has a checkpoint to go on from; {} for one that begins."""
-    return ledger.status(folder) if any((folder / CHECKPOINTS).glob("step-*")) else {}
+    return folders.status(folder) if any((folder / CHECKPOINTS).glob("step-*")) else {}
 
 
 def _check_same_images(before: dict[str, Any], pool: Pool) -> None:

@@ -10,10 +10,10 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, CellError, GridError, explained
 from fewshot_bench.basics.names import find
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import PARTS, read_split
-from fewshot_bench.grid import ledger
 from fewshot_bench.learners.smoke_test import build_tried
 from fewshot_bench.training.out_of_memory import out_of_memory
 from fewshot_bench.training.planning import first_plan
@@ -89,7 +89,7 @@ def rehearse(cells: Sequence[Cell], directory: Path, device: str, given: dict[st
     """
     kinds: dict[Cell, Cell] = {}
     for cell in cells:
-        if named_from_outside(cell) and not ledger.status(ledger.folder_of(directory, cell)).get("plan"):
+        if named_from_outside(cell) and not folders.status(folders.folder_of(directory, cell)).get("plan"):
             training = replace(cell.training, iterations=min(cell.training.iterations, 1), init_seed=None)
             kinds.setdefault(replace(cell, seed=0, split="", training=training), cell)
     faults = []

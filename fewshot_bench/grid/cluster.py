@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.lease import DURATION, holder
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import open_pool
-from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener, fail
 from fewshot_bench.grid.inline import run_cells as run_here
 from fewshot_bench.grid.ray_cluster import SECONDS_BETWEEN_LOOKS, Share, connected
@@ -52,7 +52,7 @@ def run_cells(
     where no node of it can hold one cell.
     """
     stop = directory.resolve() / f".stop-{uuid.uuid4().hex}"
-    waiting = [cell for cell in dict.fromkeys(cells) if not ledger.is_done(ledger.folder_of(directory, cell))]
+    waiting = [cell for cell in dict.fromkeys(cells) if not folders.is_done(folders.folder_of(directory, cell))]
     with connected(address, share, work) as nodes:
         running: dict[Any, Cell] = {}
         try:
@@ -74,7 +74,7 @@ def run_cells(
                 raise Interrupted
         finally:
             stop.unlink(missing_ok=True)
-    return [cell.id for cell in cells if not ledger.is_done(ledger.folder_of(directory, cell))]
+    return [cell.id for cell in cells if not folders.is_done(folders.folder_of(directory, cell))]
 
 
 def work(told: Work) -> None:
@@ -83,7 +83,7 @@ def work(told: Work) -> None:
     Where another process has it, that may be an earlier one of this task, on a machine that was lost from sight or is
     just dying: it waits as long as that one may seem alive.
     """
-    folder = ledger.folder_of(told.directory, told.cell)
+    folder = folders.folder_of(told.directory, told.cell)
     until = time.monotonic() + 3 * DURATION
     looked, asked = 0.0, False
 
@@ -109,22 +109,22 @@ def work(told: Work) -> None:
 
 def _tell(cell: Cell, directory: Path, fault: Exception | None, listener: Listener) -> None:
     """Says what became of a cell whose process has ended."""
-    folder = ledger.folder_of(directory, cell)
-    said, has = ledger.status(folder), holder(folder)
-    if ledger.is_done(folder):
-        listener.ended(cell, ledger.DONE, "")
+    folder = folders.folder_of(directory, cell)
+    said, has = folders.status(folder), holder(folder)
+    if folders.is_done(folder):
+        listener.ended(cell, folders.DONE, "")
     elif has is not None and has.alive:
-        listener.ended(cell, ledger.under_way(folder), f"another process is running it ({has.words})")
+        listener.ended(cell, folders.under_way(folder), f"another process is running it ({has.words})")
     elif fault is not None:
         fail(cell, folder, fault, listener)
     else:
-        listener.ended(cell, str(said.get("status", ledger.QUEUED)), str(said.get("reason", "")))
+        listener.ended(cell, str(said.get("status", folders.QUEUED)), str(said.get("reason", "")))
 
 
 def _follow(cell: Cell, directory: Path, listener: Listener) -> None:
     """Tells how far a cell is, as its folder says."""
-    folder = ledger.folder_of(directory, cell)
-    said = ledger.status(folder)
+    folder = folders.folder_of(directory, cell)
+    said = folders.status(folder)
     now = said.get("now") or {}
-    if said.get("status") in ledger.UNDER_WAY and "phase" in now:
-        listener.moment(cell, Moment(now["phase"], ledger.spent(folder)[0], now.get("loss"), now.get("accuracy")))
+    if said.get("status") in folders.UNDER_WAY and "phase" in now:
+        listener.moment(cell, Moment(now["phase"], folders.spent(folder)[0], now.get("loss"), now.get("accuracy")))

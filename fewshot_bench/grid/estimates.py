@@ -8,8 +8,9 @@ import torch
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.grid import ledger, rates
+from fewshot_bench.grid import rates
 from fewshot_bench.grid.costs import cost, validations
 from fewshot_bench.training.plan import Plan, find_device, recorded
 from fewshot_bench.training.planning import usual_plan
@@ -88,12 +89,12 @@ def _kind(device: str) -> str:
 
 
 def _seen(cell: Cell, directory: Path, kind: str) -> Seen:
-    folder = ledger.folder_of(directory, cell)
-    said = ledger.status(folder)
-    iterations, spent = ledger.spent(folder)
+    folder = folders.folder_of(directory, cell)
+    said = folders.status(folder)
+    iterations, spent = folders.spent(folder)
     training, evaluation = _work(cell, kind)
     done = 0.0
-    if ledger.is_done(folder):
+    if folders.is_done(folder):
         done = training + evaluation
     elif 0 < iterations <= cell.training.iterations:  # validations go along with training; the test is the last of it
         share, number = iterations / cell.training.iterations, validations(cell)
@@ -102,9 +103,9 @@ def _seen(cell: Cell, directory: Path, kind: str) -> Seen:
     device = str(how.get("device", "")) if isinstance(how, dict) else ""
     alone = spent / (1 if plan is None else plan.replicas)
     state = str(said.get("status", NEW))
-    if state == ledger.DONE and not ledger.is_done(folder):
-        state = ledger.FAILED  # its result is torn, or not its own
-    left = 0.0 if state == ledger.SKIPPED else training + evaluation - done
+    if state == folders.DONE and not folders.is_done(folder):
+        state = folders.FAILED  # its result is torn, or not its own
+    left = 0.0 if state == folders.SKIPPED else training + evaluation - done
     return Seen(cell, state, iterations, done, left, alone, device, plan)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fewshot_bench.basics.lease import Lost, OthersError, lease
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.grid import ledger
 from fewshot_bench.grid.attempt import Listener, attempt, fail, now, requeue
 from fewshot_bench.grid.packs import Pack, cut_back, in_step, pack, twins
 from fewshot_bench.training.cell import Interrupted, Moment
@@ -44,11 +44,11 @@ def run_cells(
             except OthersError as error:
                 if listener.stop():
                     raise Interrupted from None
-                listener.ended(cell, ledger.under_way(ledger.folder_of(directory, cell)), str(error))
+                listener.ended(cell, folders.under_way(folders.folder_of(directory, cell)), str(error))
                 undone.append(cell.id)
                 continue
             if not lost:
-                listener.ended(cell, ledger.DONE, "")
+                listener.ended(cell, folders.DONE, "")
                 continue
             others = [one for one in cells[index + 1 :] if one not in seen]
             found = pack([cell, *twins(cell, others, directory)], directory)
@@ -69,20 +69,20 @@ def run_cells(
 
 def _ours(cell: Cell, directory: Path, leases: ExitStack, listener: Listener) -> dict[Cell, Lost]:
     """Takes the cell's folder until `leases` closes; empty where it is done. Raises OthersError where it is taken."""
-    folder = ledger.folder_of(directory, cell)
+    folder = folders.folder_of(directory, cell)
 
     def say(text: str) -> None:
-        ledger.log(folder, f"{now()} {text}")
+        folders.log(folder, f"{now()} {text}")
         listener.say(f"{cell.id}: {text}")
 
     def stop() -> bool:
-        listener.moment(cell, Moment("waiting", ledger.spent(folder)[0], None, None))
+        listener.moment(cell, Moment("waiting", folders.spent(folder)[0], None, None))
         return listener.stop()
 
-    if ledger.is_done(folder):
+    if folders.is_done(folder):
         return {}
     lost = leases.enter_context(lease(folder, say, stop=stop))
-    return {} if ledger.is_done(folder) else {cell: lost}  # whoever had it may have ended it just now
+    return {} if folders.is_done(folder) else {cell: lost}  # whoever had it may have ended it just now
 
 
 def _new_plan(
@@ -92,11 +92,11 @@ def _new_plan(
 
     Raises Interrupted if `listener` says stop between two plans; the cell is then queued again.
     """
-    folder = ledger.folder_of(directory, cell)
+    folder = folders.folder_of(directory, cell)
     try:
-        ledger.mark(folder, ledger.PLANNING, iterations=0, now={"phase": "planning"})
+        folders.mark(folder, folders.PLANNING, iterations=0, now={"phase": "planning"})
         listener.moment(cell, Moment("planning", 0, None, None))
-        return find_plan(cell, seeds, pool, device, given, lambda text: ledger.log(folder, text), listener.stop)
+        return find_plan(cell, seeds, pool, device, given, lambda text: folders.log(folder, text), listener.stop)
     except Interrupted:
         requeue(folder, "while it was planned")
         raise
@@ -115,16 +115,16 @@ def _run(
     accept_code: bool,
 ) -> list[str]:
     """Runs cells side by side; returns the ids of those that are not done then."""
-    folders = [ledger.folder_of(directory, cell) for cell in group.cells]
-    plan = plan._replace(replicas=len(folders))
-    if len(folders) > 1:
-        cut_back(folders, group.start)
+    places = [folders.folder_of(directory, cell) for cell in group.cells]
+    plan = plan._replace(replicas=len(places))
+    if len(places) > 1:
+        cut_back(places, group.start)
     told = in_step(listener)
     with as_planned(plan):
         done = drive(
             [
                 attempt(cell, folder, pool, plan, group.start, told, lost[cell], accept_code)
-                for cell, folder in zip(group.cells, folders, strict=True)
+                for cell, folder in zip(group.cells, places, strict=True)
             ]
         )
     return [cell.id for cell, well in zip(group.cells, done, strict=True) if not well]

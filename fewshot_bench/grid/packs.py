@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from fewshot_bench.cells import folders as on_disk
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.grid import ledger
+from fewshot_bench.cells.folders import CHECKPOINTS
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.training import checkpoint
-from fewshot_bench.training.cell import CHECKPOINTS, Moment
+from fewshot_bench.training.cell import Moment
 from fewshot_bench.training.plan import Plan, recorded
 
 
@@ -36,15 +37,15 @@ def twins(cell: Cell, cells: Iterable[Cell], directory: Path) -> list[Cell]:
         for other in cells
         if other != cell
         and replace(other, seed=cell.seed) == cell
-        and not ledger.is_done(ledger.folder_of(directory, other))
+        and not on_disk.is_done(on_disk.folder_of(directory, other))
     ]
 
 
 def pack(cells: Sequence[Cell], directory: Path) -> Pack:
     """The first of `cells`, and those of the others that can go on, or begin, where it does."""
-    folders = [ledger.folder_of(directory, cell) for cell in cells]
+    folders = [on_disk.folder_of(directory, cell) for cell in cells]
     checkpoints = [checkpoint.numbers(folder / CHECKPOINTS, "step") for folder in folders]
-    plans = [recorded(ledger.status(folder)) for folder in folders]
+    plans = [recorded(on_disk.status(folder)) for folder in folders]
     others = [index for index in range(1, len(cells)) if plans[index] == plans[0]]
     if not any(checkpoints[index] for index in (0, *others)):
         others = [index for index in range(1, len(cells)) if not checkpoints[index]]

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import AXES, Cell
-from fewshot_bench.grid import ledger
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES, GridFile, make_importable, with_changes
 
@@ -14,7 +14,7 @@ from fewshot_bench.grid.files import OWN_OPTIONS, TABLES, GridFile, make_importa
 def cells_called(names: Iterable[str], directory: Path) -> list[Cell]:
     """The cells of a folder by name. Raises BenchError where the configuration of one is not its own."""
     make_importable(Path.cwd())
-    return [ledger.cell_in(directory / ledger.CELLS / name) for name in names]
+    return [folders.cell_in(directory / folders.CELLS / name) for name in names]
 
 
 def changed(cells: Sequence[Cell], changes: Sequence[str]) -> dict[Cell, Cell]:
@@ -42,10 +42,10 @@ def as_grid(cell: Cell) -> GridFile:
 def replace_in_folder(directory: Path, replaced: dict[Cell, Cell], changes: Sequence[str]) -> None:
     """Marks the cells that others stand for now, with which and why; their files stay."""
     for old, new in replaced.items():
-        folder = ledger.folder_of(directory, old)
-        if new != old and ledger.status(folder).get("status") == ledger.FAILED:  # another command may have ended it
+        folder = folders.folder_of(directory, old)
+        if new != old and folders.status(folder).get("status") == folders.FAILED:  # another command may have ended it
             reason = f"retried as {new.id}: {', '.join(changes)}"
-            ledger.mark(folder, ledger.SKIPPED, reason=reason)
+            folders.mark(folder, folders.SKIPPED, reason=reason)
 
 
 def _given(section: dict[str, Any]) -> dict[str, Any]:

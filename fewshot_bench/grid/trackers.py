@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.config_file import to_table
-from fewshot_bench.grid import ledger
 
 
 class Track(NamedTuple):
@@ -66,7 +66,7 @@ def _wandb(folder: Path, stack: ExitStack) -> Open:
 
         def close(status: str, reason: str) -> None:
             run.summary.update({"status": status, "reason": reason})
-            run.finish(exit_code=0 if status == ledger.DONE else 1)
+            run.finish(exit_code=0 if status == folders.DONE else 1)
 
         run.define_metric("meta_step")
         run.define_metric("*", step_metric="meta_step")

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.grid import ledger
+from fewshot_bench.cells.folders import RESULT
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.trackers import TRACKERS, Track
-from fewshot_bench.training.cell import RESULT, Moment
+from fewshot_bench.training.cell import Moment
 
 
 @dataclass
@@ -52,8 +53,8 @@ def tracked(listener: Listener, kind: str, directory: Path) -> Iterator[Listener
         run = runs.pop(cell.id, None)
         if run is not None:
             with never_in_the_way(cell.id):
-                if status == ledger.DONE:
-                    result = json.loads((ledger.folder_of(directory, cell) / RESULT).read_text(encoding="utf-8"))
+                if status == folders.DONE:
+                    result = json.loads((folders.folder_of(directory, cell) / RESULT).read_text(encoding="utf-8"))
                     run.track.log({"test_accuracy": result["test_accuracy"]}, result["iterations"])
                 run.track.close(status, reason)
         listener.ended(cell, status, reason)
@@ -74,7 +75,7 @@ def tracked(listener: Listener, kind: str, directory: Path) -> Iterator[Listener
         finally:
             for name, run in runs.items():
                 with never_in_the_way(name):
-                    run.track.close(ledger.QUEUED, "interrupted")
+                    run.track.close(folders.QUEUED, "interrupted")
 
 
 def _log(cell: Cell, at: Moment, run: Seen) -> None:

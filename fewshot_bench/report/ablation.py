@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 
 from fewshot_bench.basics.counting import counted
+from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
+from fewshot_bench.cells.contents import SHOWN_AS
 from fewshot_bench.report import published
-from fewshot_bench.report.contents import NO_INNER_OPTIMIZER, SHOWN_AS
 from fewshot_bench.report.doubts import doubts
 from fewshot_bench.report.families import families
 from fewshot_bench.report.protocol import against_paper, protocol

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.by_task import ByTask, by_task
 from fewshot_bench.report.groups import Group
-from fewshot_bench.report.reading import Cell
 
 
 class Accuracies(NamedTuple):
@@ -29,7 +29,7 @@ class Read(NamedTuple):
     faults: tuple[str, ...]
 
 
-def accuracies(cells: Sequence[Cell]) -> Read:
+def accuracies(cells: Sequence[CellFolder]) -> Read:
     """The tests of cells that differ in their seed alone. A cell tested on other tasks than the first is left out."""
     seeds: list[int] = []
     rows: list[ByTask] = []

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from fewshot_bench.report.reading import Cell
+from fewshot_bench.cells.reading import CellFolder
 
 START = "training.init_seed"
 """The setting that a cell does without where it is the cell's own seed: both are one computation, and have one name."""
@@ -17,12 +17,12 @@ def key_of(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def but_seed(cell: Cell) -> str:
+def but_seed(cell: CellFolder) -> str:
     """What the seeds of one configuration share."""
     return _but_seed(cell.identity)
 
 
-def joined(cells: Sequence[Cell]) -> list[Cell]:
+def joined(cells: Sequence[CellFolder]) -> list[CellFolder]:
     """The cells, each with the init_seed of its other seeds where it has that one without naming it.
 
     Of three seeds with init_seed = 0, seed 0 is trained from the weights of seed 0 anyway and does not name it, so the
@@ -44,12 +44,12 @@ def joined(cells: Sequence[Cell]) -> list[Cell]:
     return out
 
 
-def same_start(ours: Collection[Cell], theirs: Collection[Cell]) -> bool:
+def same_start(ours: Collection[CellFolder], theirs: Collection[CellFolder]) -> bool:
     """Whether all of these cells were trained from the same initial weights, named or not, as far as seeds decide."""
     return {_start(cell) for cell in ours} == {_start(cell) for cell in theirs}
 
 
-def _start(cell: Cell) -> object:
+def _start(cell: CellFolder) -> object:
     named = _named(cell.config)
     return cell.seed if named is None else named
 

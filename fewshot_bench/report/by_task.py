@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from pyarrow.parquet import ParquetFile
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.parquet import reading
-from fewshot_bench.report.reading import Cell
 
 AGREES = 1e-4  # of an accuracy in result.json and the mean of its tasks: they were summed in different orders
 
@@ -22,7 +22,7 @@ class ByTask(NamedTuple):
     accuracy: NDArray[np.float64]
 
 
-def by_task(cell: Cell) -> ByTask:
+def by_task(cell: CellFolder) -> ByTask:
     """The test that `cell.result` has the figures of.
 
     Raises BenchError where the file is missing, cannot be read or is of another run.

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.report.reading import Cell
+from fewshot_bench.cells.reading import CellFolder
 
 KINDS = ("dataset", "split", "learner", "backbone", "inner_optimizer", "option")
 """Tables of citations.toml whose entries are names; "split" has "<dataset>:<split>"."""
@@ -36,7 +36,7 @@ def citations() -> Mapping[str, Any]:
     return tomllib.loads(files("fewshot_bench.report").joinpath("citations.toml").read_text(encoding="utf-8"))
 
 
-def bibtex(cells: Sequence[Cell]) -> str:
+def bibtex(cells: Sequence[CellFolder]) -> str:
     """A file for \\bibliography: each entry with the reasons above it, in comments; names it does not know at the end.
 
     Raises BenchError where no cell has a configuration.
@@ -54,7 +54,7 @@ def bibtex(cells: Sequence[Cell]) -> str:
     return "\n\n".join([*blocks, *(["\n".join(lacking)] if lacking else [])]) + "\n"
 
 
-def reasons_of(cells: Sequence[Cell]) -> tuple[Reasons, list[str]]:
+def reasons_of(cells: Sequence[CellFolder]) -> tuple[Reasons, list[str]]:
     """Why each key is cited for these cells, and the names that citations.toml does not have."""
     used = dict.fromkeys(name for cell in cells for name in _used(cell))
     reasons: Reasons = {key: {f"{why}.": None} for key, why in citations()["always"].items()}
@@ -69,7 +69,7 @@ def reasons_of(cells: Sequence[Cell]) -> tuple[Reasons, list[str]]:
     return reasons, unknown
 
 
-def _used(cell: Cell) -> Iterator[tuple[str, str]]:
+def _used(cell: CellFolder) -> Iterator[tuple[str, str]]:
     """(kind, name) of what a cell names, as citations.toml calls it."""
     config = cell.config
     for kind in KINDS[:-1]:
@@ -81,7 +81,7 @@ def _used(cell: Cell) -> Iterator[tuple[str, str]]:
             yield "option", f"{table}.{key}"
 
 
-def _versions(key: str, cells: Sequence[Cell]) -> list[str]:
+def _versions(key: str, cells: Sequence[CellFolder]) -> list[str]:
     """The versions that cells were computed with, where `key` stands for software."""
     if key not in VERSIONS:
         return []

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from fewshot_bench.basics.files import write_text
-from fewshot_bench.report.contents import whole
+from fewshot_bench.cells.contents import whole
+from fewshot_bench.cells.reading import CellFolder, read_cells
 from fewshot_bench.report.groups import grouped, settings
 from fewshot_bench.report.measured import measured
-from fewshot_bench.report.reading import Cell, read_cells
 
 WHOLE = (
     "ways", "shots", "seed", "iterations", "queries",
@@ -44,14 +44,14 @@ def write_results_csv(directory: Path) -> Path:
     return write_cells_csv(directory, read_cells(directory))
 
 
-def write_cells_csv(directory: Path, cells: Sequence[Cell]) -> Path:
+def write_cells_csv(directory: Path, cells: Sequence[CellFolder]) -> Path:
     """The same of cells that were read already."""
     path = directory / "results.csv"
     write_text(path, tabulated(cells).to_csv(index=False, lineterminator="\n"))
     return path
 
 
-def tabulated(cells: Sequence[Cell]) -> pd.DataFrame:
+def tabulated(cells: Sequence[CellFolder]) -> pd.DataFrame:
     """Cells as a table; pure."""
     setting = _settings(cells)
     rows = [_row(cell) | {"setting": setting.get(cell.name, "")} for cell in measured(cells)]
@@ -60,7 +60,7 @@ def tabulated(cells: Sequence[Cell]) -> pd.DataFrame:
     return table.sort_values([*AXES, "setting", "cell"], ignore_index=True)
 
 
-def _row(cell: Cell) -> dict[str, Any]:
+def _row(cell: CellFolder) -> dict[str, Any]:
     fingerprint = cell.fingerprint
     return {
         **{axis: whole(cell.config.get(axis)) if axis in WHOLE else cell.config.get(axis) for axis in AXES},
@@ -74,7 +74,7 @@ def _row(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _settings(cells: Sequence[Cell]) -> dict[str, str]:
+def _settings(cells: Sequence[CellFolder]) -> dict[str, str]:
     """By cell name; of the configuration alone, so that a cell that is not done is told apart as well."""
     every = grouped([cell._replace(status="done", result={"fingerprint": {}}) for cell in cells])
     return {cell.name: words for group, words in zip(every, settings(every), strict=True) for cell in group.cells}

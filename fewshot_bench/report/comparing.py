@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.contents import GRID_AXES
+from fewshot_bench.cells.reading import FILES, CellFolder, read_cell, read_cells
 from fewshot_bench.report.alike import START, joined, key_of, same_start
-from fewshot_bench.report.contents import AXES
 from fewshot_bench.report.groups import differing, flat
-from fewshot_bench.report.reading import FILES, Cell, read_cell, read_cells
 
 UNTRAINED = "untrained"
 """Whether a cell has 0 meta-steps: told apart as an axis is, since a network is no counterpart of itself untrained."""
@@ -18,8 +18,8 @@ UNTRAINED = "untrained"
 class Pair(NamedTuple):
     """Counterparts, and the settings in which they differ, keys joined by dots."""
 
-    a: Cell
-    b: Cell
+    a: CellFolder
+    b: CellFolder
     differing: tuple[str, ...]
 
 
@@ -27,12 +27,12 @@ class Matched(NamedTuple):
     """Two runs. only_a, only_b: cells without a counterpart; unreadable: cells of either without a configuration."""
 
     pairs: tuple[Pair, ...]
-    only_a: tuple[Cell, ...]
-    only_b: tuple[Cell, ...]
-    unreadable: tuple[Cell, ...]
+    only_a: tuple[CellFolder, ...]
+    only_b: tuple[CellFolder, ...]
+    unreadable: tuple[CellFolder, ...]
 
 
-def read_run(path: Path) -> list[Cell]:
+def read_run(path: Path) -> list[CellFolder]:
     """The cells of a results folder, or the one cell whose folder it is.
 
     Raises BenchError where there is neither.
@@ -45,7 +45,7 @@ def read_run(path: Path) -> list[Cell]:
     return read_cells(path)
 
 
-def matched(a: Sequence[Cell], b: Sequence[Cell]) -> Matched:
+def matched(a: Sequence[CellFolder], b: Sequence[CellFolder]) -> Matched:
     """Cells by their settings: the same axes and seed, and of those the pairs that differ least.
 
     An axis of which each run has one value, and another than the other run, does not tell counterparts apart: it is
@@ -53,8 +53,8 @@ def matched(a: Sequence[Cell], b: Sequence[Cell]) -> Matched:
     """
     readable = [joined([cell for cell in cells if cell.config]) for cells in (a, b)]
     axes = [[_axes(cell) for cell in cells] for cells in readable]
-    kept = [axis for axis in (*AXES, "seed", UNTRAINED) if not _compared(axis, *axes)]
-    buckets: dict[str, tuple[list[Cell], list[Cell]]] = {}
+    kept = [axis for axis in (*GRID_AXES, "seed", UNTRAINED) if not _compared(axis, *axes)]
+    buckets: dict[str, tuple[list[CellFolder], list[CellFolder]]] = {}
     for side, (cells, values) in enumerate(zip(readable, axes, strict=True)):
         for cell, value in zip(cells, values, strict=True):
             buckets.setdefault(key_of([value[axis] for axis in kept]), ([], []))[side].append(cell)
@@ -64,14 +64,14 @@ def matched(a: Sequence[Cell], b: Sequence[Cell]) -> Matched:
     return Matched(tuple(pairs), only_a, only_b, tuple(cell for cell in (*a, *b) if not cell.config))
 
 
-def settings_of(cell: Cell) -> dict[str, Any]:
+def settings_of(cell: CellFolder) -> dict[str, Any]:
     """All that was configured, defaults included where config.toml has them, flat."""
     return flat(cell.config)
 
 
-def _axes(cell: Cell) -> Mapping[str, Any]:
+def _axes(cell: CellFolder) -> Mapping[str, Any]:
     untrained = settings_of(cell).get("training.iterations") == 0
-    return {**{axis: cell.config[axis] for axis in (*AXES, "seed")}, UNTRAINED: untrained}
+    return {**{axis: cell.config[axis] for axis in (*GRID_AXES, "seed")}, UNTRAINED: untrained}
 
 
 def _compared(axis: str, ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> bool:
@@ -80,7 +80,7 @@ def _compared(axis: str, ours: Sequence[Mapping[str, Any]], theirs: Sequence[Map
     return len(here) == len(there) == 1 and here != there
 
 
-def _nearest(ours: Sequence[Cell], theirs: Sequence[Cell]) -> list[Pair]:
+def _nearest(ours: Sequence[CellFolder], theirs: Sequence[CellFolder]) -> list[Pair]:
     """Pairs of cells with equal axes, those with the fewest differences first; each cell once. In order of `ours`."""
     every = [Pair(a, b, _differing(a, b)) for a, b in product(ours, theirs)]
     taken: set[int] = set()
@@ -92,7 +92,7 @@ def _nearest(ours: Sequence[Cell], theirs: Sequence[Cell]) -> list[Pair]:
     return sorted(chosen, key=lambda pair: pair.a.name)
 
 
-def _differing(a: Cell, b: Cell) -> tuple[str, ...]:
+def _differing(a: CellFolder, b: CellFolder) -> tuple[str, ...]:
     """The settings in which two cells differ; not init_seed where one names what the other has without naming it."""
     keys = differing([settings_of(a), settings_of(b)])
     return tuple(key for key in keys if key != START or not same_start([a], [b]))

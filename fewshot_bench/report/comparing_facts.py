@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fewshot_bench.basics.recorded_source import recorded
+from fewshot_bench.cells.code import recorded
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.comparing import Pair, settings_of
 from fewshot_bench.report.groups import differing, flat, show
-from fewshot_bench.report.reading import Cell
 
 RECORDED = ("plan", "environment")
 """Tables of status.json: how a cell was computed, and with what."""
@@ -43,7 +43,7 @@ def _differences(pair: Pair) -> Iterator[tuple[str, str, str, str]]:
         yield from _different(kind, flat(pair.a.recorded(kind)), flat(pair.b.recorded(kind)))
 
 
-def _code(cell: Cell) -> dict[str, str]:
+def _code(cell: CellFolder) -> dict[str, str]:
     """File or distribution -> hash, for the code that the cell names by import path."""
     held = recorded(cell.said)
     return {} if held is None else held.files | held.installed

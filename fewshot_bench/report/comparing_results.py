@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.contents import SHOWN_AS
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.alike import but_seed, key_of
 from fewshot_bench.report.by_task import by_task
 from fewshot_bench.report.comparing import Pair, settings_of
-from fewshot_bench.report.contents import SHOWN_AS
 from fewshot_bench.report.groups import differing, show
 from fewshot_bench.report.holm import holm
 from fewshot_bench.report.measured import measured
 from fewshot_bench.report.paired import SAME_TASKS
-from fewshot_bench.report.reading import Cell
 from fewshot_bench.report.two_level import Estimate, estimate
 
 _TASK = ("dataset", "ways", "shots")
 
-Tests = tuple[Cell, Cell]
+Tests = tuple[CellFolder, CellFolder]
 """The same test of two counterparts."""
 
 
@@ -71,7 +71,7 @@ def _result(label: str, tests: Sequence[Tests]) -> Result:
 _EQUAL = "Equal on every task."
 
 
-def _difference(a: Cell, b: Cell) -> NDArray[np.float64]:
+def _difference(a: CellFolder, b: CellFolder) -> NDArray[np.float64]:
     """B minus A by task. Raises BenchError where they were not tested on the same tasks, or cannot be read."""
     ours, theirs = (
         {key: cell.config[key] for key in _TASK} | {key: cell.fingerprint.get(key) for key in SAME_TASKS}
@@ -98,7 +98,7 @@ def _labels(groups: Sequence[Sequence[Tests]]) -> list[str]:
     return labels
 
 
-def _name(a: Cell, b: Cell) -> str:
+def _name(a: CellFolder, b: CellFolder) -> str:
     """The axes of counterparts; A's value and B's where they are not the same."""
     values = {
         key: " / ".join(dict.fromkeys(SHOWN_AS.get(str(cell.config[key]), str(cell.config[key])) for cell in (a, b)))

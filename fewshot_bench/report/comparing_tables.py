@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.report import own_code
+from fewshot_bench.cells.code_changes import remarks
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.ablation import percent
 from fewshot_bench.report.comparing import Matched, matched, read_run
 from fewshot_bench.report.comparing_facts import Fact, facts
 from fewshot_bench.report.comparing_results import Result, results
 from fewshot_bench.report.differences_table import COLUMNS, numbers
 from fewshot_bench.report.incomplete import MANY
-from fewshot_bench.report.reading import Cell
 from fewshot_bench.report.table import Column, Entry, Table
 
 _UNDER = (
@@ -46,7 +46,7 @@ def compared(runs: Matched) -> Comparison:
 
 def _remarks(runs: Matched, differ: Sequence[Fact], found: Sequence[Result]) -> list[str]:
     lines = [f"{cell.folder}: {cell.reason}." for cell in runs.unreadable]
-    lines += own_code.remarks((str(cell.folder), cell.code) for pair in runs.pairs for cell in (pair.a, pair.b))
+    lines += remarks((str(cell.folder), cell.code) for pair in runs.pairs for cell in (pair.a, pair.b))
     if not runs.pairs:
         return [*lines, "No cell of A has a counterpart in B: their datasets, learners, networks or seeds are others."]
     if not differ:
@@ -92,7 +92,7 @@ def _alone(runs: Matched) -> Table | None:
     return Table("alone", "Cells of one run alone", columns, tuple(rows), keys=1, section=1) if rows else None
 
 
-def _named(side: str, cells: Sequence[Cell]) -> list[tuple[Entry, ...]]:
+def _named(side: str, cells: Sequence[CellFolder]) -> list[tuple[Entry, ...]]:
     lines: list[tuple[Entry, ...]] = [(Entry(side), Entry(cell.name), Entry(cell.status)) for cell in cells[:MANY]]
     more = len(cells) - MANY
     return [*lines, (Entry(side), Entry(f"and {more:,} more"), Entry(""))] if more > 0 else lines

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from fewshot_bench.report.contents import OTHER_TESTS
+from fewshot_bench.cells.contents import OTHER_TESTS
 from fewshot_bench.report.published import TABLE_2, Published, Stated, numbers
 
 REPTILE, IMAML = "Reptile arXiv:1803.02999 tables", "iMAML arXiv:1909.04630 Table 2"

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from fewshot_bench.report.contents import SHOWN_AS
+from fewshot_bench.cells.contents import SHOWN_AS
 from fewshot_bench.report.curves import Curve
 from fewshot_bench.report.log_scale import set_log_scale
 from fewshot_bench.report.style import FAINT, INK

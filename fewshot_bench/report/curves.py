@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.paired import twin_of, untrained_of
-from fewshot_bench.report.reading import Cell
 
 METRICS = "metrics.jsonl"
 POINTS = 100  # of a training curve; each is the mean over a block of meta-steps
@@ -22,7 +22,7 @@ class Curve(NamedTuple):
     where the folder holds it. Accuracies are fractions.
     """
 
-    cell: Cell
+    cell: CellFolder
     training: pd.DataFrame
     validation: pd.DataFrame
     untrained: float | None
@@ -31,16 +31,16 @@ class Curve(NamedTuple):
 class Pair(NamedTuple):
     """A trained cell, and the same network of the same seed untrained, where the folder holds it."""
 
-    cell: Cell
-    twin: Cell | None
+    cell: CellFolder
+    twin: CellFolder | None
 
 
-def curves(cells: Iterable[Cell]) -> list[Curve]:
+def curves(cells: Iterable[CellFolder]) -> list[Curve]:
     """A curve for each done cell that was trained and whose metrics are there."""
     return [curve for pair in pairs(cells) if (curve := read_curve(pair))]
 
 
-def pairs(cells: Iterable[Cell]) -> list[Pair]:
+def pairs(cells: Iterable[CellFolder]) -> list[Pair]:
     """The done cells that were trained, each with its twin; reads nothing more of them."""
     groups = grouped([cell for cell in cells if cell.status == "done" and cell.test == "test"])
     untrained = untrained_of(groups)
@@ -59,7 +59,7 @@ def read_curve(pair: Pair) -> Curve | None:
     return Curve(pair.cell, _blocks(rows), _validated(rows), untrained) if rows else None
 
 
-def _rows(cell: Cell) -> list[dict[str, Any]]:
+def _rows(cell: CellFolder) -> list[dict[str, Any]]:
     path = cell.folder / METRICS
     if not path.is_file():
         return []

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from fewshot_bench.report import own_code
+from fewshot_bench.cells import code_changes
+from fewshot_bench.cells.reading import CellFolder, read_cells
 from fewshot_bench.report.ablation import ablation_table
 from fewshot_bench.report.differences_table import differences_table
 from fewshot_bench.report.headline import headline_table
 from fewshot_bench.report.incomplete import MANY, incomplete_table
 from fewshot_bench.report.latex import latex
 from fewshot_bench.report.markdown import markdown
-from fewshot_bench.report.reading import Cell, read_cells
 from fewshot_bench.report.rows import rows_of
 from fewshot_bench.report.table import Table
 from fewshot_bench.report.terminal import terminal
@@ -42,7 +42,7 @@ def read_report(directory: Path) -> Report:
     return report_of(read_cells(directory))
 
 
-def report_of(cells: Sequence[Cell]) -> Report:
+def report_of(cells: Sequence[CellFolder]) -> Report:
     """Reads no more than the cells' episodes.parquet, and these only where seeds or pairs have to be compared."""
     rows, remarks = rows_of(cells)
     differences = differences_table(rows)
@@ -53,7 +53,7 @@ def report_of(cells: Sequence[Cell]) -> Report:
         incomplete_table(cells),
     )
     said = tuple(dict.fromkeys([*remarks, *differences.remarks]))
-    code = tuple(own_code.remarks((cell.name, cell.code) for cell in cells if cell.status == "done"))
+    code = tuple(code_changes.remarks((cell.name, cell.code) for cell in cells if cell.status == "done"))
     return Report(tuple(table for table in tables if table), (*code, *_folded(said)), tidy(rows))
 
 

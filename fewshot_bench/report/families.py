@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from fewshot_bench.cells.contents import SHOWN_AS
 from fewshot_bench.report.alike import key_of
-from fewshot_bench.report.contents import SHOWN_AS
 from fewshot_bench.report.groups import Config
 from fewshot_bench.report.paired import SAME_TASKS
 from fewshot_bench.report.rows import Row

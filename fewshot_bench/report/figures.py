@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from fewshot_bench.report.contents import SHOWN_AS
+from fewshot_bench.cells.contents import SHOWN_AS
 from fewshot_bench.report.labels import End, name_ends
 from fewshot_bench.report.style import DASHES, DEPTH, DEPTH_RANGE, FAINT, INK
 from fewshot_bench.report.trajectories import KINDS, Trajectories, kinds

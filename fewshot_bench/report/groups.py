@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from fewshot_bench.cells.contents import GRID_AXES, NO_DIFFERENCE
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.alike import but_seed, joined, key_of
-from fewshot_bench.report.contents import AXES, NO_DIFFERENCE
-from fewshot_bench.report.reading import Cell
 
 Config = Mapping[str, Any]
 
@@ -14,7 +14,7 @@ Config = Mapping[str, Any]
 class Group(NamedTuple):
     """The seeds of one configuration.
 
-    axes: the values of AXES. config: everything else but the seed, flat ("training.iterations" -> 300).
+    axes: the values of GRID_AXES. config: everything else but the seed, flat ("training.iterations" -> 300).
     fingerprint: the protocol that all of `cells` were measured under; empty where none is done.
     cells: those done, by seed. planned: how many cells of this configuration lie in the folder, done or not.
     """
@@ -22,7 +22,7 @@ class Group(NamedTuple):
     axes: Config
     config: Config
     fingerprint: Config
-    cells: tuple[Cell, ...]
+    cells: tuple[CellFolder, ...]
     planned: int
 
     @property
@@ -37,25 +37,25 @@ class Group(NamedTuple):
         return value if isinstance(value, int) else None
 
 
-def grouped(cells: Iterable[Cell]) -> list[Group]:
+def grouped(cells: Iterable[CellFolder]) -> list[Group]:
     """Groups of the cells whose configuration is readable, in order of first appearance.
 
     A cell that lies there twice (same configuration and seed, e.g. a copied folder) counts once. One that does not name
     the init_seed of its other seeds, since it has that one anyway, is of their group (alike.joined).
     """
-    plans: dict[str, list[Cell]] = {}
+    plans: dict[str, list[CellFolder]] = {}
     for cell in joined([cell for cell in cells if cell.config]):
         plans.setdefault(but_seed(cell), []).append(cell)
     return [group for plan in plans.values() for group in _by_protocol(plan)]
 
 
-def _by_protocol(plan: Sequence[Cell]) -> list[Group]:
-    seeds: dict[str, dict[int, Cell]] = {}
+def _by_protocol(plan: Sequence[CellFolder]) -> list[Group]:
+    seeds: dict[str, dict[int, CellFolder]] = {}
     for cell in plan:
         if cell.status == "done":
             seeds.setdefault(key_of(cell.fingerprint), {}).setdefault(cell.seed, cell)
-    axes = {axis: plan[0].config[axis] for axis in AXES}
-    config = flat({key: value for key, value in plan[0].config.items() if key not in (*AXES, "seed")})
+    axes = {axis: plan[0].config[axis] for axis in GRID_AXES}
+    config = flat({key: value for key, value in plan[0].config.items() if key not in (*GRID_AXES, "seed")})
     planned = len({cell.seed for cell in plan})
     return [
         Group(axes, config, done[min(done)].fingerprint, tuple(done[seed] for seed in sorted(done)), planned)

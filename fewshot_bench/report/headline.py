@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from fewshot_bench.cells.contents import SHOWN_AS
 from fewshot_bench.report import published
-from fewshot_bench.report.contents import SHOWN_AS
 from fewshot_bench.report.families import best, better_by_test
 from fewshot_bench.report.groups import Config, differing, show
 from fewshot_bench.report.measured_alike import protocol_differences

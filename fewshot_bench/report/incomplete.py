@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.report.reading import STATUSES, Cell
+from fewshot_bench.cells.folders import STATUSES
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.table import Column, Entry, Table
 
 MANY = 8
@@ -13,9 +14,9 @@ _COLUMNS = (Column("cell", wrap=True), Column("status"), Column("meta-steps", "r
 _LONGEST = 300  # characters of a reason; the rest is in the cell's log.txt
 
 
-def incomplete_table(cells: Sequence[Cell]) -> Table | None:
+def incomplete_table(cells: Sequence[CellFolder]) -> Table | None:
     """The cells that are not done, failed ones first; None where all are done."""
-    kinds: dict[tuple[str, str], list[Cell]] = {}
+    kinds: dict[tuple[str, str], list[CellFolder]] = {}
     for cell in sorted(cells, key=lambda cell: (STATUSES.index(cell.status), cell.name)):
         if cell.status != "done":
             kinds.setdefault((cell.status, cell.told), []).append(cell)
@@ -40,6 +41,6 @@ def _line(name: str, status: str, progress: str, reason: str) -> tuple[Entry, ..
     return tuple(Entry(text) for text in (name, status, progress, short))
 
 
-def _progress(cell: Cell) -> str:
+def _progress(cell: CellFolder) -> str:
     planned = cell.config.get("training", {}).get("iterations") if cell.config else None
     return "" if cell.iterations is None else f"{cell.iterations} of {planned}" if planned else str(cell.iterations)

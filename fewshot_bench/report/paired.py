@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fewshot_bench.cells.contents import NO_DIFFERENCE
 from fewshot_bench.report.accuracies import Accuracies, paired
 from fewshot_bench.report.alike import START, key_of, same_start
-from fewshot_bench.report.contents import NO_DIFFERENCE
 from fewshot_bench.report.groups import Group, differing
 
 SAME_TASKS = ("split_hash", "pool_hash", "queries", "evaluation_tasks", "evaluation_seed")

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import replacing, write_text
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.curve_figure import drawn as curve_drawn
 from fewshot_bench.report.curves import METRICS, Curve, pairs, read_curve
 from fewshot_bench.report.figures import drawn
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.style import STYLE
 from fewshot_bench.report.trajectories import COLUMNS, FILE, Trajectories, read_trajectories
 

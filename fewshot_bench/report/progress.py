@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.lease import holder
-from fewshot_bench.report.contents import number
-from fewshot_bench.report.reading import STATUSES, UNDER_WAY, Cell
+from fewshot_bench.cells.contents import number
+from fewshot_bench.cells.folders import STATUSES, UNDER_WAY
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.table import Column, Entry, Table
 
 _COLUMNS = (
@@ -29,7 +30,7 @@ class Progress(NamedTuple):
     None if there is no pace yet. who: the process that computes it.
     """
 
-    cell: Cell
+    cell: CellFolder
     status: str
     phase: str
     loss: float | None
@@ -38,7 +39,7 @@ class Progress(NamedTuple):
     who: str
 
 
-def progress(cells: Sequence[Cell]) -> list[Progress]:
+def progress(cells: Sequence[CellFolder]) -> list[Progress]:
     """Of each cell, in the order of `progress_table`."""
     found = [_progress(cell) for cell in cells]
     return sorted(found, key=lambda one: (_ORDER.index(one.cell.status), one.cell.name))
@@ -72,7 +73,7 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
-def _progress(cell: Cell) -> Progress:
+def _progress(cell: CellFolder) -> Progress:
     under_way = cell.status in UNDER_WAY
     has = holder(cell.folder) if under_way else None
     now = cell.recorded("now")
@@ -91,7 +92,7 @@ def _progress(cell: Cell) -> Progress:
     )
 
 
-def _left(cell: Cell) -> float | None:
+def _left(cell: CellFolder) -> float | None:
     planned = cell.config.get("training", {}).get("iterations")
     if not planned or not cell.iterations or not cell.seconds:
         return None

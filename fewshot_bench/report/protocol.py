@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.report.contents import AXES, NO_INNER_OPTIMIZER
+from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
+from fewshot_bench.cells.contents import GRID_AXES
 from fewshot_bench.report.groups import show
 from fewshot_bench.report.measured_alike import in_words
 from fewshot_bench.report.published import META_STEPS, TASKS_PER_BATCH
@@ -95,7 +96,7 @@ def _rotations(facts: Mapping[str, object]) -> str:
 
 def _labels(rows: Sequence[Row], own: Sequence[str]) -> dict[str, list[str]]:
     """For each protocol, the rows that have it, named by the fewest columns that tell the protocols apart."""
-    columns = [*AXES, "setting"]
+    columns = [*GRID_AXES, "setting"]
     named = [{key: _worded(key, row.group.axes.get(key, row.setting)) for key in columns} for row in rows]
     for size in range(1, len(columns) + 1):
         for chosen in combinations(columns, size):

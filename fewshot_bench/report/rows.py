@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.accuracies import Read, read_accuracies
 from fewshot_bench.report.comparisons import Comparison, beside
 from fewshot_bench.report.groups import Group, grouped, settings
@@ -13,7 +14,6 @@ from fewshot_bench.report.measured import measured
 from fewshot_bench.report.measured_alike import protocol_differences
 from fewshot_bench.report.paired import Gain, paired_gain, twin_of, untrained_of
 from fewshot_bench.report.published import Published
-from fewshot_bench.report.reading import Cell
 from fewshot_bench.report.two_level import estimate
 
 
@@ -64,7 +64,7 @@ class Row(NamedTuple):
         return 100 * self.mean - self.paper.mean if self.paper and not self.otherwise else math.nan
 
 
-def rows_of(cells: Sequence[Cell]) -> tuple[list[Row], list[str]]:
+def rows_of(cells: Sequence[CellFolder]) -> tuple[list[Row], list[str]]:
     """A row for each configuration in the order of the paper's table, and sentences on what could not be used.
 
     Untrained twins stand in their trained counterpart's row; one without counterpart has a row of its own.

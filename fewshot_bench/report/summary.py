@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TextIO
 
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.collect import write_cells_csv
 from fewshot_bench.report.console import screen, show
 from fewshot_bench.report.document import report_of
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.terminal import terminal
 
 

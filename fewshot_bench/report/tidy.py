@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fewshot_bench.report.contents import AXES
+from fewshot_bench.cells.contents import GRID_AXES
 from fewshot_bench.report.paired import Gain
 from fewshot_bench.report.published import Published
 from fewshot_bench.report.rows import Row
 
 TIDY = (
-    *AXES, "setting", "n", "planned", "seeds", "iterations",
+    *GRID_AXES, "setting", "n", "planned", "seeds", "iterations",
     "mean_accuracy", "std_over_seeds", "ci95_over_tasks_of_one_seed", "ci95_over_seeds_and_tasks", "mean_val_accuracy",
     "paper_mean", "paper_std", "difference_to_paper", "paper_source", "paper_measured_otherwise",
     "untrained_accuracy", "paired_gain", "paired_gain_standard_error", "paired_seeds",
@@ -31,7 +31,7 @@ def _flat(row: Row) -> dict[str, object]:
     gain = row.gain or Gain(math.nan, math.nan, 0)
     paper = row.paper or Published(math.nan, math.nan)
     return {
-        **{axis: row.group.axes[axis] for axis in AXES},
+        **{axis: row.group.axes[axis] for axis in GRID_AXES},
         "setting": row.setting,
         "n": row.n,
         "planned": row.group.planned,

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.parquet import read_parquet
-from fewshot_bench.report.reading import Cell
 
 FILE = "hyperparameters.parquet"
 COLUMNS = ("iteration", "epoch", "inner_step", "parameter", "hyperparameter", "value")
@@ -22,12 +22,12 @@ class Trajectories(NamedTuple):
     parameters: the network's tensors in their own order, first layer first.
     """
 
-    cell: Cell
+    cell: CellFolder
     table: pd.DataFrame
     parameters: tuple[str, ...]
 
 
-def read_trajectories(cell: Cell) -> Trajectories | None:
+def read_trajectories(cell: CellFolder) -> Trajectories | None:
     """The cell's trajectories; None where nothing was learned (no file, no rows, or no meta-step).
 
     Raises BenchError, naming the cell, where the file or the configuration cannot be read.

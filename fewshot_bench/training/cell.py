@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from fewshot_bench.basics.files import write_text
+from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.learners.base import BatchNorm, Gradient, Meta
 from fewshot_bench.training import checkpoint
@@ -20,7 +21,6 @@ from fewshot_bench.training.state import TrainingState, begin, restore, stage, t
 from fewshot_bench.training.step import batch, settled, take
 from fewshot_bench.training.tasks import Stream
 
-CHECKPOINTS, RESULT = "checkpoints", "result.json"
 STEPS_UNSEEN = 25  # meta-steps begun on a device before their metrics are looked at, which waits for it
 POINTS_PER_EPOCH = 10  # how often learned hyperparameters are written down
 

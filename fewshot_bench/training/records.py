@@ -15,8 +15,7 @@ from pyarrow.parquet import ParquetWriter
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import cannot_write, replacing, write_text
-
-METRICS, HYPERPARAMETERS, EPISODES = "metrics.jsonl", "hyperparameters.parquet", "episodes.parquet"
+from fewshot_bench.cells.folders import EPISODES, HYPERPARAMETERS, METRICS
 
 _COLUMNS = {
     HYPERPARAMETERS: {

@@ -7,14 +7,14 @@ import pytest
 
 from benchmarks import keep_reference
 from fewshot_bench.basics.lease import lease
-from fewshot_bench.grid import ledger
+from fewshot_bench.cells import folders
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.report.collect import write_results_csv
 from fewshot_bench.report.document import FORMATS, read_report
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.training.cell import Interrupted
 from tests.api.conftest import grid
 
@@ -32,7 +32,7 @@ def run(pattern_data, pattern_pool):
     def running(directory, calls=10**6):
         trained, twin = expand(GridFile("grid", "the grid", grid(training=SIX) | {"cells": TWIN}))
         cells = [twin, trained]
-        ledger.enroll(directory, cells)
+        folders.enroll(directory, cells)
         left = iter(range(calls))
         run_cells(cells, directory, {"omniglot": pattern_pool}, "cpu", listener(lambda: next(left, None) is None))
         return [directory / "cells" / cell.id for cell in cells]

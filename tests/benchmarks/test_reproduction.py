@@ -10,9 +10,9 @@ from benchmarks import reproduction
 from benchmarks.reproduced import Run, reproduced
 from benchmarks.reproduction_figures import curves_figure, learned_figures, save
 from benchmarks.reproduction_tables import against_published
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.comparisons import beside
 from fewshot_bench.report.groups import grouped
-from fewshot_bench.report.reading import read_cells
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 VGG = Run("gimli-omniglot-cpu", "gimli-omniglot")

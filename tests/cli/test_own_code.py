@@ -15,8 +15,8 @@ from fewshot_bench.api.loading import load_cell
 from fewshot_bench.api.sensitivity import sensitivity
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.source_text import parsed_source
+from fewshot_bench.cells.code_changes import NOTHING, own_code
 from fewshot_bench.cli.main import main
-from fewshot_bench.report.own_code import NOTHING, own_code
 from tests.cli.test_run import GRID
 
 NET = """
@@ -278,12 +278,13 @@ def test_a_cell_that_failed_before_any_checkpoint_begins_anew_with_the_mended_co
 
 def test_a_process_of_a_cluster_does_not_either(project, pattern_data, monkeypatch):
     """The code may be edited after the driver has looked at it."""
-    from fewshot_bench.grid import cluster, ledger
+    from fewshot_bench.cells import folders
+    from fewshot_bench.grid import cluster
 
     monkeypatch.syspath_prepend(project)
     unfinished(project)
     edit(project, EDITED)
-    cell = ledger.cell_in(own_cell(project))
+    cell = folders.cell_in(own_cell(project))
     told = cluster.Work(cell, project / "out", pattern_data, "cpu", {}, project / ".stop")
     cluster.work(told)
     assert said(project)["status"] == "failed"

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from fewshot_bench.basics.lease import LOCK
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
-from fewshot_bench.grid import cluster, ledger
+from fewshot_bench.grid import cluster
 from fewshot_bench.grid.attempt import Listener
 
 CELL = Cell(
@@ -27,8 +28,8 @@ ELSEWHERE = "filelock/2\npid=4321\nhost=node7\nmode=lease\ntoken=abc\nduration=6
 
 @pytest.fixture
 def folder(tmp_path):
-    ledger.enroll(tmp_path, [CELL])
-    return ledger.folder_of(tmp_path, CELL)
+    folders.enroll(tmp_path, [CELL])
+    return folders.folder_of(tmp_path, CELL)
 
 
 @pytest.fixture
@@ -47,21 +48,21 @@ def test_it_waits_for_whoever_has_the_cell_though_that_has_not_begun(folder, tol
     waited = []
 
     def sleep(seconds):
-        assert not ledger.is_done(folder)
+        assert not folders.is_done(folder)
         waited.append(seconds)
         if len(waited) == 3:
             (folder / LOCK).unlink()
 
     monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     cluster.work(told)
-    assert ledger.is_done(folder)
+    assert folders.is_done(folder)
     assert waited == [cluster.SECONDS_BETWEEN_LOOKS] * 3
 
 
 def test_it_stops_where_it_is_asked_to(folder, told):
     told.stop.touch()
     cluster.work(told)
-    assert not ledger.is_done(folder)
+    assert not folders.is_done(folder)
 
 
 @pytest.mark.parametrize(
@@ -82,4 +83,4 @@ def test_what_became_of_a_cell_is_what_its_folder_says(folder, told, tmp_path, s
     listener = Listener(lambda *unused: None, lambda cell, status, reason: heard.append(status), lambda: False)
     cluster._tell(CELL, tmp_path, fault, listener)
     assert heard == [says]
-    assert ledger.status(folder)["status"] == ("queued" if state == "held" else says)
+    assert folders.status(folder)["status"] == ("queued" if state == "held" else says)

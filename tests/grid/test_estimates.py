@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
-from fewshot_bench.grid import ledger, rates
+from fewshot_bench.grid import rates
 from fewshot_bench.grid.costs import cost
 from fewshot_bench.grid.estimates import estimated
 from fewshot_bench.grid.work import plus, times
@@ -40,16 +41,16 @@ def shipped(cell):
 
 
 def done(directory, cell, seconds, plan=PLAN):
-    ledger.enroll(directory, [cell])
-    folder = ledger.folder_of(directory, cell)
-    ledger.mark(folder, ledger.DONE, iterations=1000, seconds=seconds, plan=plan._asdict())
+    folders.enroll(directory, [cell])
+    folder = folders.folder_of(directory, cell)
+    folders.mark(folder, folders.DONE, iterations=1000, seconds=seconds, plan=plan._asdict())
     (folder / "result.json").write_text(json.dumps({"cell": cell.id}))
 
 
-def under_way(directory, cell, iterations, seconds, plan=PLAN, status=ledger.RUNNING):
-    ledger.enroll(directory, [cell])
+def under_way(directory, cell, iterations, seconds, plan=PLAN, status=folders.RUNNING):
+    folders.enroll(directory, [cell])
     facts = {"iterations": iterations, "seconds": seconds, "plan": plan._asdict()}
-    ledger.mark(ledger.folder_of(directory, cell), status, **facts)
+    folders.mark(folders.folder_of(directory, cell), status, **facts)
 
 
 def test_a_new_grid_goes_by_the_shipped_rates(tmp_path):
@@ -80,7 +81,7 @@ def test_a_cell_like_it_counts_before_others(tmp_path):
     assert alone[0].hours == pytest.approx(shipped(CELL))  # cells that nobody named are not looked for
 
 
-@pytest.mark.parametrize("status", [ledger.RUNNING, ledger.FAILED, ledger.QUEUED])
+@pytest.mark.parametrize("status", [folders.RUNNING, folders.FAILED, folders.QUEUED])
 def test_a_cell_under_way_sets_the_pace_and_has_less_left(tmp_path, status):
     """A quarter of training and of four validations, of five evaluations in all."""
     spent = plus(times(0.25, cost(CELL).training), times(0.25 * 4 / 5, cost(CELL).evaluation))
@@ -99,8 +100,8 @@ def test_cells_side_by_side_share_their_time(tmp_path):
 
 def test_a_plan_of_an_older_version_counts_too(tmp_path):
     done(tmp_path, CELL, 3 * 3600 * shipped(CELL))
-    folder = ledger.folder_of(tmp_path, CELL)
-    ledger.mark(folder, ledger.DONE, plan={"device": "cpu", "threads": 1, "tasks_at_once": 8})
+    folder = folders.folder_of(tmp_path, CELL)
+    folders.mark(folder, folders.DONE, plan={"device": "cpu", "threads": 1, "tasks_at_once": 8})
     (found,) = estimated([replace(CELL, seed=1)], tmp_path, "cpu", [CELL]).cells
     assert found.hours == pytest.approx(3 * shipped(CELL))
 
@@ -138,7 +139,7 @@ def test_a_gpu_has_no_rate_until_a_cell_is_under_way(tmp_path):
 @pytest.mark.parametrize("damage", ["", "{", '{"status": "running", "seconds": "x", "iterations": 10000, "plan": 3}'])
 def test_a_damaged_status_counts_for_nothing(tmp_path, damage):
     under_way(tmp_path, CELL, 250, 100.0)
-    (ledger.folder_of(tmp_path, CELL) / "status.json").write_text(damage)
+    (folders.folder_of(tmp_path, CELL) / "status.json").write_text(damage)
     (found,) = estimated([CELL], tmp_path, "cpu").cells
     assert found.hours == pytest.approx(shipped(CELL))
 

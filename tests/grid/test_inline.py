@@ -7,11 +7,11 @@ from functools import partial
 import pytest
 
 from fewshot_bench.basics.lease import LOCK, lease
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
-from fewshot_bench.grid import cluster, inline, ledger
+from fewshot_bench.grid import cluster, inline
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.inline import run_cells
-from fewshot_bench.report.reading import STATUSES, UNDER_WAY
 from fewshot_bench.training import planning
 from fewshot_bench.training.cell import Interrupted
 from fewshot_bench.training.plan import Plan
@@ -34,8 +34,8 @@ ELSEWHERE = "filelock/2\npid=4321\nhost=node7\nmode=lease\ntoken=abc\nduration=6
 
 @pytest.fixture
 def folder(tmp_path):
-    ledger.enroll(tmp_path, [CELL])
-    return ledger.folder_of(tmp_path, CELL)
+    folders.enroll(tmp_path, [CELL])
+    return folders.folder_of(tmp_path, CELL)
 
 
 @pytest.fixture
@@ -62,21 +62,16 @@ def slow_plans(monkeypatch):
     return tried
 
 
-def test_the_page_knows_every_status_and_those_under_way():
-    assert {ledger.QUEUED, ledger.PLANNING, ledger.RUNNING, ledger.DONE, ledger.FAILED, ledger.SKIPPED} == set(STATUSES)
-    assert set(ledger.UNDER_WAY) == set(UNDER_WAY)
-
-
 def test_the_folder_says_what_is_done_with_the_cell_at_every_moment(folder, run):
     """The second evaluation begins within seconds of the first: that the status is seldom written does not matter."""
     told: list[tuple[str, str]] = []
 
     def look(*unused):
-        said = ledger.status(folder)
+        said = folders.status(folder)
         told.append((said["status"], said["now"]["phase"]))
         return False
 
-    assert run(moment=look, stop=lambda: look() if ledger.status(folder)["status"] != "queued" else False) == []
+    assert run(moment=look, stop=lambda: look() if folders.status(folder)["status"] != "queued" else False) == []
     phases = [one for one, before in zip(told, [None, *told], strict=False) if one != before]
     assert phases == [
         ("planning", "planning"),
@@ -88,9 +83,9 @@ def test_a_stop_while_planning_takes_effect_between_two_plans(folder, run, slow_
     with pytest.raises(Interrupted):
         run(stop=lambda: len(slow_plans) == 1)
     assert len(slow_plans) == 1
-    said = ledger.status(folder)
+    said = folders.status(folder)
     assert (said["status"], said["reason"]) == ("queued", "interrupted; the same command goes on")
-    assert "interrupted while it was planned" in (folder / ledger.LOG).read_text()
+    assert "interrupted while it was planned" in (folder / folders.LOG).read_text()
     assert "plan" not in said
     assert not (folder / LOCK).exists()
 
@@ -102,13 +97,13 @@ def test_a_cell_that_fails_while_it_is_planned_has_failed(folder, run, monkeypat
     monkeypatch.setattr(planning, "timed", fault)
     monkeypatch.setattr(planning, "WORTH_MEASURING", 0)
     assert run() == [CELL.id]
-    assert ledger.status(folder)["status"] == "failed"
+    assert folders.status(folder)["status"] == "failed"
 
 
 def test_a_cell_that_another_process_plans_is_planning(folder, run):
     """As other shards and the driver of a Ray cluster see it."""
     (folder / LOCK).write_text(ELSEWHERE)
-    ledger.mark(folder, ledger.PLANNING, now={"phase": "planning"})
+    folders.mark(folder, folders.PLANNING, now={"phase": "planning"})
     heard = []
     assert run(ended=lambda cell, status, reason: heard.append((status, reason))) == [CELL.id]
     assert heard == [("planning", "another process is running it (process 4321 on node7)")]
@@ -128,12 +123,12 @@ def test_a_stop_takes_effect_while_a_process_that_gives_no_sign_is_watched(folde
         run(moment=lambda cell, at: phases.append(at.phase), stop=lambda: "waiting" in phases)
     assert phases == ["waiting"]
     assert (folder / LOCK).read_text() == held
-    assert ledger.status(folder)["status"] == "queued"
+    assert folders.status(folder)["status"] == "queued"
 
 
 def test_what_a_killed_cell_did_beyond_its_checkpoints_is_not_counted(folder, run):
     """Its status is written more often than its checkpoints."""
-    ledger.mark(folder, ledger.RUNNING, iterations=3)
+    folders.mark(folder, folders.RUNNING, iterations=3)
     told = []
-    run(moment=lambda cell, at: told.append((at.phase, ledger.status(folder)["iterations"])))
+    run(moment=lambda cell, at: told.append((at.phase, folders.status(folder)["iterations"])))
     assert told[:2] == [("planning", 0), ("building", 0)]

@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from fewshot_bench.basics.lease import lease
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
-from fewshot_bench.grid import attempt, ledger, packs
+from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
+from fewshot_bench.grid import attempt, packs
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.training import checkpoint, driving
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.cell import CHECKPOINTS, RESULT, Interrupted, Moment
+from fewshot_bench.training.cell import Interrupted, Moment
 from fewshot_bench.training.plan import Plan, given
 from tests.training.in_float64 import in_float64
 
@@ -65,7 +67,7 @@ def run(pattern_pool, tmp_path):
 
     def cells_in(folder, cells=CELLS, told=None, plan=PACKED):
         directory = tmp_path / folder
-        ledger.enroll(directory, cells)
+        folders.enroll(directory, cells)
         return run_cells(cells, directory, {"omniglot": pattern_pool}, "cpu", told or listener(), plan)
 
     return cells_in
@@ -75,21 +77,21 @@ def run(pattern_pool, tmp_path):
 def undisturbed(pattern_pool, tmp_path_factory):
     """Three seeds side by side, as nothing happened."""
     directory = tmp_path_factory.mktemp("packs")
-    ledger.enroll(directory, CELLS)
+    folders.enroll(directory, CELLS)
     assert run_cells(CELLS, directory, {"omniglot": pattern_pool}, "cpu", listener(), PACKED) == []
     return directory
 
 
 def contents(directory: Path, cells=CELLS) -> dict[str, bytes]:
     return {
-        f"{cell.seed}/{name}": (ledger.folder_of(directory, cell) / name).read_bytes()
+        f"{cell.seed}/{name}": (folders.folder_of(directory, cell) / name).read_bytes()
         for cell in cells
         for name in FILES
     }
 
 
 def steps(directory: Path, cell: Cell) -> set[int]:
-    return checkpoint.numbers(ledger.folder_of(directory, cell) / CHECKPOINTS, "step")
+    return checkpoint.numbers(folders.folder_of(directory, cell) / CHECKPOINTS, "step")
 
 
 def numbers(folder: Path) -> list[float]:
@@ -109,9 +111,9 @@ def test_side_by_side_each_is_what_it_is_alone(run, tmp_path, program, monkeypat
     found = {}
     for replicas in (1, 2):
         assert run(str(replicas), cells, plan={**PACKED, "program": program, "replicas": replicas}) == []
-        folders = [ledger.folder_of(tmp_path / str(replicas), cell) for cell in cells]
-        assert [ledger.status(folder)["plan"]["replicas"] for folder in folders] == [replicas] * 2
-        found[replicas] = [numbers(folder) for folder in folders]
+        places = [folders.folder_of(tmp_path / str(replicas), cell) for cell in cells]
+        assert [folders.status(folder)["plan"]["replicas"] for folder in places] == [replicas] * 2
+        found[replicas] = [numbers(folder) for folder in places]
     for together, alone in zip(found[2], found[1], strict=True):
         assert together == pytest.approx(alone, rel=1e-9)
     assert found[1][0] != found[1][1]
@@ -177,7 +179,7 @@ def test_killed_between_two_checkpoints_all_go_on_from_the_last_that_they_share(
     with pytest.raises(Interrupted):
         run("killed", told=stop_at(at))
     for cell in CELLS[had:]:
-        (newest,) = (ledger.folder_of(directory, cell) / CHECKPOINTS).glob(f"step-{at:08d}-*")
+        (newest,) = (folders.folder_of(directory, cell) / CHECKPOINTS).glob(f"step-{at:08d}-*")
         newest.unlink()
     assert len({frozenset(steps(directory, cell)) for cell in CELLS}) == 2
     begun: list[int] = []
@@ -192,7 +194,7 @@ def test_what_was_computed_beyond_the_last_that_they_share_is_forgotten(run, tmp
     directory = tmp_path / "killed"
     with pytest.raises(Interrupted):
         run("killed", told=stop_at(5))
-    (newest,) = (ledger.folder_of(directory, CELLS[1]) / CHECKPOINTS).glob("step-00000005-*")
+    (newest,) = (folders.folder_of(directory, CELLS[1]) / CHECKPOINTS).glob("step-00000005-*")
     newest.unlink()
     with pytest.raises(Interrupted):
         run("killed", told=stop_at(0))
@@ -203,10 +205,10 @@ def test_the_first_cell_goes_on_by_the_plan_of_the_others(undisturbed, run, tmp_
     """It alone was killed before its first checkpoint."""
     with pytest.raises(Interrupted):
         run("killed", told=stop_at(1))
-    for path in (ledger.folder_of(tmp_path / "killed", CELLS[0]) / CHECKPOINTS).iterdir():
+    for path in (folders.folder_of(tmp_path / "killed", CELLS[0]) / CHECKPOINTS).iterdir():
         path.unlink()
     assert run("killed", plan={}) == []
-    assert ledger.status(ledger.folder_of(tmp_path / "killed", CELLS[0]))["plan"] == PLAN._asdict()
+    assert folders.status(folders.folder_of(tmp_path / "killed", CELLS[0]))["plan"] == PLAN._asdict()
     assert contents(tmp_path / "killed") == contents(undisturbed)
 
 
@@ -229,17 +231,17 @@ def test_a_cell_that_fails_leaves_the_others_to_themselves(run, tmp_path, monkey
     ended = []
     told = listener(ended=lambda cell, status, reason: ended.append((cell.seed, status, reason)))
     assert run("failing", told=told) == [CELLS[1].id]
-    assert ended[0][:2] == (1, ledger.FAILED) and "at meta-step 1" in ended[0][2]
-    assert ended[1:] == [(0, ledger.DONE, ""), (2, ledger.DONE, "")]
+    assert ended[0][:2] == (1, folders.FAILED) and "at meta-step 1" in ended[0][2]
+    assert ended[1:] == [(0, folders.DONE, ""), (2, folders.DONE, "")]
     monkeypatch.undo()
     assert run("failing") == []  # it begins again, by itself
-    assert ledger.status(ledger.folder_of(directory, CELLS[1]))["plan"]["replicas"] == 1
+    assert folders.status(folders.folder_of(directory, CELLS[1]))["plan"]["replicas"] == 1
 
 
 def test_a_cell_that_failed_is_not_tried_again_beside_one_that_comes_later(run, tmp_path, monkeypatch):
     """Another process gives seed 1 back when seeds 0 and 2 have ended."""
     spoiled(monkeypatch, seed=2)
-    ledger.enroll(tmp_path / "failing", CELLS)
+    folders.enroll(tmp_path / "failing", CELLS)
     ended = []
 
     def told(cell, status, reason):
@@ -247,9 +249,9 @@ def test_a_cell_that_failed_is_not_tried_again_beside_one_that_comes_later(run, 
         others.close()
 
     with ExitStack() as others:
-        others.enter_context(lease(ledger.folder_of(tmp_path / "failing", CELLS[1]), print))
+        others.enter_context(lease(folders.folder_of(tmp_path / "failing", CELLS[1]), print))
         assert run("failing", told=listener(ended=told)) == [CELLS[2].id]
-    assert ended == [(2, ledger.FAILED), (0, ledger.DONE), (1, ledger.DONE)]
+    assert ended == [(2, folders.FAILED), (0, folders.DONE), (1, folders.DONE)]
 
 
 def test_a_cell_that_failed_long_ago_does_not_hold_up_the_others(run, tmp_path, monkeypatch):
@@ -269,7 +271,7 @@ def test_a_fault_of_the_common_program_is_everyones(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(driving, "gradients", no_room)
     assert run("failing") == [cell.id for cell in CELLS]
-    reasons = {ledger.status(ledger.folder_of(tmp_path / "failing", cell))["reason"] for cell in CELLS}
+    reasons = {folders.status(folders.folder_of(tmp_path / "failing", cell))["reason"] for cell in CELLS}
     assert len(reasons) == 1
     assert "recompute=true" in reasons.pop()
 
@@ -277,14 +279,14 @@ def test_a_fault_of_the_common_program_is_everyones(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_cell_in_other_hands_is_left_to_them(run, tmp_path, seed):
     directory = tmp_path / "shared"
-    ledger.enroll(directory, CELLS)
+    folders.enroll(directory, CELLS)
     ended = []
     told = listener(ended=lambda cell, status, reason: ended.append((cell.seed, status)))
-    with lease(ledger.folder_of(directory, CELLS[seed]), print):
+    with lease(folders.folder_of(directory, CELLS[seed]), print):
         assert run("shared", told=told) == [CELLS[seed].id]
-    assert sorted(ended) == [(cell.seed, ledger.RUNNING if cell.seed == seed else ledger.DONE) for cell in CELLS]
+    assert sorted(ended) == [(cell.seed, folders.RUNNING if cell.seed == seed else folders.DONE) for cell in CELLS]
     others = [cell for cell in CELLS if cell.seed != seed]
-    plans = [ledger.status(ledger.folder_of(directory, cell))["plan"] for cell in others]
+    plans = [folders.status(folders.folder_of(directory, cell))["plan"] for cell in others]
     assert plans == [PLAN._replace(replicas=2)._asdict()] * 2
 
 
@@ -294,7 +296,7 @@ def test_seeds_that_are_done_stay_as_they_are(undisturbed, run, tmp_path):
     one_more = replace(CELLS[0], seed=3)
     assert run("extended", [*CELLS, one_more]) == []
     assert contents(tmp_path / "extended") == before
-    assert ledger.status(ledger.folder_of(tmp_path / "extended", one_more))["plan"]["replicas"] == 1
+    assert folders.status(folders.folder_of(tmp_path / "extended", one_more))["plan"]["replicas"] == 1
 
 
 def test_twins_differ_in_nothing_but_their_seed(undisturbed, tmp_path):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.grid import ledger, tracking
+from fewshot_bench.cells import folders
+from fewshot_bench.grid import tracking
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
@@ -41,7 +42,7 @@ Value = tuple[str, int, float]
 def run(out: Path, pool, kind: str, stop_after: int = 10**9, said: list[str] | None = None) -> list[Path]:
     """The grid, tracked; the folders of its cells."""
     cells = expand(GridFile("grid", "grid", GRID))
-    ledger.enroll(out, cells)
+    folders.enroll(out, cells)
     moments = 0
 
     def moment(cell, at) -> None:
@@ -53,7 +54,7 @@ def run(out: Path, pool, kind: str, stop_after: int = 10**9, said: list[str] | N
         listener = listener._replace(say=said.append)
     with tracked(listener, kind, out) as told:
         run_cells(cells, out, {"omniglot": pool}, "cpu", told)
-    return [ledger.folder_of(out, cell) for cell in cells]
+    return [folders.folder_of(out, cell) for cell in cells]
 
 
 def on_disk(folder: Path) -> set[Value]:

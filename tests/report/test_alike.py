@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.collect import collect
 from fewshot_bench.report.comparing import matched, read_run
 from fewshot_bench.report.comparing_facts import Fact, facts
@@ -15,7 +16,6 @@ from fewshot_bench.report.document import read_report
 from fewshot_bench.report.page.grid_file import grid_file
 from fewshot_bench.report.page.learning import learned
 from fewshot_bench.report.page.rates import learned_rates
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.rows import Row, rows_of
 from fewshot_bench.report.tidy import tidy
 from tests.report.factory import write_cell, write_hyperparameters

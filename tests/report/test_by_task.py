@@ -10,8 +10,8 @@ import pytest
 from pyarrow.parquet import ParquetFile, ParquetWriter
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import CellFolder, read_cell
 from fewshot_bench.report.by_task import by_task
-from fewshot_bench.report.reading import Cell, read_cell
 from tests.report.factory import write_cell
 
 ROWS = {
@@ -21,7 +21,7 @@ ROWS = {
 }
 
 
-def cell_with(tmp_path: Path, ends: Sequence[int] = (7,), **columns: Any) -> Cell:
+def cell_with(tmp_path: Path, ends: Sequence[int] = (7,), **columns: Any) -> CellFolder:
     """A cell whose test accuracy is 0.7, and whose episodes.parquet has ROWS, in row groups that end at `ends`."""
     folder = write_cell(tmp_path, [0.7], also={"inductive": [0.35]})
     table = pa.table({name: values for name, values in (ROWS | columns).items() if values is not None})

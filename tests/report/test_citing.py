@@ -8,11 +8,11 @@ import pytest
 
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.report.citing import KINDS, bibtex, citations, reasons_of, references
-from fewshot_bench.report.reading import read_cells
 from tests.report.factory import write_cell
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.comparing import matched, read_run
 from fewshot_bench.report.comparing_facts import Fact, facts
 from fewshot_bench.report.comparing_results import Result, results
 from fewshot_bench.report.comparing_tables import compare
-from fewshot_bench.report.reading import read_cells
 from tests.report.factory import write_cell
 
 HIGH, LOW = (0.9, 0.8, 1.0, 0.7), (0.5, 0.6, 0.4, 0.7)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.page.cost_figure import Scatter, cost_figure
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.rows import rows_of
 from tests.report.factory import write_cell
 from tests.report.page_factory import changed

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.curve_figure import drawn
 from fewshot_bench.report.curves import POINTS, curves
 from fewshot_bench.report.plots import plot, plot_new
-from fewshot_bench.report.reading import read_cells
 from tests.report.factory import write_cell
 
 STEPS = 300

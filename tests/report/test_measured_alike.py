@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.grid import expand as expanding
 from fewshot_bench.grid.files import presets, read
 from fewshot_bench.report.comparisons import COMPARISONS, Beside, beside
@@ -19,7 +20,6 @@ from fewshot_bench.report.measured_alike import protocol_differences
 from fewshot_bench.report.page.against import against_table
 from fewshot_bench.report.page.against_figure import against_figure
 from fewshot_bench.report.published import STATED, numbers, quoted
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.rows import Row, rows_of
 from fewshot_bench.report.table import Table, footnotes, marked
 from fewshot_bench.report.tidy import tidy

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.report.page.against import against_table, z_score
@@ -20,7 +21,6 @@ from fewshot_bench.report.page.machines import environment_table
 from fewshot_bench.report.page.making import page
 from fewshot_bench.report.page.rates import learned_rates, thinned
 from fewshot_bench.report.page.rates_figure import ROOM, folded
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.rows import Row, rows_of
 from fewshot_bench.report.table import Table
 from tests.report.factory import write_cell, write_hyperparameters

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_bench.report.reading import read_cells
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.rows import Row, rows_of
 from fewshot_bench.report.tidy import tidy
 from tests.report.factory import write_cell, write_episodes

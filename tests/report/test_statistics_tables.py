@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report import accuracies, differences
 from fewshot_bench.report.document import read_report
 from fewshot_bench.report.families import families
-from fewshot_bench.report.reading import read_cells
 from fewshot_bench.report.rows import rows_of
 from fewshot_bench.report.table import Table, footnotes, marked
 from tests.report.factory import write_cell

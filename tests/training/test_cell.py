@@ -12,10 +12,11 @@ import torch
 from fewshot_bench.basics import files
 from fewshot_bench.basics.errors import BenchError, CellError
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
+from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.cell import CHECKPOINTS, RESULT, Interrupted, Moment
+from fewshot_bench.training.cell import Interrupted, Moment
 from fewshot_bench.training.driving import alone
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 from pyarrow.parquet import ParquetFile
 
-from fewshot_bench.training.records import EPISODES, HYPERPARAMETERS, Records
+from fewshot_bench.cells.folders import EPISODES, HYPERPARAMETERS
+from fewshot_bench.training.records import Records
 
 
 def rows(split: str, iteration: int) -> list[dict[str, object]]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.text import read_text
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.page.grid_file import grid_file
-from fewshot_bench.report.reading import Cell
 
 GRID = "grid.toml"
 
@@ -42,7 +42,7 @@ def commands(directory: Path) -> list[Command]:
     ]
 
 
-def grid(directory: Path, cells: Sequence[Cell]) -> Grid:
+def grid(directory: Path, cells: Sequence[CellFolder]) -> Grid:
     """The grid file that lies in the folder, or one that names the same cells."""
     try:
         return Grid(f"{GRID}, as it lies in the folder", read_text(directory / GRID))

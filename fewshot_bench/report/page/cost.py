@@ -5,10 +5,10 @@ import statistics
 from collections.abc import Sequence
 
 from fewshot_bench.basics.counting import counted
+from fewshot_bench.cells.contents import number, whole
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.ablation import percent
-from fewshot_bench.report.contents import number, whole
 from fewshot_bench.report.page.keys import key_columns, key_entries
-from fewshot_bench.report.reading import Cell
 from fewshot_bench.report.rows import Row
 from fewshot_bench.report.table import Column, Entry, Table
 
@@ -96,12 +96,12 @@ def _together(seeds: int) -> str:
     return f"Trained side by side, up to {counted(seeds, 'seed')}: these seconds were spent on all of them at once."
 
 
-def _peak(cells: Sequence[Cell]) -> Entry:
+def _peak(cells: Sequence[CellFolder]) -> Entry:
     peaks = [peak for cell in cells if (peak := number(cell.said.get(PEAK))) is not None]
     return Entry(f"{max(peaks) / 2**20:,.0f}") if peaks else _NONE
 
 
-def _device(cells: Sequence[Cell]) -> str:
+def _device(cells: Sequence[CellFolder]) -> str:
     names = dict.fromkeys(str(cell.recorded("environment").get("device", "")) for cell in cells)
     return " or ".join(filter(None, names)) or "not recorded"
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import tomli_w
 
+from fewshot_bench.cells.contents import GRID_AXES
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.alike import joined, key_of
-from fewshot_bench.report.contents import AXES
-from fewshot_bench.report.reading import Cell
 
-_AXES = (*AXES, "seed")
+_AXES = (*GRID_AXES, "seed")
 _RECIPE = "recipe"
 
 
-def grid_file(cells: Sequence[Cell]) -> str:
+def grid_file(cells: Sequence[CellFolder]) -> str:
     """TOML with a [[cells]] table for cells that differ in their axes alone, as few as the combinations allow.
 
     Cells without a readable configuration are left out; empty where none has one.

@@ -5,10 +5,10 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.groups import Group, grouped, settings
 from fewshot_bench.report.page.validations import validated
 from fewshot_bench.report.paired import twin_of, untrained_of
-from fewshot_bench.report.reading import Cell
 
 POINTS = 60
 """Of a curve; more cannot be told apart in a panel. The last one is always there."""
@@ -30,7 +30,7 @@ class Learned(NamedTuple):
     twins: int
 
 
-def learned(cells: Sequence[Cell]) -> list[Learned]:
+def learned(cells: Sequence[CellFolder]) -> list[Learned]:
     """A curve for each trained configuration with a seed that is done, at the meta-steps that all its seeds have."""
     groups = grouped(cells)
     untrained = untrained_of(groups)

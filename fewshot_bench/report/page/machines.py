@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fewshot_bench.report.reading import Cell
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.table import Column, Entry, Table
 
 HIDDEN = ("host",)
@@ -13,7 +13,7 @@ HIDDEN = ("host",)
 _COMMIT = "commit"  # as in git_commit, or commit
 
 
-def environment_table(cells: Sequence[Cell]) -> Table | None:
+def environment_table(cells: Sequence[CellFolder]) -> Table | None:
     """A line for each set of versions and device that cells were computed with; None where none is recorded."""
     found = [_shown(cell.recorded("environment")) for cell in cells]
     if not any(found):
@@ -23,7 +23,7 @@ def environment_table(cells: Sequence[Cell]) -> Table | None:
     return _table("environment", "Environments", found, tuple(filter(None, (under,))))
 
 
-def plan_table(cells: Sequence[Cell]) -> Table | None:
+def plan_table(cells: Sequence[CellFolder]) -> Table | None:
     """A line for each plan; None where none is recorded."""
     found = [cell.recorded("plan") for cell in cells]
     why = "A plan is found by a short measurement before a cell's first step, or given by run --plan, and then kept."

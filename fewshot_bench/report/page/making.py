@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.files import write_text
+from fewshot_bench.cells.reading import CellFolder, read_cells
 from fewshot_bench.report.document import report_of
 from fewshot_bench.report.page.against import against_table
 from fewshot_bench.report.page.against_figure import MOST, against_figure, with_difference
@@ -22,7 +23,6 @@ from fewshot_bench.report.page.rates import learned_rates
 from fewshot_bench.report.page.rates_figure import folded
 from fewshot_bench.report.page.views import View, view
 from fewshot_bench.report.protocol import protocol
-from fewshot_bench.report.reading import Cell, read_cells
 from fewshot_bench.report.rows import rows_of
 from fewshot_bench.report.table import Table
 
@@ -60,7 +60,7 @@ def page(directory: Path) -> str:
     return environment.get_template("page.html").render(_content(directory, cells))
 
 
-def _content(directory: Path, cells: Sequence[Cell]) -> dict[str, Any]:
+def _content(directory: Path, cells: Sequence[CellFolder]) -> dict[str, Any]:
     """What the template prints, by name."""
     report = report_of(cells)
     rows, _ = rows_of(cells)

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from fewshot_bench.cells.folders import STATUSES
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.page.words import duration, optimizer, task
-from fewshot_bench.report.reading import STATUSES, Cell
 
 _MANY = 8  # names of one kind that are written out
 
@@ -17,7 +18,7 @@ class Fact(NamedTuple):
     values: tuple[str, ...]
 
 
-def overview(cells: Sequence[Cell]) -> list[Fact]:
+def overview(cells: Sequence[CellFolder]) -> list[Fact]:
     """In the order in which a reader asks."""
     readable = [cell for cell in cells if cell.config]
     counts = Counter(cell.status for cell in cells)
@@ -35,7 +36,7 @@ def overview(cells: Sequence[Cell]) -> list[Fact]:
     return [Fact(name, _listed(values)) for name, values in named.items() if values]
 
 
-def _steps(cell: Cell) -> int:
+def _steps(cell: CellFolder) -> int:
     planned = cell.config.get("training", {}).get("iterations")
     return planned if isinstance(planned, int) else 0
 

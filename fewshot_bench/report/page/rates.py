@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.groups import grouped
-from fewshot_bench.report.reading import Cell
 from fewshot_bench.report.trajectories import FILE, kinds, read_trajectories
 
 MOST_POINTS = 60
@@ -34,7 +34,7 @@ class Lines(NamedTuple):
 class Rates(NamedTuple):
     """What a cell learned. iterations: int64 [points]; kinds: of the tensors by name, see report/trajectories.py."""
 
-    cell: Cell
+    cell: CellFolder
     iterations: NDArray[np.int64]
     lines: tuple[Lines, ...]
     parameters: tuple[str, ...]
@@ -57,7 +57,7 @@ class Found(NamedTuple):
     left_out: int
 
 
-def learned_rates(cells: Sequence[Cell]) -> Found:
+def learned_rates(cells: Sequence[CellFolder]) -> Found:
     """Reads hyperparameters.parquet of the first seed of each trained configuration.
 
     Every trained cell writes one, without rows where nothing is learned: where it is absent, it was taken away.
@@ -85,7 +85,7 @@ def thinned(rates: Rates, points: int) -> Rates:
     return rates._replace(iterations=rates.iterations[kept], lines=lines)
 
 
-def _read(cell: Cell) -> Rates | None:
+def _read(cell: CellFolder) -> Rates | None:
     trajectories = read_trajectories(cell)
     if trajectories is None:
         return None

@@ -2,11 +2,11 @@
 
 import json
 
-from fewshot_bench.report.contents import number, whole
-from fewshot_bench.report.reading import Cell
+from fewshot_bench.cells.contents import number, whole
+from fewshot_bench.cells.reading import CellFolder
 
 
-def validated(cell: Cell) -> dict[int, float]:
+def validated(cell: CellFolder) -> dict[int, float]:
     """Validation accuracy, a fraction, by meta-step, as a finished cell's result.json has it; {} where it has none.
 
     The numbers are those of metrics.jsonl, which has a line a meta-step beside them and may be a thousand times longer.

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fewshot_bench.report.contents import NO_INNER_OPTIMIZER, SHOWN_AS
+from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
+from fewshot_bench.cells.contents import SHOWN_AS
 from fewshot_bench.report.headline import NAMES
 
 

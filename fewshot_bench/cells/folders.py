@@ -1,4 +1,7 @@
-"""The folder of results is the only truth: which cells are there, and what became of them."""
+"""A cell's folder on disk: the names of its files, its status, and how both are written.
+
+The folder of results is the only record of a run. Every file name and every status of a cell stands here, once.
+"""
 
 import json
 import tomllib
@@ -13,11 +16,19 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.config_file import from_table, to_table
-from fewshot_bench.training.cell import RESULT
 
-CELLS, CONFIG, STATUS, LOG = "cells", "config.toml", "status.json", "log.txt"
+CELLS = "cells"
+"""The folder of all cells, within a folder of results."""
+
+CONFIG, STATUS, RESULT, LOG = "config.toml", "status.json", "result.json", "log.txt"
+METRICS, HYPERPARAMETERS, EPISODES = "metrics.jsonl", "hyperparameters.parquet", "episodes.parquet"
+CHECKPOINTS = "checkpoints"
+"""The folder of checkpoints; the other names are files."""
+
 QUEUED, PLANNING, RUNNING, DONE, FAILED, SKIPPED = "queued", "planning", "running", "done", "failed", "skipped"
-UNDER_WAY = (PLANNING, RUNNING)  # of a cell that a process computes, or did when it was killed
+STATUSES = (DONE, FAILED, SKIPPED, RUNNING, PLANNING, QUEUED)
+UNDER_WAY = (RUNNING, PLANNING)
+"""Statuses of a cell that a process computes, or computed when it was killed."""
 
 
 def folder_of(directory: Path, cell: Cell) -> Path:
@@ -26,7 +37,7 @@ def folder_of(directory: Path, cell: Cell) -> Path:
 
 
 def enroll(directory: Path, cells: Iterable[Cell]) -> None:
-    """Gives each cell its folder, queued, where it has none yet; cells of other grids stay as they are.
+    """Makes the folder of each cell that has none yet, with status "queued"; cells of other grids stay as they are.
 
     Raises BenchError, before anything is written, where a folder holds a configuration that is not its own; and where
     the folder cannot be written.
@@ -64,7 +75,7 @@ def cell_in(folder: Path) -> Cell:
 
 
 def status(folder: Path) -> dict[str, Any]:
-    """What status.json says; {} where it says nothing that can be read."""
+    """The content of status.json; {} if it cannot be read."""
     return _parsed(folder / STATUS)
 
 
@@ -83,6 +94,11 @@ def under_way(folder: Path) -> str:
     """The status of a cell that a process computes, one of UNDER_WAY; RUNNING if it has recorded none yet."""
     said = status(folder).get("status")
     return said if said in UNDER_WAY else RUNNING
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether training has a checkpoint to go on from."""
+    return any((folder / CHECKPOINTS).glob("step-*"))
 
 
 def spent(folder: Path) -> tuple[int, float]:

@@ -1,25 +1,68 @@
-"""Cells that name code by import path are bound to it: after an edit, old results do not pass for the new code's."""
+"""Cells are bound to the code that they name by import path: after an edit, old results do not pass for the new code's.
 
+status.json records hashes of the source that a cell was computed with. This module writes and compares that record.
+"""
+
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from fewshot_bench.basics.counting import counted
+from fewshot_bench.basics.counting import counted, listed, was_or_were
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.recorded_source import (
-    BEFORE,
-    SOURCE,
-    as_table,
-    changed,
-    differing,
-    listed,
-    recorded,
-    was_or_were,
-)
 from fewshot_bench.basics.source import Source, source_of
+from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import AXES, Cell
-from fewshot_bench.grid import ledger
-from fewshot_bench.training.cell import CHECKPOINTS
+
+SOURCE, BEFORE = "source", "source_before"
+"""Keys of status.json: the source that a cell's numbers stand for; and the earlier sources, the oldest first."""
+
+
+class Recorded(NamedTuple):
+    """files, installed: as in Source. folders: those of the files, relative to the results folder."""
+
+    files: dict[str, str]
+    installed: dict[str, str]
+    folders: tuple[str, ...] = ()
+
+
+def as_table(source: Source, directory: Path) -> dict[str, Any]:
+    """The table for status.json. directory: the results folder; paths are relative to it, so both can move together."""
+    return {
+        "files": source.files,
+        "installed": source.installed,
+        "folders": [_from(directory.resolve(), folder) for folder in source.folders],
+    }
+
+
+def recorded(status: Mapping[str, Any]) -> Recorded | None:
+    """The source that a cell's numbers stand for; None if none is recorded, as in results of older versions."""
+    return _parsed(status.get(SOURCE))
+
+
+def recorded_before(status: Mapping[str, Any]) -> list[Recorded]:
+    """The sources that the cell had before, the oldest first."""
+    tables = status.get(BEFORE)
+    return [found for one in (tables if isinstance(tables, list) else []) if (found := _parsed(one))]
+
+
+def changed(status: Mapping[str, Any], now: Recorded | Source, done: bool) -> list[str]:
+    """Names of files and distributions that differ from those in a cell's status.json; [] if it has no source.
+
+    done: whether the cell is done. Each of its recorded sources is then accepted: it was computed with one of them, and
+    the user accepted the others.
+    """
+    held = recorded(status)
+    if held is None:
+        return []
+    accepted = [held, *recorded_before(status)] if done else [held]
+    return [] if any(not differing(one, now) for one in accepted) else differing(held, now)
+
+
+def differing(one: Recorded | Source, other: Recorded | Source) -> list[str]:
+    """Files and distributions that are not the same in both."""
+    ours, theirs = one.files | one.installed, other.files | other.installed
+    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
 def source_of_cell(cell: Cell) -> Source:
@@ -48,9 +91,9 @@ def accept_or_refuse(cells: Sequence[Cell], directory: Path, accept: bool) -> li
     if others and not accept:
         raise BenchError(_refusal(others, directory))
     for cell in others:
-        folder = ledger.folder_of(directory, cell)
-        if ledger.is_done(folder):  # an unfinished cell records its code when it goes on
-            ledger.mark(folder, ledger.DONE, **facts(ledger.status(folder), sources[cell], directory))
+        folder = folders.folder_of(directory, cell)
+        if folders.is_done(folder):  # an unfinished cell records its code when it goes on
+            folders.mark(folder, folders.DONE, **facts(folders.status(folder), sources[cell], directory))
     return list(others)
 
 
@@ -97,17 +140,17 @@ def _sources_and_others(cells: Sequence[Cell], directory: Path) -> tuple[dict[Ce
 
 def _differing(cell: Cell, source: Source, directory: Path) -> list[str]:
     """What was changed since a cell was begun; nothing if the cell has neither a result nor a checkpoint."""
-    folder = ledger.folder_of(directory, cell)
-    done = ledger.is_done(folder)
-    bound = done or any((folder / CHECKPOINTS).glob("step-*"))
-    return changed(ledger.status(folder), source, done) if bound else []
+    folder = folders.folder_of(directory, cell)
+    done = folders.is_done(folder)
+    bound = done or folders.has_checkpoint(folder)
+    return changed(folders.status(folder), source, done) if bound else []
 
 
 def _refusal(others: Mapping[Cell, list[str]], directory: Path) -> str:
     names = sorted({name for found in others.values() for name in found})
-    unfinished = sum(not ledger.is_done(ledger.folder_of(directory, cell)) for cell in others)
+    unfinished = sum(not folders.is_done(folders.folder_of(directory, cell)) for cell in others)
     count = counted(len(others), "cell")
-    which = listed([str(ledger.folder_of(directory, cell)) for cell in others])
+    which = listed([str(folders.folder_of(directory, cell)) for cell in others])
     goes_on = " (unfinished cells then go on with the new code)" if unfinished else ""
     return (
         f"{listed(names)} {was_or_were(names)} changed since {count} of this grid "
@@ -119,3 +162,19 @@ def _refusal(others: Mapping[Cell, list[str]], directory: Path) -> str:
 
 def _it(names: Sequence[Any]) -> str:
     return "it" if len(names) == 1 else "them"
+
+
+def _parsed(table: object) -> Recorded | None:
+    if not isinstance(table, dict):
+        return None
+    files, installed, folders = (table.get(key) for key in ("files", "installed", "folders"))
+    if not isinstance(files, dict) or not isinstance(installed, dict) or not isinstance(folders, list):
+        return None
+    return Recorded(dict(files), dict(installed), tuple(map(str, folders)))
+
+
+def _from(directory: Path, folder: str) -> str:
+    try:
+        return Path(os.path.relpath(Path(folder).resolve(), directory)).as_posix()
+    except ValueError:  # on another drive
+        return folder

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fewshot_bench.report.reading import read_cell
+from fewshot_bench.cells.reading import read_cell
 from tests.report.factory import write_cell
 
 EPOCHS = [{"epoch": n, "iteration": 100 * n, "val_accuracy": 0.8, "val_loss": 0.5} for n in (1, 2, 3)]

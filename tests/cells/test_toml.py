@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fewshot_bench.report import toml
+from fewshot_bench.cells import toml
 from tests.report.factory import write_cell
 
 ODD = [

@@ -8,21 +8,18 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.names import did_you_mean
-from fewshot_bench.report import toml
-from fewshot_bench.report.contents import number, whole, wrong_config, wrong_result
-from fewshot_bench.report.own_code import NOTHING, OwnCode, own_code
+from fewshot_bench.cells import toml
+from fewshot_bench.cells.code_changes import NOTHING, OwnCode, own_code
+from fewshot_bench.cells.contents import number, whole, wrong_config, wrong_result
+from fewshot_bench.cells.folders import CELLS, CONFIG, DONE, FAILED, QUEUED, RESULT, STATUS, STATUSES, has_checkpoint
 
-STATUSES = ("done", "failed", "skipped", "running", "planning", "queued")
-UNDER_WAY = ("running", "planning")
-"""Statuses of a cell that a process computes, or computed when it was killed."""
-
-FILES = ("config.toml", "status.json", "result.json")
+FILES = (CONFIG, STATUS, RESULT)
 
 _AGAIN = "run the grid again"
 _AWAY = f"move the cell's folder away and {_AGAIN}"  # a grid refuses a folder whose configuration is not its own
 
 
-class Cell(NamedTuple):
+class CellFolder(NamedTuple):
     """One cell as it lies on disk.
 
     config: config.toml with its defaults filled in, empty where unreadable. identity: what the name is the hash of.
@@ -74,7 +71,7 @@ class Cell(NamedTuple):
         return planned | {"ensemble": self.result.get("ensemble", planned.get("ensemble"))} if planned else {}
 
 
-def read_cells(directory: Path) -> list[Cell]:
+def read_cells(directory: Path) -> list[CellFolder]:
     """Every cell below `directory`/cells, in order of folder names; files and folders of others are passed over.
 
     Raises BenchError when the folder does not exist or holds no cell.
@@ -84,39 +81,39 @@ def read_cells(directory: Path) -> list[Cell]:
         hint = did_you_mean(directory.name, siblings)
         raise BenchError(f"there is no folder {directory}{hint}. Give the folder that `fewshot-bench run` wrote to.")
     try:
-        entries = sorted((directory / "cells").iterdir()) if (directory / "cells").is_dir() else []
+        entries = sorted((directory / CELLS).iterdir()) if (directory / CELLS).is_dir() else []
     except OSError as error:
-        raise BenchError(f"cannot look into {directory / 'cells'}: {error.strerror}.") from error
+        raise BenchError(f"cannot look into {directory / CELLS}: {error.strerror}.") from error
     cells = [cell for entry in entries if not entry.name.startswith(".") if (cell := read_cell(entry))]
     if not cells:
         raise BenchError(f"{directory} holds no cells. Give the folder that `fewshot-bench run` wrote to.")
     return cells
 
 
-def read_cell(folder: Path) -> Cell | None:
+def read_cell(folder: Path) -> CellFolder | None:
     """The cell in `folder`; None where none of a cell's files is there, so it is somebody else's folder."""
-    config, config_fault = _parsed(folder / "config.toml", toml.loads)
-    status, status_fault = _parsed(folder / "status.json", json.loads)
-    result, result_fault = _parsed(folder / "result.json", _without_epochs)
+    config, config_fault = _parsed(folder / CONFIG, toml.loads)
+    status, status_fault = _parsed(folder / STATUS, json.loads)
+    result, result_fault = _parsed(folder / RESULT, _without_epochs)
     result.pop("epochs", None)
     if not (config or status or result) and not any((folder / name).is_file() for name in FILES):
         return None
     config_fault = config_fault or wrong_config(config, folder.name)
     result_fault = result_fault or wrong_result(result, folder.name)
     # A result is written whole or not at all, so it stands for a status that was lost.
-    said = status.get("status", "done" if result and not result_fault else "queued")
+    said = status.get("status", DONE if result and not result_fault else QUEUED)
     reason = str(status.get("reason") or "")
     if config_fault:
-        said, reason = "failed", f"{config_fault}; {_AWAY}"
+        said, reason = FAILED, f"{config_fault}; {_AWAY}"
     elif status_fault:
-        said, reason = "failed", f"{status_fault}; {_AGAIN}"
+        said, reason = FAILED, f"{status_fault}; {_AGAIN}"
     elif said not in STATUSES:
-        said, reason = "failed", f"status.json holds the unknown status {said!r}; {_AGAIN}"
-    elif said == "done" and result_fault:
+        said, reason = FAILED, f"status.json holds the unknown status {said!r}; {_AGAIN}"
+    elif said == DONE and result_fault:
         # The grid takes a cell for done whose result is called as the cell is, whatever else stands in it.
         mend = _AWAY if result.get("cell") == folder.name else _AGAIN
-        said, reason = "failed", f"status.json says done, but {result_fault}; {mend}"
-    return Cell(
+        said, reason = FAILED, f"status.json says done, but {result_fault}; {mend}"
+    return CellFolder(
         folder=folder,
         config={} if config_fault else _filled(config),
         identity={} if config_fault else {key: value for key, value in config.items() if key != DEFAULTS},
@@ -125,14 +122,9 @@ def read_cell(folder: Path) -> Cell | None:
         iterations=whole(status.get("iterations", result.get("iterations"))),
         seconds=number(status.get("seconds")),
         said=status,
-        result=result if said == "done" else {},
-        code=own_code(folder.parent.parent, status) if said == "done" or _begun(folder) else NOTHING,
+        result=result if said == DONE else {},
+        code=own_code(folder.parent.parent, status) if said == DONE or has_checkpoint(folder) else NOTHING,
     )
-
-
-def _begun(folder: Path) -> bool:
-    """Whether the cell has a checkpoint. Without one it begins again, with the code of that time."""
-    return any((folder / "checkpoints").glob("step-*"))
 
 
 def _parsed(path: Path, loads: Callable[[str], Any]) -> tuple[dict[str, Any], str]:

@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fewshot_bench.basics.identity import DEFAULTS, content_hash
+from fewshot_bench.cells.cell import AXES
 
-AXES = ("learner", "dataset", "split", "ways", "shots", "backbone", "inner_optimizer")
-"""What a grid crosses, seeds aside."""
-
-NO_INNER_OPTIMIZER = "none"
-"""The inner optimizer of learners without an inner loop, whichever a grid crosses them with."""
+GRID_AXES = ("learner", *(axis for axis in AXES if axis not in ("learner", "seed")))
+"""The axes of a grid but for seeds, the learner first, as tables have them."""
 
 SHOWN_AS = {"adam": "Adam", "sgd": "SGD"}
 """Inner optimizers as the paper prints them; others as the grid names them."""
@@ -38,7 +36,7 @@ def wrong_config(config: Mapping[str, Any], folder: str) -> str:
     """Why a configuration is not that of the cell called `folder`; empty where it is."""
     if not config:
         return "config.toml is missing"
-    for key in (*AXES, "seed"):
+    for key in (*GRID_AXES, "seed"):
         kind = _TYPES.get(key, str)
         if type(config.get(key)) is not kind:
             return f"config.toml: `{key}` is {config.get(key)!r}, not {'a whole number' if kind is int else 'a name'}"
