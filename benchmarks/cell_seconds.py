@@ -17,12 +17,11 @@ from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool, write_pool
 from fewshot_bench.data.splits import all_classes
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.evaluation import CHUNK, evaluate, predictions
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import batch, begin, stage, take
+from fewshot_bench.training.plan import as_planned
 from fewshot_bench.training.planning import find_plan
-from fewshot_bench.training.state import begin, stage
-from fewshot_bench.training.step import batch, take
 
 EXAMPLES = 20  # a class, in a pool that is made up: what a task costs depends on shapes alone
 

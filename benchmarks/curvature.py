@@ -21,8 +21,8 @@ from fewshot_bench.hypergradients.problem import solve
 from fewshot_bench.hypergradients.vectors import row, shaped
 from fewshot_bench.learners.proximal import regularised
 from fewshot_bench.training.assembly import assemble
+from fewshot_bench.training.meta_step import begin, stage
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.state import begin, stage
 
 
 def main() -> None:

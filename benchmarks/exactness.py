@@ -30,10 +30,9 @@ from benchmarks.settings import RULES, Setting
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.functional import Operations, fused_operations
 from fewshot_bench.learners.base import Meta
-from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.state import begin
+from fewshot_bench.training.meta_step import begin
+from fewshot_bench.training.plan import Plan, as_planned
 
 ALLOWED = 1e-9
 

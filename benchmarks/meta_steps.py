@@ -59,12 +59,10 @@ def measure(
     from fewshot_bench.data.datasets import DATASETS, open_pool
     from fewshot_bench.data.locations import default_data_dir
     from fewshot_bench.training.assembly import assemble
-    from fewshot_bench.training.driving import as_planned
     from fewshot_bench.training.gradients import gradients
-    from fewshot_bench.training.plan import given
+    from fewshot_bench.training.meta_step import begin, meta_step
+    from fewshot_bench.training.plan import as_planned, given
     from fewshot_bench.training.planning import find_plan
-    from fewshot_bench.training.state import begin
-    from fewshot_bench.training.step import meta_step
 
     dataset = DATASETS[options.dataset]
     cell = Cell(

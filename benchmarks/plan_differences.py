@@ -30,10 +30,9 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.problem import Batch
 from fewshot_bench.learners.base import Meta
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.state import begin
+from fewshot_bench.training.meta_step import begin
+from fewshot_bench.training.plan import Plan, as_planned
 
 REFERENCE = Plan("cpu", 1, 1)
 PLANS = {

@@ -17,11 +17,10 @@ from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import batch, begin, meta_step
+from fewshot_bench.training.plan import as_planned
 from fewshot_bench.training.planning import find_plan
-from fewshot_bench.training.state import begin
-from fewshot_bench.training.step import batch, meta_step
 
 BATCHES = 512
 

@@ -14,9 +14,8 @@ from fewshot_bench.grid.files import GridFile, read, with_changes
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import begin, meta_step
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.state import begin
-from fewshot_bench.training.step import meta_step
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "learners"
 INDEX = FOLDER / "README.md"

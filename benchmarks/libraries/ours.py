@@ -15,10 +15,9 @@ from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import WEIGHTS, Gradient, Parts, select
 from fewshot_bench.learners.model import as_function
 from fewshot_bench.training.assembly import Assembly, operations
-from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.state import begin
+from fewshot_bench.training.meta_step import begin
+from fewshot_bench.training.plan import Plan, as_planned
 
 ADAM: dict[str, Any] = {"beta1": BETAS[0], "beta2": BETAS[1], "from_outer": False}
 

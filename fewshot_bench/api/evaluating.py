@@ -12,8 +12,8 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.evaluation import Scores, evaluate, predictions
+from fewshot_bench.training.plan import as_planned
 
 Score = Callable[[int, int], Scores]
 """(first, end) -> scores on test tasks first, first + 1, ... end - 1."""

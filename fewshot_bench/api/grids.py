@@ -16,8 +16,8 @@ from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, make_importable, read
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.grid.pools import pools_of
-from fewshot_bench.training.cell import Moment
 from fewshot_bench.training.plan import find_device
+from fewshot_bench.training.replica import Moment
 
 
 def run_grid(

@@ -20,11 +20,10 @@ from fewshot_bench.grid.files import make_importable
 from fewshot_bench.learners.base import Learner, Meta, Parts, Stage
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import learner_and_parts
-from fewshot_bench.training.cell import member
-from fewshot_bench.training.driving import as_planned
-from fewshot_bench.training.plan import Plan, recorded
-from fewshot_bench.training.result import best_epochs
-from fewshot_bench.training.state import TrainingState, begin, restore, stage
+from fewshot_bench.training.meta_step import TrainingState, begin, restore, stage
+from fewshot_bench.training.plan import Plan, as_planned, recorded
+from fewshot_bench.training.records import best_epochs
+from fewshot_bench.training.replica import member
 
 
 @dataclass(frozen=True, repr=False)

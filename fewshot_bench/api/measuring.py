@@ -13,8 +13,8 @@ from fewshot_bench.api.variations import passes
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.evaluation import CHUNK
+from fewshot_bench.training.plan import as_planned
 
 SECONDS_BETWEEN_WRITES = 10.0
 

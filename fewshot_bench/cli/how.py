@@ -65,8 +65,8 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
     from fewshot_bench.report.collect import write_results_csv
     from fewshot_bench.report.plots import plot_new
     from fewshot_bench.report.summary import summary
-    from fewshot_bench.training.cell import Interrupted
     from fewshot_bench.training.plan import find_device, given
+    from fewshot_bench.training.replica import Interrupted
 
     cells = [cell for cell in cells if not _skipped(cell, directory)]
     if not cells:

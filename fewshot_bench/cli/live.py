@@ -14,7 +14,7 @@ from rich.text import Text
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid.attempt import Listener
-from fewshot_bench.training.cell import Moment
+from fewshot_bench.training.replica import Moment
 
 SECONDS_BETWEEN_LINES = 20.0
 STOPS = {

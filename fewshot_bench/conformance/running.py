@@ -11,8 +11,7 @@ from fewshot_bench.inner_optimizers.base import InnerOptimizer
 from fewshot_bench.learners.base import Learner, Parts
 from fewshot_bench.learners.smoke_test import build_tried
 from fewshot_bench.training.assembly import Assembly, operations
-from fewshot_bench.training.driving import as_planned
-from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.plan import Plan, as_planned
 from fewshot_bench.training.rehearsal import TASKS, random_streams, rehearse
 
 PLANS = (Plan("cpu", 1, TASKS), Plan("cpu", 1, 1, "traced"))

@@ -1,9 +1,10 @@
-"""One cell, from its lock to its result: what becomes of it is recorded in its folder."""
+"""One cell while it is computed: its folder says how far it is and what becomes of it, and the listener is told."""
 
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +18,12 @@ from fewshot_bench.basics.memory import NoRoomError, forget_peak, peak_bytes
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.code import check_code, facts, source_of_cell
-from fewshot_bench.cells.folders import CHECKPOINTS
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.cell import Answer, Interrupted, Moment, Wanted, run
+from fewshot_bench.training.assembly import Assembly, assemble
 from fewshot_bench.training.environment import environment
 from fewshot_bench.training.out_of_memory import out_of_memory
 from fewshot_bench.training.plan import Plan, find_device
+from fewshot_bench.training.replica import Interrupted, Moment
 
 SECONDS_BETWEEN_STATUS = 10.0
 
@@ -39,80 +39,100 @@ class Listener(NamedTuple):
     say: Callable[[str], None] = lambda text: None
 
 
-def attempt(
-    cell: Cell,
-    folder: Path,
-    pool: Pool,
-    plan: Plan,
-    start: int | None,
-    listener: Listener,
-    lost: Lost,
-    accept_code: bool = False,
-) -> Generator[Wanted, Answer, bool]:
-    """Runs one cell by its plan and records what becomes of it; returns whether it is done.
+@dataclass
+class Attempt:
+    """One cell being computed by its plan. `moment` and `ended` are its training.replica.Watch.
 
-    start: see training.cell.run. lost: whether another process took the folder. accept_code: go on even if the code was
-    changed since the cell was begun. Raises Interrupted where `listener` says stop.
+    start: meta-steps done at the checkpoint to go on from; None: the last one. lost: whether another process took the
+    folder. iterations: meta-steps done so far. done: whether it has its result.
     """
-    before = began(folder)
-    held = forget_peak()
-    begun, marked = time.monotonic(), 0.0
-    recorded, spent = folders.spent(folder)
-    iterations = recorded if start is None else start  # a killed cell's status is ahead of its checkpoint
-    last: Moment | None = None
 
-    def watch(moment: Moment) -> bool:
-        nonlocal iterations, marked, last
-        if lost():
-            raise TakenOverError
-        if moment.phase == "writing":
-            return False
-        changed = last is None or moment.phase != last.phase
-        iterations, last = moment.iteration, moment
-        listener.moment(cell, moment)
-        if changed or time.monotonic() - marked > SECONDS_BETWEEN_STATUS:
-            folders.mark(folder, folders.RUNNING, **so_far())
-            marked = time.monotonic()
-        return listener.stop()
+    cell: Cell
+    folder: Path
+    plan: Plan
+    start: int | None
+    listener: Listener
+    lost: Lost
+    iterations: int = 0
+    done: bool = False
+    _begun: float = field(default_factory=time.monotonic)
+    _held: int = field(default_factory=forget_peak)
+    _spent: float = 0.0
+    _marked: float = 0.0
+    _last: Moment | None = None
 
-    def so_far() -> dict[str, Any]:
-        now = {} if last is None else {"phase": last.phase, "loss": last.loss, "accuracy": last.accuracy}
-        seconds = round(spent + time.monotonic() - begun, 3)
-        return {"iterations": iterations, "seconds": seconds, "now": now, "peak_memory": _peak(plan.device, held)}
+    def begin(self, pool: Pool, accept_code: bool) -> Assembly:
+        """Records what the cell is computed with, and makes it. Raises BenchError if it cannot go on from where it is.
 
-    try:
-        find_device(plan.device)  # a cell goes on where it began, and says so where that is no more
-        if plan.device.startswith("cuda"):
-            torch.cuda.reset_peak_memory_stats(plan.device)
-        sweep(folder)
-        sweep(folder / CHECKPOINTS)
+        accept_code: go on even if the code was changed since the cell was begun.
+        """
+        before = began(self.folder)
+        recorded, self._spent = folders.spent(self.folder)
+        self.iterations = recorded if self.start is None else self.start  # a killed cell's status is ahead of it
+        find_device(self.plan.device)  # a cell goes on where it began, and says so if that device is gone
+        if self.plan.device.startswith("cuda"):
+            torch.cuda.reset_peak_memory_stats(self.plan.device)
+        sweep(self.folder)
+        sweep(self.folder / folders.CHECKPOINTS)
         _check_same_images(before, pool)
-        source = source_of_cell(cell)
+        source = source_of_cell(self.cell)
         check_code(before, source, accept_code)
         known = {
-            "plan": plan._asdict(),
-            "environment": environment(plan.device, source.libraries),
+            "plan": self.plan._asdict(),
+            "environment": environment(self.plan.device, source.libraries),
             "pool_hash": pool.manifest["pool_hash"],
+            **facts(before, source, self.folder.parent.parent),
         }
-        known |= facts(before, source, folder.parent.parent)
-        folders.mark(folder, folders.RUNNING, **known, iterations=iterations, started=now(), now={"phase": "building"})
-        listener.moment(cell, Moment("building", iterations, None, None))
-        folders.log(folder, f"{now()} begun or resumed: {plan}")
-        result = yield from run(assemble(cell, pool, plan), folder, watch, start)
-        iterations = result["iterations"]
-        folders.mark(folder, folders.DONE, **so_far())
-        folders.log(folder, f"{now()} done: test accuracy {result['test_accuracy']:.4f}")
-        listener.ended(cell, folders.DONE, "")
-        return True
-    except TakenOverError as error:
-        listener.ended(cell, folders.under_way(folder), str(error))
-        return False
-    except Interrupted:
-        requeue(folder, f"at meta-step {iterations}", **so_far())
-        raise
-    except Exception as error:  # a cell's fault is a row in the table; the other cells go on
-        fail(cell, folder, error, listener, **so_far())
-        return False
+        building = Moment("building", self.iterations, None, None)
+        folders.mark(
+            self.folder, folders.RUNNING, **known, iterations=self.iterations, started=now(), now={"phase": "building"}
+        )
+        self.listener.moment(self.cell, building)
+        folders.log(self.folder, f"{now()} begun or resumed: {self.plan}")
+        return assemble(self.cell, pool, self.plan)
+
+    def moment(self, at: Moment) -> None:
+        """Tells the listener and, now and then, the folder. Raises TakenOverError if another process has the folder."""
+        if self.lost():
+            raise TakenOverError
+        if at.phase == "writing":
+            return
+        changed = self._last is None or at.phase != self._last.phase
+        self.iterations, self._last = at.iteration, at
+        self.listener.moment(self.cell, at)
+        if changed or time.monotonic() - self._marked > SECONDS_BETWEEN_STATUS:
+            folders.mark(self.folder, folders.RUNNING, **self._so_far())
+            self._marked = time.monotonic()
+
+    def ended(self, outcome: dict[str, Any] | Exception) -> None:
+        """Records what became of the cell. outcome: the content of result.json, or what ended the cell early."""
+        if isinstance(outcome, Exception):
+            self._ended_early(outcome)
+            return
+        self.iterations = outcome["iterations"]
+        try:
+            folders.mark(self.folder, folders.DONE, **self._so_far())
+        except Exception as error:
+            self._ended_early(error)
+            return
+        self.done = True
+        folders.log(self.folder, f"{now()} done: test accuracy {outcome['test_accuracy']:.4f}")
+        self.listener.ended(self.cell, folders.DONE, "")
+
+    def _ended_early(self, error: Exception) -> None:
+        if isinstance(error, TakenOverError):
+            self.listener.ended(self.cell, folders.under_way(self.folder), str(error))
+        elif isinstance(error, Interrupted):
+            requeue(self.folder, f"at meta-step {self.iterations}", **self._so_far())
+        else:  # a cell's fault is a row in the table; the other cells go on
+            fail(self.cell, self.folder, error, self.listener, **self._so_far())
+
+    def _so_far(self) -> dict[str, Any]:
+        last = self._last
+        at = {} if last is None else {"phase": last.phase, "loss": last.loss, "accuracy": last.accuracy}
+        seconds = round(self._spent + time.monotonic() - self._begun, 3)
+        peak = _peak(self.plan.device, self._held)
+        return {"iterations": self.iterations, "seconds": seconds, "now": at, "peak_memory": peak}
 
 
 def requeue(folder: Path, where: str, **facts: Any) -> None:
@@ -141,7 +161,7 @@ def _peak(device: str, held: int) -> int | None:
 
 def began(folder: Path) -> dict[str, Any]:
     """The status of a cell that has a checkpoint to go on from; {} for one that begins."""
-    return folders.status(folder) if any((folder / CHECKPOINTS).glob("step-*")) else {}
+    return folders.status(folder) if folders.has_checkpoint(folder) else {}
 
 
 def _check_same_images(before: dict[str, Any], pool: Pool) -> None:

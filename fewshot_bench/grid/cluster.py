@@ -18,8 +18,8 @@ from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.grid.attempt import Listener, fail
 from fewshot_bench.grid.inline import run_cells as run_here
 from fewshot_bench.grid.ray_cluster import SECONDS_BETWEEN_LOOKS, Share, connected
-from fewshot_bench.training.cell import Interrupted, Moment
 from fewshot_bench.training.plan import find_device
+from fewshot_bench.training.replica import Interrupted, Moment
 
 
 class Work(NamedTuple):

@@ -1,20 +1,38 @@
-"""The simplest engine: the cells of a grid, one after another, in this process."""
+"""The simplest engine: the cells of a grid in this process, one after another, or seeds of one cell side by side.
 
-from collections.abc import Mapping, Sequence
+The bits of a cell may depend on the cells trained beside it. So cells that were interrupted together go on together,
+from one meta-step. A cell that fell behind the others, because it failed, goes on by itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fewshot_bench.basics.lease import Lost, OthersError, lease
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.folders import CHECKPOINTS
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.grid.attempt import Listener, attempt, fail, now, requeue
-from fewshot_bench.grid.packs import Pack, cut_back, in_step, pack, twins
-from fewshot_bench.training.cell import Interrupted, Moment
-from fewshot_bench.training.driving import as_planned, drive
-from fewshot_bench.training.plan import Plan
+from fewshot_bench.grid.attempt import Attempt, Listener, fail, now, requeue
+from fewshot_bench.training import checkpoint
+from fewshot_bench.training.loop import train
+from fewshot_bench.training.plan import Plan, as_planned, recorded
 from fewshot_bench.training.planning import find_plan
+from fewshot_bench.training.replica import Interrupted, Moment, Watch, resumed
+
+
+class Pack(NamedTuple):
+    """Cells that can be trained side by side.
+
+    plan: what they go on by; None where all begin, or began by what this version does not understand. start:
+    meta-steps done at the last checkpoint that all of them have, 0 being the beginning.
+    """
+
+    cells: list[Cell]
+    plan: Plan | None
+    start: int
 
 
 def run_cells(
@@ -114,17 +132,58 @@ def _run(
     lost: Mapping[Cell, Lost],
     accept_code: bool,
 ) -> list[str]:
-    """Runs cells side by side; returns the ids of those that are not done then."""
+    """Trains cells side by side; returns the ids of those that are not done then."""
     places = [folders.folder_of(directory, cell) for cell in group.cells]
     plan = plan._replace(replicas=len(places))
     if len(places) > 1:
-        cut_back(places, group.start)
-    told = in_step(listener)
+        _cut_back(places, group.start)
+    attempts, replicas = [], []
     with as_planned(plan):
-        done = drive(
-            [
-                attempt(cell, folder, pool, plan, group.start, told, lost[cell], accept_code)
-                for cell, folder in zip(group.cells, places, strict=True)
-            ]
-        )
-    return [cell.id for cell, well in zip(group.cells, done, strict=True) if not well]
+        for cell, folder in zip(group.cells, places, strict=True):
+            attempts.append(one := Attempt(cell, folder, plan, group.start, listener, lost[cell]))
+            try:
+                assembly = one.begin(pool, accept_code)
+                replicas.append(resumed(assembly, folder, Watch(one.moment, one.ended), group.start))
+            except Exception as error:
+                one.ended(error)
+        train(replicas, listener.stop)
+    return [one.cell.id for one in attempts if not one.done]
+
+
+def twins(cell: Cell, cells: Iterable[Cell], directory: Path) -> list[Cell]:
+    """Those of `cells` that have its settings but for the seed, and are not done."""
+    return [
+        other
+        for other in cells
+        if other != cell
+        and replace(other, seed=cell.seed) == cell
+        and not folders.is_done(folders.folder_of(directory, other))
+    ]
+
+
+def pack(cells: Sequence[Cell], directory: Path) -> Pack:
+    """The first of `cells`, and those of the others that can go on, or begin, where it does."""
+    places = [folders.folder_of(directory, cell) for cell in cells]
+    checkpoints = [checkpoint.numbers(folder / CHECKPOINTS, "step") for folder in places]
+    plans = [recorded(folders.status(folder)) for folder in places]
+    others = [index for index in range(1, len(cells)) if plans[index] == plans[0]]
+    if not any(checkpoints[index] for index in (0, *others)):
+        others = [index for index in range(1, len(cells)) if not checkpoints[index]]
+    chosen, common = [0], _starts(checkpoints[0])
+    for index in others:
+        shared = common & _starts(checkpoints[index])
+        if shared:
+            chosen, common = [*chosen, index], shared
+    going_on = any(checkpoints[index] for index in chosen)
+    return Pack([cells[index] for index in chosen], plans[0] if going_on else None, max(common))
+
+
+def _cut_back(places: Iterable[Path], start: int) -> None:
+    """Removes the checkpoints that came after `start`: their meta-steps are taken again."""
+    for folder in places:
+        checkpoint.drop_after(folder / CHECKPOINTS, "step", start)
+
+
+def _starts(checkpoints: set[int]) -> set[int]:
+    """Where a cell may go on; also from its beginning, as long as no checkpoint was ever removed to make room."""
+    return checkpoints if len(checkpoints) >= checkpoint.KEPT else checkpoints | {0}

@@ -16,7 +16,7 @@ from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.folders import RESULT
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.trackers import TRACKERS, Track
-from fewshot_bench.training.cell import Moment
+from fewshot_bench.training.replica import Moment
 
 
 @dataclass

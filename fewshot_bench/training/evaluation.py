@@ -82,3 +82,10 @@ def evaluate(
 def half_width_95(values: Tensor) -> float:
     """Half the width of the normal 95 % interval of the mean: 1.96 sd / sqrt(n), over tasks."""
     return 1.96 * float(values.std(correction=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
+
+
+def tested_with(assembly: Assembly) -> tuple[BatchNorm, ...]:
+    """How queries are normalised in the tests of the cell: first as the learner is trained."""
+    own: BatchNorm = assembly.learner.traits.batch_norm
+    other: BatchNorm = "inductive" if own == "transductive" else "transductive"
+    return (own, other) if assembly.cell.evaluation.both_batch_norms else (own,)

@@ -1,6 +1,6 @@
 """The meta-gradients of a batch of tasks, for one cell or for several that are trained side by side."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import torch
@@ -10,12 +10,9 @@ from torch.utils._pytree import tree_map
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.learners.base import Gradient, Stage
 from fewshot_bench.training.assembly import Assembly
+from fewshot_bench.training.meta_step import Gradients, TrainingState, stage
 from fewshot_bench.training.programs.base import OfOne, Program
 from fewshot_bench.training.programs.making import program
-from fewshot_bench.training.state import TrainingState, stage
-
-Gradients = Callable[[Sequence[TrainingState], Sequence[Task]], list[Gradient]]
-"""(states, a batch of tasks for each) -> for each the gradients of its tasks, stacked."""
 
 
 def gradients(assembly: Assembly) -> Gradients:

@@ -5,11 +5,15 @@ but that of a rare task by tens of percent: rounding then decides which value in
 on which side of its kink an activation lies. docs/performance.md has measurements.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 
+from fewshot_bench.backbones.torch_defaults import float32_cpu_defaults
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.memory import allocate
 
 ProgramKind = Literal["eager", "traced", "graph"]
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -50,6 +54,28 @@ def find_device(device: str) -> str:
             f"no device {device!r} on this machine ({str(error).splitlines()[0]}). Try --device cpu."
         ) from error
     return device
+
+
+@contextmanager
+def as_planned(plan: Plan) -> Iterator[None]:
+    """Within the block, torch's settings are the plan's: threads, TF32 only if the plan allows it; and new tensors are
+    float32 on the CPU by default.
+
+    Convolutions on a GPU are those that give the same bits each time. How memory is allocated outlasts the block.
+    """
+    threads, products, layers = torch.get_num_threads(), torch.backends.cuda.matmul, torch.backends.cudnn
+    if plan.device == "cpu":
+        allocate(sparingly=plan.recompute)
+    before = products.allow_tf32, layers.allow_tf32, layers.deterministic
+    torch.set_num_threads(plan.threads)
+    products.allow_tf32 = layers.allow_tf32 = plan.precision == "tf32"
+    layers.deterministic = True
+    try:
+        with float32_cpu_defaults():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        products.allow_tf32, layers.allow_tf32, layers.deterministic = before
 
 
 def recorded(content: dict[str, Any]) -> Plan | None:

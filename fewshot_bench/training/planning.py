@@ -12,14 +12,13 @@ from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training.assembly import assemble, count_weights
-from fewshot_bench.training.cell import Interrupted
-from fewshot_bench.training.driving import as_planned
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import begin
 from fewshot_bench.training.out_of_memory import out_of_memory
-from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.plan import Plan, as_planned
 from fewshot_bench.training.programs.workers import POSSIBLE
 from fewshot_bench.training.rehearsal import named_from_outside, rehearse_cell
-from fewshot_bench.training.state import begin
+from fewshot_bench.training.replica import Interrupted
 
 WORTH_MEASURING = 200  # tasks in a whole cell, below which nothing is gained by choosing
 TRIALS_SHARE = 0.05  # of a cell's time, more than which is not spent on trying a plan

@@ -1,9 +1,10 @@
-"""What a cell writes down while it trains: metrics a line a meta-step, learned hyperparameters, accuracies by task.
+"""Records of a cell: metrics by meta-step, learned hyperparameters, accuracies by task, and the result.
 
 All of it is on disk before the checkpoint that follows it, and cut back to the checkpoint a resumed run starts from.
 """
 
 import json
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from pyarrow.parquet import ParquetWriter
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import cannot_write, replacing, write_text
 from fewshot_bench.cells.folders import EPISODES, HYPERPARAMETERS, METRICS
+from fewshot_bench.learners.base import WEIGHTS, select
+from fewshot_bench.training.assembly import Assembly
+from fewshot_bench.training.evaluation import Scores, half_width_95
+from fewshot_bench.training.meta_step import TrainingState
 
 _COLUMNS = {
     HYPERPARAMETERS: {
@@ -74,6 +79,61 @@ class Records:
         if rows:
             self._tables[name].append(pd.DataFrame(rows).astype(_COLUMNS[name]))
             self._changed.add(name)
+
+
+def learned(assembly: Assembly, state: TrainingState, epoch: int) -> list[dict[str, Any]]:
+    """Rows of hyperparameters.parquet: what is learned beside the weights; inner_step -1: the same at all steps."""
+    rows = []
+    for key, value in assembly.learner.learned(assembly.parts, state.meta).items():
+        hyperparameter, parameter = key.split("/", 1)
+        place = {"iteration": state.iteration, "epoch": epoch}
+        name = {"parameter": parameter, "hyperparameter": hyperparameter}
+        numbers = enumerate(value.tolist()) if value.dim() else [(-1, float(value))]
+        rows += [place | {"inner_step": step} | name | {"value": number} for step, number in numbers]
+    return rows
+
+
+def by_task(split: str, iteration: int, scores: Scores) -> list[dict[str, Any]]:
+    """Rows of episodes.parquet."""
+    pairs = zip(scores.accuracy.tolist(), scores.loss.tolist(), strict=True)
+    return [
+        {"split": split, "iteration": iteration, "task": task, "accuracy": accuracy, "loss": loss}
+        for task, (accuracy, loss) in enumerate(pairs)
+    ]
+
+
+def best_epochs(epochs: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """The `count` best validated epochs, best first; of equals the earlier. Fewer where fewer were validated."""
+    return sorted(epochs, key=lambda record: (-record["val_accuracy"], record["epoch"]))[:count]
+
+
+def result(
+    assembly: Assembly, state: TrainingState, best: list[dict[str, Any]], test: Scores, also: Mapping[str, Scores]
+) -> dict[str, Any]:
+    """The content of result.json. Accuracies are fractions; test_ci95 is half the width of the interval over tasks.
+
+    also: the same members' scores with another batch norm, by its name.
+    """
+    return {
+        "cell": assembly.cell.id,
+        "iterations": state.iteration,
+        "parameters": sum(tensor.numel() for tensor in select(state.meta, WEIGHTS).values()),
+        "val_accuracy": best[0]["val_accuracy"],
+        **_figures(test),
+        "ensemble": len(best),
+        "ensemble_epochs": [record["epoch"] for record in best],
+        "epochs": [{key: value for key, value in record.items() if key != "file"} for record in state.epochs],
+        "fingerprint": assembly.fingerprint,
+        **{f"test_{batch_norm}": _figures(scores) for batch_norm, scores in also.items()},
+    }
+
+
+def _figures(test: Scores) -> dict[str, float]:
+    return {
+        "test_accuracy": float(test.accuracy.mean()),
+        "test_ci95": half_width_95(test.accuracy),
+        "test_loss": float(test.loss.mean()),
+    }
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

@@ -15,14 +15,11 @@ from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.hypergradients.problem import Batch, Task
-from fewshot_bench.learners.base import BatchNorm
 from fewshot_bench.training.assembly import Assembly, learner_and_parts
-from fewshot_bench.training.driving import as_planned
-from fewshot_bench.training.evaluation import evaluate, predictions
+from fewshot_bench.training.evaluation import evaluate, predictions, tested_with
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.state import TrainingState, begin, stage
-from fewshot_bench.training.step import batch, settled, take
+from fewshot_bench.training.meta_step import TrainingState, batch, begin, settled, stage, take
+from fewshot_bench.training.plan import Plan, as_planned
 from fewshot_bench.training.tasks import Stream, Streams
 
 TASKS = 2
@@ -68,13 +65,6 @@ def _meta_step(assembly: Assembly, state: TrainingState) -> None:
             "forward pass does that."
         )
     settled([take(assembly, state, found)], 0)
-
-
-def tested_with(assembly: Assembly) -> tuple[BatchNorm, ...]:
-    """How queries are normalised in the tests of the assembly's cell."""
-    own: BatchNorm = assembly.learner.traits.batch_norm
-    other: BatchNorm = "inductive" if own == "transductive" else "transductive"
-    return (own, other) if assembly.cell.evaluation.both_batch_norms else (own,)
 
 
 def random_streams(cell: Cell, image: ImageShape, device: str) -> Streams:

@@ -14,7 +14,7 @@ from fewshot_bench.api.sensitivity import sensitivity
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.driving import alone
+from fewshot_bench.training.loop import alone
 from fewshot_bench.training.plan import Plan
 from tests.api.conftest import recorded
 

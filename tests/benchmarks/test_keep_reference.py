@@ -15,7 +15,7 @@ from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.report.collect import write_results_csv
 from fewshot_bench.report.document import FORMATS, read_report
-from fewshot_bench.training.cell import Interrupted
+from fewshot_bench.training.replica import Interrupted
 from tests.api.conftest import grid
 
 SIX, TWIN = {"iterations": 6, "iterations_per_epoch": 2}, [{"training": {"iterations": 0}}]

@@ -9,7 +9,7 @@ from fewshot_bench.cli import how, main
 from fewshot_bench.cli.live import Follower
 from fewshot_bench.grid.retrying import as_grid
 from fewshot_bench.report import plots
-from fewshot_bench.training.cell import Moment
+from fewshot_bench.training.replica import Moment
 from tests.grid.test_inline import CELL
 
 

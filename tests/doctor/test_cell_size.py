@@ -7,7 +7,7 @@ import pytest
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.doctor.cell_size import LITTLE, bytes_of
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.driving import alone
+from fewshot_bench.training.loop import alone
 from fewshot_bench.training.plan import Plan
 
 CELL = Cell(

@@ -13,9 +13,9 @@ from fewshot_bench.grid import cluster, inline
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.training import planning
-from fewshot_bench.training.cell import Interrupted
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.planning import Timing
+from fewshot_bench.training.replica import Interrupted
 
 CELL = Cell(
     dataset="omniglot",

@@ -13,13 +13,13 @@ from fewshot_bench.basics.lease import lease
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
-from fewshot_bench.grid import attempt, packs
+from fewshot_bench.grid import attempt, inline
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.inline import run_cells
-from fewshot_bench.training import checkpoint, driving
+from fewshot_bench.training import checkpoint, loop
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.cell import Interrupted, Moment
 from fewshot_bench.training.plan import Plan, given
+from fewshot_bench.training.replica import Interrupted, Moment
 from tests.training.in_float64 import in_float64
 
 CELLS = [
@@ -133,7 +133,7 @@ def test_interrupted_all_stop_at_one_meta_step_and_end_as_if_they_had_not(undist
     [
         (0, "validation", 2, 0),
         (0, "validation", 6, 4),
-        (1, "validation", 2, 3),
+        (1, "validation", 2, 2),
         (1, "validation", 6, 6),
         (1, "test", 6, 6),
     ],
@@ -142,7 +142,7 @@ def test_stopped_within_an_evaluation_they_end_as_if_they_had_not_been(
     undisturbed, run, tmp_path, seed, phase, iteration, stops_at
 ):
     """That of the first cell ends there, and all go back to the checkpoint before. That of the second, when the first
-    has its own behind it, goes on: all stop before the next meta-step but one, or the test.
+    has its own behind it, goes on: all stop before the next meta-step, or the test.
     """
     reached: list[str] = []
 
@@ -269,7 +269,7 @@ def test_a_fault_of_the_common_program_is_everyones(run, tmp_path, monkeypatch):
     def no_room(assembly):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB.")
 
-    monkeypatch.setattr(driving, "gradients", no_room)
+    monkeypatch.setattr(loop, "gradients", no_room)
     assert run("failing") == [cell.id for cell in CELLS]
     reasons = {folders.status(folders.folder_of(tmp_path / "failing", cell))["reason"] for cell in CELLS}
     assert len(reasons) == 1
@@ -301,5 +301,5 @@ def test_seeds_that_are_done_stay_as_they_are(undisturbed, run, tmp_path):
 
 def test_twins_differ_in_nothing_but_their_seed(undisturbed, tmp_path):
     other = replace(CELLS[1], shots=5)
-    assert packs.twins(CELLS[0], [CELLS[0], CELLS[1], other, CELLS[2]], tmp_path) == [CELLS[1], CELLS[2]]
-    assert packs.twins(CELLS[0], CELLS, undisturbed) == []
+    assert inline.twins(CELLS[0], [CELLS[0], CELLS[1], other, CELLS[2]], tmp_path) == [CELLS[1], CELLS[2]]
+    assert inline.twins(CELLS[0], CELLS, undisturbed) == []

@@ -18,7 +18,7 @@ from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.grid.trackers import Track
 from fewshot_bench.grid.tracking import tracked
-from fewshot_bench.training.cell import Interrupted
+from fewshot_bench.training.replica import Interrupted
 
 GRID: dict[str, Any] = {
     "grid": {

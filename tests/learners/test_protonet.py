@@ -14,9 +14,8 @@ from fewshot_bench.learners.schedules import halving
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import begin, meta_step, stage
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.state import begin, stage
-from fewshot_bench.training.step import meta_step
 from tests.learners.networks import IMAGE, at, no_statistics, one, parts, smooth, tasks
 
 MODES = ["transductive", "inductive"]

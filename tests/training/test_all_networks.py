@@ -11,9 +11,8 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import begin, meta_step, stage
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.state import begin, stage
-from fewshot_bench.training.step import meta_step
 
 CELL = Cell(
     dataset="omniglot",

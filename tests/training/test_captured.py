@@ -16,12 +16,11 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import batch, begin, meta_step, stage, take
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs.captured import WARM_UP, captured
 from fewshot_bench.training.programs.eager import eager
 from fewshot_bench.training.programs.traced import traced, written_down
-from fewshot_bench.training.state import begin, stage
-from fewshot_bench.training.step import batch, meta_step, take
 
 CELL = Cell(
     dataset="omniglot",

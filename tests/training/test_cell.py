@@ -16,15 +16,14 @@ from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.cell import Interrupted, Moment
-from fewshot_bench.training.driving import alone
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.loop import alone
+from fewshot_bench.training.meta_step import begin, meta_step
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import traced
 from fewshot_bench.training.programs.base import once
-from fewshot_bench.training.result import best_epochs
-from fewshot_bench.training.state import begin
-from fewshot_bench.training.step import meta_step
+from fewshot_bench.training.records import best_epochs
+from fewshot_bench.training.replica import Interrupted, Moment
 from tests.training.in_float64 import in_float64
 
 PLAN = Plan("cpu", 1, 8)

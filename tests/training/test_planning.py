@@ -11,12 +11,12 @@ from fewshot_bench.basics.memory import NoRoomError
 from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.training import planning
 from fewshot_bench.training.assembly import count_weights
-from fewshot_bench.training.cell import Interrupted
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.plan import Plan, given
 from fewshot_bench.training.planning import Timing, find_plan
 from fewshot_bench.training.programs import traced
 from fewshot_bench.training.programs.base import once
+from fewshot_bench.training.replica import Interrupted
 
 CELL = Cell(
     dataset="omniglot",

@@ -10,14 +10,13 @@ from fewshot_bench.basics import memory
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import batch, begin, meta_step, take
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import traced as traced_module
 from fewshot_bench.training.programs.eager import eager
 from fewshot_bench.training.programs.footprint import peak_bytes
 from fewshot_bench.training.programs.interpreted import interpreted
 from fewshot_bench.training.programs.traced import traced, written_down
-from fewshot_bench.training.state import begin
-from fewshot_bench.training.step import batch, meta_step, take
 from tests.training.in_float64 import in_float64
 
 EAGER = Plan("cpu", 1, 1)

@@ -17,9 +17,8 @@ from fewshot_bench.conformance.tiny import one, smooth, tasks
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import TrainingState, batch, begin, meta_step
 from fewshot_bench.training.plan import Plan, ProgramKind
-from fewshot_bench.training.state import TrainingState, begin
-from fewshot_bench.training.step import batch, meta_step
 from fewshot_bench.training.tasks import Streams
 
 SMALL = ImageShape(1, 16, 16)

@@ -1,0 +1,138 @@
+"""The outer loop: meta-steps, a validation after each epoch, checkpoints, and one test at the end.
+
+Cells that differ only in their seed are replicas, trained side by side: one program computes the gradients of all.
+Each replica has its own folder, checkpoints and result. One that fails leaves the list, and the others go on.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fewshot_bench.cells.folders import CHECKPOINTS
+from fewshot_bench.learners.base import Gradient
+from fewshot_bench.training import checkpoint
+from fewshot_bench.training.assembly import Assembly
+from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import Gradients, batch, take
+from fewshot_bench.training.plan import as_planned
+from fewshot_bench.training.records import learned
+from fewshot_bench.training.replica import (
+    Interrupted,
+    Moment,
+    Replica,
+    Watch,
+    best_of,
+    epoch_of,
+    resumed,
+    save,
+    test,
+    validate,
+    write_metrics,
+)
+
+SECONDS_BETWEEN_CHECKPOINTS = 30.0
+STEPS_UNSEEN = 25  # meta-steps begun on a device before their metrics are read, which waits for the device
+POINTS_PER_EPOCH = 10  # how often learned hyperparameters are recorded
+
+
+def train(replicas: Sequence[Replica], stop: Callable[[], bool]) -> None:
+    """Trains replicas side by side, validates each after every epoch, and tests each once.
+
+    They begin at the same meta-step and stop before the same one, so that they can go on together. Raises Interrupted
+    if `stop()` was true. An error in the program that they share ends all of them.
+    """
+    running = list(replicas)
+    find: Gradients | None = None
+    saved = time.monotonic()
+    try:
+        while running and running[0].state.iteration < running[0].assembly.cell.training.iterations:
+            _each(running, _tell_of_training)
+            if running and stop():
+                _each(running, save)
+                raise Interrupted
+            due = time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS
+            saved = time.monotonic() if due else saved
+            found: Sequence[Gradient | Exception]
+            try:
+                find = find or gradients(running[0].assembly)
+                batches = [batch(one.assembly, one.state.iteration) for one in running]
+                found = find([one.state for one in running], batches)
+            except Exception as error:
+                found = [error] * len(running)
+            _each(running, partial(_meta_step, running=running, save_now=due, stop=stop), found)
+        _each(running, partial(test, stop=stop))
+    except Interrupted as interruption:
+        for replica in running:
+            replica.watch.ended(interruption)
+        raise
+
+
+def _each(running: list[Replica], do: Callable[..., dict[str, Any] | None], *arguments: Sequence[Any]) -> None:
+    """Calls `do` for each replica with its own arguments. One that fails, or returns its result, leaves the list."""
+    for replica, *own in zip(list(running), *arguments, strict=True):
+        outcome: dict[str, Any] | Exception | None
+        try:
+            outcome = do(replica, *own)
+        except Interrupted:
+            raise
+        except Exception as error:
+            outcome = error
+        if outcome is not None:
+            running.remove(replica)
+            replica.watch.ended(outcome)
+
+
+def _tell_of_training(replica: Replica) -> None:
+    replica.tell("training")
+
+
+def _meta_step(
+    replica: Replica,
+    found: Gradient | Exception,
+    *,
+    running: Sequence[Replica],
+    save_now: bool,
+    stop: Callable[[], bool],
+) -> None:
+    """Moves the meta-parameters; at the end of an epoch validates them. save_now: whether a checkpoint is due."""
+    if isinstance(found, Exception):
+        raise found
+    assembly, state, settings = replica.assembly, replica.state, replica.assembly.cell.training
+    replica.unseen.append(take(assembly, state, found))
+    epoch_ends = state.iteration % settings.iterations_per_epoch == 0 or state.iteration == settings.iterations
+    if epoch_ends or save_now or len(replica.unseen) >= (1 if assembly.plan.device == "cpu" else STEPS_UNSEEN):
+        write_metrics(replica)
+    if epoch_ends or state.iteration % max(1, settings.iterations_per_epoch // POINTS_PER_EPOCH) == 0:
+        replica.records.hyperparameters(learned(assembly, state, epoch_of(replica)))
+    if epoch_ends:
+        # A replica that stopped in a validation that another has finished would go on from an earlier meta-step.
+        others_ahead = any(len(other.state.epochs) > len(state.epochs) for other in running)
+        validate(replica, _never if others_ahead else stop)
+    if epoch_ends or save_now:
+        save(replica)
+    if epoch_ends:
+        checkpoint.keep_epochs(replica.folder / CHECKPOINTS, [record["file"] for record in best_of(replica)])
+
+
+def _never() -> bool:
+    return False
+
+
+def alone(assembly: Assembly, folder: Path, watch: Callable[[Moment], bool]) -> dict[str, Any]:
+    """Trains and tests one cell; returns the content of result.json, and raises what ended the cell early.
+
+    watch: told of each moment; returns whether to stop there.
+    """
+    outcomes: list[dict[str, Any] | Exception] = []
+    asked = [False]
+
+    def moment(at: Moment) -> None:
+        asked[0] = watch(at)
+
+    with as_planned(assembly.plan):
+        train([resumed(assembly, folder, Watch(moment, outcomes.append))], lambda: asked[0])
+    if isinstance(outcomes[0], Exception):
+        raise outcomes[0]
+    return outcomes[0]
