@@ -1,19 +1,20 @@
 """The networks of a grid: ordinary torch modules, made by functions (image, ways) -> module."""
 
 from collections.abc import Callable
-from functools import partial
+from typing import TYPE_CHECKING
 
-from torch import nn
+from fewshot_bench.basics.names import lazy
 
-from fewshot_bench.backbones.densenet import densenet
-from fewshot_bench.backbones.resnet import resnet
-from fewshot_bench.backbones.vgg import vgg
+if TYPE_CHECKING:
+    from torch import nn
 
-BACKBONES: dict[str, Callable[..., nn.Module]] = {
-    "vgg": vgg,
-    "resnet-4": partial(resnet, blocks=(1, 1, 1, 1)),
-    "resnet-8": partial(resnet, blocks=(2, 2, 2, 2)),
-    "resnet-12": partial(resnet, blocks=(3, 3, 3, 3)),
-    "densenet-8": partial(densenet, layers=(2, 2, 2, 2)),
+_RESNET = "fewshot_bench.backbones.resnet:resnet"
+
+BACKBONES: dict[str, "Callable[..., nn.Module]"] = {
+    "vgg": lazy("fewshot_bench.backbones.vgg:vgg"),
+    "resnet-4": lazy(_RESNET, blocks=(1, 1, 1, 1)),
+    "resnet-8": lazy(_RESNET, blocks=(2, 2, 2, 2)),
+    "resnet-12": lazy(_RESNET, blocks=(3, 3, 3, 3)),
+    "densenet-8": lazy("fewshot_bench.backbones.densenet:densenet", layers=(2, 2, 2, 2)),
 }
 """Name in a grid -> function (image: ImageShape, ways: int, *, options) -> nn.Module; logits are [n, ways]."""

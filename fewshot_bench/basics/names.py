@@ -1,11 +1,37 @@
-"""Names become objects in one visible dict a seam, or by import path `package.module:name`."""
+"""Names of a seam: each has one visible dict of them, and takes import paths `package.module:name` beside them."""
 
 import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fewshot_bench.basics.errors import BenchError
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """A function or class of this package by its import path, with options set beforehand; imported when called.
+
+    Importing torch takes seconds. Tables of lazy names let a grid file be checked without it.
+    """
+
+    path: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def load(self) -> Callable[..., Any]:
+        """The function or class itself."""
+        module, _, name = self.path.partition(":")
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return found
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self.load()(*arguments, **{**dict(self.options), **options})
+
+
+def lazy(path: str, **options: Any) -> Lazy:
+    """The function or class at `path` ("package.module:name"), with these options in place of its defaults."""
+    return Lazy(path, tuple(options.items()))
 
 
 def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:

@@ -1,12 +1,17 @@
 """The options of a factory are its keyword arguments: names, types and defaults are read from its signature."""
 
+import ast
+import importlib.util
 import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
-from fewshot_bench.basics.names import did_you_mean
+from fewshot_bench.basics.names import Lazy, did_you_mean
 
 Value = bool | int | float | str | tuple["Value", ...]
 """What an option may hold, and what a grid file can say."""
@@ -20,17 +25,25 @@ class Option(NamedTuple):
 
 
 def bare(factory: Callable[..., Any]) -> Callable[..., Any]:
-    """The function or class that a functools.partial was made from, or the factory itself."""
-    while hasattr(factory, "func"):
-        factory = factory.func
+    """The function or class behind a functools.partial or a Lazy, or the factory itself."""
+    while hasattr(factory, "func") or isinstance(factory, Lazy):
+        factory = factory.load() if isinstance(factory, Lazy) else factory.func
     return factory
 
 
 def schema(factory: Callable[..., Any]) -> dict[str, Option]:
-    """The keyword arguments with a default of `factory` (a function, a dataclass or a functools.partial of one).
+    """The keyword arguments with a default of `factory` (a function, a dataclass, or a partial or Lazy of one).
 
-    Arguments without a default are what the caller supplies, and no options.
+    Arguments without a default are what the caller supplies, and no options. The signature of a Lazy is read from its
+    source without importing it, if that is possible.
     """
+    if isinstance(factory, Lazy):
+        read = _schema_in_source(factory.path)
+        known = schema(factory.load()) if read is None else read
+        return {
+            name: option._replace(default=dict(factory.options).get(name, option.default))
+            for name, option in known.items()
+        }
     made_by = bare(factory)
     try:
         hints = typing.get_type_hints(made_by.__init__ if inspect.isclass(made_by) else made_by)
@@ -41,6 +54,38 @@ def schema(factory: Callable[..., Any]) -> dict[str, Option]:
         for name, parameter in inspect.signature(factory).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is not inspect.Parameter.empty
     }
+
+
+@cache
+def _schema_in_source(path: str) -> dict[str, Option] | None:
+    """The schema of a function or dataclass by the text of its module; None if an annotation or default is not plain.
+
+    Plain is what Python's own types, Literal and aliases of these in the same module can say.
+    """
+    module, _, name = path.partition(":")
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return None
+    names: dict[str, Any] = {"Literal": Literal, "Any": Any}
+
+    def value(node: ast.expr | None) -> Any:
+        return eval(compile(ast.Expression(node), module, "eval"), dict(names)) if node is not None else Any
+
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with suppress(Exception):  # needs what is not plain; so does an option that mentions it
+                names[node.targets[0].id] = value(node.value)
+        if getattr(node, "name", None) == name:
+            try:
+                if isinstance(node, ast.ClassDef):
+                    fields = [one for one in node.body if isinstance(one, ast.AnnAssign) and one.value is not None]
+                    return {ast.unparse(one.target): Option(value(one.annotation), value(one.value)) for one in fields}
+                if isinstance(node, ast.FunctionDef):
+                    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+                    return {arg.arg: Option(value(arg.annotation), value(to)) for arg, to in pairs if to is not None}
+            except Exception:
+                return None
+    return None
 
 
 def problems(values: Mapping[str, Any], known: Mapping[str, Option], where: str) -> list[str]:

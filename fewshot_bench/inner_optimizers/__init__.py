@@ -1,35 +1,26 @@
 """The rules that adapt weights to a task: one file a rule, all of them pure functions of tensors."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from fewshot_bench.inner_optimizers.adadelta import adadelta
-from fewshot_bench.inner_optimizers.adagrad import adagrad
-from fewshot_bench.inner_optimizers.adam import adam
-from fewshot_bench.inner_optimizers.adam_higher2019 import adam_higher2019
-from fewshot_bench.inner_optimizers.adamax import adamax
-from fewshot_bench.inner_optimizers.adamw import adamw
-from fewshot_bench.inner_optimizers.amsgrad import amsgrad
-from fewshot_bench.inner_optimizers.asgd import asgd
-from fewshot_bench.inner_optimizers.base import InnerOptimizer
-from fewshot_bench.inner_optimizers.none import none
-from fewshot_bench.inner_optimizers.radam import radam
-from fewshot_bench.inner_optimizers.rmsprop import rmsprop
-from fewshot_bench.inner_optimizers.rprop import rprop
-from fewshot_bench.inner_optimizers.sgd import sgd
+from fewshot_bench.basics.names import lazy
 
-INNER_OPTIMIZERS: dict[str, Callable[..., InnerOptimizer]] = {
-    "sgd": sgd,
-    "adam": adam,
-    "adamw": adamw,
-    "amsgrad": amsgrad,
-    "radam": radam,
-    "adamax": adamax,
-    "rmsprop": rmsprop,
-    "adagrad": adagrad,
-    "adadelta": adadelta,
-    "asgd": asgd,
-    "rprop": rprop,
-    "adam-higher2019": adam_higher2019,
-    "none": none,
+if TYPE_CHECKING:
+    from fewshot_bench.inner_optimizers.base import InnerOptimizer
+
+INNER_OPTIMIZERS: dict[str, "Callable[..., InnerOptimizer]"] = {
+    "sgd": lazy("fewshot_bench.inner_optimizers.sgd:sgd"),
+    "adam": lazy("fewshot_bench.inner_optimizers.adam:adam"),
+    "adamw": lazy("fewshot_bench.inner_optimizers.adamw:adamw"),
+    "amsgrad": lazy("fewshot_bench.inner_optimizers.amsgrad:amsgrad"),
+    "radam": lazy("fewshot_bench.inner_optimizers.radam:radam"),
+    "adamax": lazy("fewshot_bench.inner_optimizers.adamax:adamax"),
+    "rmsprop": lazy("fewshot_bench.inner_optimizers.rmsprop:rmsprop"),
+    "adagrad": lazy("fewshot_bench.inner_optimizers.adagrad:adagrad"),
+    "adadelta": lazy("fewshot_bench.inner_optimizers.adadelta:adadelta"),
+    "asgd": lazy("fewshot_bench.inner_optimizers.asgd:asgd"),
+    "rprop": lazy("fewshot_bench.inner_optimizers.rprop:rprop"),
+    "adam-higher2019": lazy("fewshot_bench.inner_optimizers.adam_higher2019:adam_higher2019"),
+    "none": lazy("fewshot_bench.inner_optimizers.none:none"),
 }
 """Name in a grid -> factory. Its keyword arguments are what `[inner_optimizers.<name>]` may set."""
