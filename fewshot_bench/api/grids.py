@@ -6,18 +6,10 @@ from typing import Any
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells import folders
-from fewshot_bench.cells.cell import Cell
-from fewshot_bench.cells.code import accept_or_refuse
-from fewshot_bench.data.locations import default_data_dir
-from fewshot_bench.grid.attempt import Listener
-from fewshot_bench.grid.checks import rehearse
+from fewshot_bench.cells.folders import folder_of
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, make_importable, read
-from fewshot_bench.grid.inline import run_cells
-from fewshot_bench.grid.pools import pools_of
-from fewshot_bench.training.plan import find_device
-from fewshot_bench.training.replica import Moment
+from fewshot_bench.grid.run import run
 
 
 def run_grid(
@@ -41,24 +33,9 @@ def run_grid(
     else:
         file = read(str(grid))
     cells, directory = expand(file), Path(out)
-    accept_or_refuse(cells, directory, accept_code)
-    folder = default_data_dir() if data_dir is None else Path(data_dir)
-    where = find_device(device)
-    rehearse(cells, directory, where, {})
-    pools = pools_of(cells, folder)
-    folders.enroll(directory, cells)
-    undone = {}
-
-    def ended(cell: Cell, status: str, reason: str) -> None:
-        if status != folders.DONE:
-            undone[cell.id] = reason
-
-    run_cells(cells, directory, pools, where, Listener(_nothing, ended, lambda: False), None, accept_code)
+    place = None if data_dir is None else Path(data_dir)
+    undone = run(cells, directory, data_dir=place, device=device, accept_code=accept_code).undone
     if undone:
         which = "; ".join(f"{name}: {reason}" for name, reason in undone.items())
         raise BenchError(f"not done: {len(undone)} of {counted(len(cells), 'cell')}. {which}")
-    return [folders.folder_of(directory, cell) for cell in cells]
-
-
-def _nothing(cell: Cell, moment: Moment) -> None:
-    pass
+    return [folder_of(directory, cell) for cell in cells]

@@ -7,7 +7,7 @@ from fewshot_bench.api.loading import TrainedCell
 from fewshot_bench.api.protocols import Protocol, own_protocol
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.grid.checks import impossible
+from fewshot_bench.grid.validation import impossible
 from fewshot_bench.learners.base import BatchNorm
 
 BATCH_NORMS: tuple[BatchNorm, ...] = ("transductive", "inductive")

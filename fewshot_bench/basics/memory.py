@@ -1,4 +1,4 @@
-"""Memory of this machine."""
+"""Memory of this machine, and errors that say there was too little."""
 
 import ctypes
 from contextlib import suppress
@@ -11,6 +11,16 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # <malloc.h> of the GNU C library
 
 class NoRoomError(BenchError):
     """Something needs more memory than there is."""
+
+
+_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "MemoryError:", "out of memory")
+"""Parts of messages: of torch's allocators, which raise a RuntimeError, and of errors that workers sent as text."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Recognises out-of-memory errors, which torch raises under several types and messages."""
+    by_torch = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)  # nothing here imports torch
+    return by_torch or isinstance(error, NoRoomError | MemoryError) or any(one in str(error) for one in _OUT_OF_MEMORY)
 
 
 def available_bytes() -> int | None:

@@ -13,6 +13,8 @@ from rich.text import Text
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cli.progress_bar import shown_progress
+from fewshot_bench.data.progress import Progress
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.training.replica import Moment
 
@@ -28,7 +30,6 @@ STOPS = {
 """Phase of a cell that is being computed -> when it ends if it is asked to stop."""
 
 NO_CELL = "before the next cell"
-NEWS = 3  # lines below the live table
 ROWS = 30  # rows of the live table; a larger grid shows those under way and around them
 
 
@@ -44,7 +45,7 @@ class Follower:
     pace: dict[str, float] = field(default_factory=dict)
     last_step: dict[str, float] = field(default_factory=dict)
     last_line: float = 0.0
-    news: list[str] = field(default_factory=list)
+    preparing: str = ""
 
     def moment(self, cell: Cell, moment: Moment) -> None:
         self.current, now = cell.id, time.monotonic()
@@ -62,8 +63,9 @@ class Follower:
         self.state[cell.id] = f"{status}: {reason}" if reason else status
         self.pace.pop(cell.id, None)
 
-    def say(self, text: str) -> None:
-        self.news.append(text)
+    def prepare(self, what: str, done: int, total: int) -> None:
+        """Told of the preparation of data: `done` of `total` steps."""
+        self.preparing = f"{what}: {done} of {total}" if done < total else ""
 
     def until(self) -> str:
         """When the run ends if it is asked to stop now."""
@@ -90,14 +92,19 @@ class Follower:
 
 
 @contextmanager
-def following(follower: Follower, stop: Callable[[], bool]) -> Iterator[Listener]:
-    """A Listener that shows the run on stderr while the block lasts."""
+def following(follower: Follower, stop: Callable[[], bool]) -> Iterator[tuple[Listener, Progress]]:
+    """A Listener that shows the run on stderr while the block lasts, and who is told of the preparation of data."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _plain(follower, stop)
+        with shown_progress() as progress:
+            yield _plain(follower, stop), progress
         return
     with Live(get_renderable=lambda: _table(follower), console=console, refresh_per_second=4, transient=True):
-        yield Listener(follower.moment, follower.ended, stop, follower.say)
+
+        def say(text: str) -> None:  # above the table, where it stays
+            console.print(text, style="yellow", highlight=False, markup=False)
+
+        yield Listener(follower.moment, follower.ended, stop, say), follower.prepare
 
 
 def _plain(follower: Follower, stop: Callable[[], bool]) -> Listener:
@@ -130,10 +137,10 @@ def _table(follower: Follower) -> RenderableType:
             "" if moment is None or moment.accuracy is None else f"{100 * moment.accuracy:.1f} %",
             follower.left(cell),
         )
+    preparing = [Text(follower.preparing)] if follower.preparing else []
     minutes = int(time.monotonic() - follower.begun) // 60
-    news = [Text(line, style="yellow") for line in follower.news[-NEWS:]]
     return Group(
-        table, *news, Text(f"{done} of {counted(len(follower.cells), 'cell')} done, {minutes} min", style="bold")
+        table, *preparing, Text(f"{done} of {counted(len(follower.cells), 'cell')} done, {minutes} min", style="bold")
     )
 
 

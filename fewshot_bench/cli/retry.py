@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from fewshot_bench.cli.how import How
+from fewshot_bench.cli.computing import Computing
 from fewshot_bench.cli.parsing import parse
 from fewshot_bench.cli.run import Changes, a_flag_each
 
@@ -28,14 +28,14 @@ class Retry:
     set: Changes = ()
     """Changes, as `run --set` has them."""
 
-    how: Annotated[How, tyro.conf.arg(name="")] = field(default_factory=How)
+    computing: Annotated[Computing, tyro.conf.arg(name="")] = field(default_factory=Computing)
 
 
 def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status. Raises BenchError for a folder without cells."""
     options = parse(Retry, a_flag_each(arguments), "retry")
     from fewshot_bench.cells.reading import read_cells
-    from fewshot_bench.cli.how import compute
+    from fewshot_bench.cli.computing import compute
     from fewshot_bench.grid.retrying import cells_called, changed, replace_in_folder
 
     failed = [cell.name for cell in read_cells(options.directory) if cell.status == "failed"]
@@ -44,7 +44,7 @@ def command(arguments: list[str]) -> int:
         print(f"No cell of {options.directory} failed.", file=sys.stderr)
         return 0
     anew = changed(cells, options.set) if options.set else {cell: cell for cell in cells}
-    status = compute(list(dict.fromkeys(anew.values())), options.directory, options.how)
+    status = compute(list(dict.fromkeys(anew.values())), options.directory, options.computing)
     if status in (0, 1):  # interrupted, the same command goes on
         replace_in_folder(options.directory, anew, options.set)
     return status

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from fewshot_bench.cli.how import How
+from fewshot_bench.cli.computing import Computing
 from fewshot_bench.cli.parsing import Unsaid, parse
 
 Changes = tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="SECTION.KEY=VALUE")]]
@@ -37,27 +37,29 @@ class Run:
     dry_run: Unsaid[bool] = False
     """Print cells, what is done of them, and what the rest will take; write nothing."""
 
-    how: Annotated[How, tyro.conf.arg(name="")] = field(default_factory=How)
+    computing: Annotated[Computing, tyro.conf.arg(name="")] = field(default_factory=Computing)
 
 
 def command(arguments: list[str]) -> int:
     """Runs the command; returns the exit status."""
     options = parse(Run, a_flag_each(arguments), "run")
     # torch takes seconds to load: only now that the options are known to be good.
+    from fewshot_bench.cli.computing import compute
     from fewshot_bench.cli.dry_run import print_estimates
-    from fewshot_bench.cli.how import compute
     from fewshot_bench.grid.expand import expand
     from fewshot_bench.grid.files import read, with_changes
     from fewshot_bench.grid.shards import part
+    from fewshot_bench.grid.validation import check_networks
 
     grid = with_changes(read(options.grid), options.set, options.seed)
     all_cells = expand(grid)
     cells = part(all_cells, options.shard)
     directory = options.out or Path("results") / grid.name
     if options.dry_run:
-        print_estimates(cells, directory, options.how.device, all_cells)
+        check_networks(cells)
+        print_estimates(cells, directory, options.computing.device, all_cells)
         return 0
-    return compute(cells, directory, options.how)
+    return compute(cells, directory, options.computing)
 
 
 def a_flag_each(arguments: list[str]) -> list[str]:

@@ -14,14 +14,13 @@ import torch
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import sweep
 from fewshot_bench.basics.lease import Lost, TakenOverError
-from fewshot_bench.basics.memory import NoRoomError, forget_peak, peak_bytes
+from fewshot_bench.basics.memory import NoRoomError, forget_peak, out_of_memory, peak_bytes
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.code import check_code, facts, source_of_cell
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.training.assembly import Assembly, assemble
+from fewshot_bench.training.assembly import Assembly, Network, assemble
 from fewshot_bench.training.environment import environment
-from fewshot_bench.training.out_of_memory import out_of_memory
 from fewshot_bench.training.plan import Plan, find_device
 from fewshot_bench.training.replica import Interrupted, Moment
 
@@ -61,10 +60,10 @@ class Attempt:
     _marked: float = 0.0
     _last: Moment | None = None
 
-    def begin(self, pool: Pool, accept_code: bool) -> Assembly:
+    def begin(self, pool: Pool, accept_code: bool, network: Network | None) -> Assembly:
         """Records what the cell is computed with, and makes it. Raises BenchError if it cannot go on from where it is.
 
-        accept_code: go on even if the code was changed since the cell was begun.
+        accept_code: go on even if the code was changed since the cell was begun. network: if it was built before.
         """
         before = began(self.folder)
         recorded, self._spent = folders.spent(self.folder)
@@ -89,7 +88,7 @@ class Attempt:
         )
         self.listener.moment(self.cell, building)
         folders.log(self.folder, f"{now()} begun or resumed: {self.plan}")
-        return assemble(self.cell, pool, self.plan)
+        return assemble(self.cell, pool, self.plan, network)
 
     def moment(self, at: Moment) -> None:
         """Tells the listener and, now and then, the folder. Raises TakenOverError if another process has the folder."""

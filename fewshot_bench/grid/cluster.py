@@ -7,19 +7,19 @@ with it at their last checkpoints; the same command goes on.
 
 import time
 import uuid
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.lease import DURATION, holder
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.grid.attempt import Listener, fail
-from fewshot_bench.grid.inline import run_cells as run_here
 from fewshot_bench.grid.ray_cluster import SECONDS_BETWEEN_LOOKS, Share, connected
-from fewshot_bench.training.plan import find_device
+from fewshot_bench.grid.run import Engine, Job, run
 from fewshot_bench.training.replica import Interrupted, Moment
+
+SHARE = Share()
 
 
 class Work(NamedTuple):
@@ -34,23 +34,17 @@ class Work(NamedTuple):
     accept_code: bool = False
 
 
-def run_cells(
-    cells: Sequence[Cell],
-    directory: Path,
-    data_dir: Path,
-    device: str,
-    listener: Listener,
-    given: dict[str, Any],
-    share: Share,
-    address: str | None,
-    accept_code: bool = False,
-) -> list[str]:
-    """Runs what is not done yet; returns the ids of cells that are not done then: failed, or in other hands.
+def ray(share: Share = SHARE, address: str | None = None) -> Engine:
+    """The engine on a Ray cluster. share: what a cell takes of a machine.
 
     address: of a running cluster, "auto" for the one that this machine is part of; None: this machine, for as long as
-    this takes. Raises Interrupted where `listener` says stop, BenchError where there is no Ray or no such cluster, or
-    where no node of it can hold one cell.
+    the run takes. Running it raises BenchError if there is no Ray or no such cluster, or if no node can hold one cell.
     """
+    return Engine(partial(_run, share=share, address=address), here=False)
+
+
+def _run(job: Job, share: Share, address: str | None) -> list[str]:
+    cells, directory, data_dir, _, device, given, listener, accept_code = job
     stop = directory.resolve() / f".stop-{uuid.uuid4().hex}"
     waiting = [cell for cell in dict.fromkeys(cells) if not folders.is_done(folders.folder_of(directory, cell))]
     with connected(address, share, work) as nodes:
@@ -96,10 +90,18 @@ def work(told: Work) -> None:
     def ignore(*unused: object) -> None:
         pass
 
-    pools = {told.cell.dataset: open_pool(told.cell.dataset, told.data_dir)}
-    device, listener = find_device(told.device), Listener(ignore, ignore, stop)
+    once = partial(
+        run,
+        [told.cell],
+        told.directory,
+        data_dir=told.data_dir,
+        device=told.device,
+        plan=told.given,
+        listener=Listener(ignore, ignore, stop),
+        accept_code=told.accept_code,
+    )
     try:
-        while run_here([told.cell], told.directory, pools, device, listener, told.given, told.accept_code):
+        while once().undone:
             if holder(folder) is None or time.monotonic() > until:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -9,10 +9,9 @@ from fewshot_bench.cells.cell import Cell, Evaluation, Training, without_what_do
 from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.axes import Point, points
-from fewshot_bench.grid.checks import impossible, unusable
 from fewshot_bench.grid.files import OWN_OPTIONS, OWN_TABLES, TABLES, GridFile, check_shape
-from fewshot_bench.grid.fitting import unfit
 from fewshot_bench.grid.overrides import TRAINING, Override, overrides, tried, unused
+from fewshot_bench.grid.validation import impossible, unfit
 from fewshot_bench.learners.base import Traits
 
 SECTIONS = ("grid", "training", "evaluation", *TABLES.values(), "cells")
@@ -58,7 +57,7 @@ def expand(grid: GridFile) -> list[Cell]:
             faults += impossible(cell) + unfit(cell, traits[cell.learner])
             cells[cell] = None
         everywhere += found
-    faults += unused(content, everywhere) + unusable(list(cells))
+    faults += unused(content, everywhere)
     if faults:
         raise GridError(list(dict.fromkeys(faults)), grid.where)
     return list(cells)

@@ -7,6 +7,7 @@ from one meta-step. A cell that fell behind the others, because it failed, goes 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from fewshot_bench.cells.folders import CHECKPOINTS
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid.attempt import Attempt, Listener, fail, now, requeue
 from fewshot_bench.training import checkpoint
+from fewshot_bench.training.assembly import Network, build_network
 from fewshot_bench.training.loop import train
 from fewshot_bench.training.plan import Plan, as_planned, recorded
 from fewshot_bench.training.planning import find_plan
@@ -70,18 +72,19 @@ def run_cells(
                 continue
             others = [one for one in cells[index + 1 :] if one not in seen]
             found = pack([cell, *twins(cell, others, directory)], directory)
-            plan = found.plan or _new_plan(
-                cell, len(found.cells), directory, pools[cell.dataset], device, given or {}, listener
-            )
+            plan, network = found.plan, None
             if plan is None:
-                undone.append(cell.id)
-                continue
+                new = _new_plan(cell, len(found.cells), directory, pools[cell.dataset], device, given or {}, listener)
+                if new is None:
+                    undone.append(cell.id)
+                    continue
+                plan, network = new
             for one in found.cells[1 : plan.replicas]:
                 with suppress(OthersError):
                     lost |= _ours(one, directory, leases, listener)
             group = pack(list(lost), directory)  # they may have got on since
             seen.update(group.cells)
-            undone += _run(group, directory, pools[cell.dataset], plan, listener, lost, accept_code)
+            undone += _run(group, directory, pools[cell.dataset], plan, network, listener, lost, accept_code)
     return undone
 
 
@@ -105,8 +108,8 @@ def _ours(cell: Cell, directory: Path, leases: ExitStack, listener: Listener) ->
 
 def _new_plan(
     cell: Cell, seeds: int, directory: Path, pool: Pool, device: str, given: dict[str, Any], listener: Listener
-) -> Plan | None:
-    """A plan for a new cell; None if planning failed, and with it the cell.
+) -> tuple[Plan, Network] | None:
+    """A plan for a new cell and its network; None if planning failed, and with it the cell.
 
     Raises Interrupted if `listener` says stop between two plans; the cell is then queued again.
     """
@@ -114,7 +117,8 @@ def _new_plan(
     try:
         folders.mark(folder, folders.PLANNING, iterations=0, now={"phase": "planning"})
         listener.moment(cell, Moment("planning", 0, None, None))
-        return find_plan(cell, seeds, pool, device, given, lambda text: folders.log(folder, text), listener.stop)
+        network, log = build_network(cell), partial(folders.log, folder)
+        return find_plan(cell, seeds, pool, device, given, log, listener.stop, network), network
     except Interrupted:
         requeue(folder, "while it was planned")
         raise
@@ -128,11 +132,12 @@ def _run(
     directory: Path,
     pool: Pool,
     plan: Plan,
+    network: Network | None,
     listener: Listener,
     lost: Mapping[Cell, Lost],
     accept_code: bool,
 ) -> list[str]:
-    """Trains cells side by side; returns the ids of those that are not done then."""
+    """Trains cells side by side; returns the ids of those that are not done then. network: of the first, if built."""
     places = [folders.folder_of(directory, cell) for cell in group.cells]
     plan = plan._replace(replicas=len(places))
     if len(places) > 1:
@@ -142,7 +147,7 @@ def _run(
         for cell, folder in zip(group.cells, places, strict=True):
             attempts.append(one := Attempt(cell, folder, plan, group.start, listener, lost[cell]))
             try:
-                assembly = one.begin(pool, accept_code)
+                assembly = one.begin(pool, accept_code, network if cell is group.cells[0] else None)
                 replicas.append(resumed(assembly, folder, Watch(one.moment, one.ended), group.start))
             except Exception as error:
                 one.ended(error)

@@ -101,6 +101,12 @@ def perturbed(weights: Params, seed: int = 0) -> Params:
     return moved
 
 
+def without_features(model: Model, ways: int) -> Model:
+    """The model of a network whose logits do not come from its last layer alone: it has no features."""
+    why = f"the network's logits do not come from {model.head[0]} alone"
+    return model._replace(head=(), embed=no_features(why, ways))
+
+
 def _passed(model: Model, images: Tensor, ways: int) -> Model:
     key = torch.zeros((), dtype=torch.int64, device=images.device)
     before = {name: weight.clone() for name, weight in model.weights.items()}, images.clone()
@@ -114,10 +120,7 @@ def _passed(model: Model, images: Tensor, ways: int) -> Model:
         raise BenchError(
             "gives other logits for the same two images when it is given them again: it remembers something."
         )
-    if model.head and not _is_last(model, images, logits):
-        why = f"the network's logits do not come from {model.head[0]} alone"
-        return model._replace(head=(), embed=no_features(why, ways))
-    return model
+    return model if not model.head or _is_last(model, images, logits) else without_features(model, ways)
 
 
 def _pass(model: Model, images: Tensor, noise: Noise | None, ways: int) -> Tensor:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
 
+from torch import nn
+
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.bfloat16 import in_bfloat16
 from fewshot_bench.backbones.functional import ELEMENTARY, FUSED, Operations
@@ -17,8 +19,8 @@ from fewshot_bench.data.splits import read_split
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts
-from fewshot_bench.learners.model import build
-from fewshot_bench.learners.smoke_test import build_tried
+from fewshot_bench.learners.model import as_function, build, made
+from fewshot_bench.learners.smoke_test import tried, without_features
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.tasks import Streams, rotates, streams
 
@@ -34,10 +36,32 @@ class Assembly(NamedTuple):
     fingerprint: dict[str, Any]
 
 
-def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
-    """Makes what `cell` names. Raises BenchError where a name or an option is not understood."""
+class Network(NamedTuple):
+    """A cell's network with its initial weights, after two images have passed it.
+
+    has_features: whether the last layer alone makes logits of features, so that it can be left out.
+    """
+
+    module: nn.Module
+    has_features: bool
+
+
+def build_network(cell: Cell) -> Network:
+    """Builds a cell's network and tries it. Raises BenchError if it cannot be trained; see learners/smoke_test.py."""
+    make = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
+    image = DATASETS[cell.dataset].shape
+    module = made(lambda: make(image, cell.ways), seed_for("init", cell.backbone, cell.init_seed))
+    model = as_function(module, cell.ways)
+    return Network(module, tried(model, module, image, cell.ways).head == model.head)
+
+
+def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None) -> Assembly:
+    """Makes what `cell` names. network: if it was built before.
+
+    Raises BenchError for a name or an option that is not understood, and for a network that cannot be trained.
+    """
     split = read_split(cell.dataset, cell.split)
-    learner, parts = learner_and_parts(cell, plan)
+    learner, parts = learner_and_parts(cell, plan, network)
     return Assembly(
         cell=cell,
         plan=plan,
@@ -59,16 +83,16 @@ def assemble(cell: Cell, pool: Pool, plan: Plan) -> Assembly:
     )
 
 
-def learner_and_parts(cell: Cell, plan: Plan) -> tuple[Learner, Parts]:
+def learner_and_parts(cell: Cell, plan: Plan, network: Network | None = None) -> tuple[Learner, Parts]:
     """What a cell names and needs no images: its learner, and what that is crossed with. Raises as `assemble`."""
-    make_network = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
     make_optimizer = _with_options(
         "inner optimizer", INNER_OPTIMIZERS, cell.inner_optimizer, cell.inner_optimizer_options
     )
     learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)()
-    seed = seed_for("init", cell.backbone, cell.init_seed)
-    image = DATASETS[cell.dataset].shape
-    model = build_tried(lambda: make_network(image, cell.ways), image, cell.ways, seed, plan.device, operations(plan))
+    network = network or build_network(cell)
+    model = as_function(network.module, cell.ways, plan.device, operations(plan))
+    if model.head and not network.has_features:
+        model = without_features(model, cell.ways)
     train_classes = len(read_split(cell.dataset, cell.split).part("train"))
     return learner, Parts(model, make_optimizer(), cell.dataset, train_classes)
 

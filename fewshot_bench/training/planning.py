@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from fewshot_bench.basics.memory import NoRoomError
+from fewshot_bench.basics.memory import NoRoomError, out_of_memory
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.training.assembly import assemble, count_weights
+from fewshot_bench.training.assembly import Network, assemble, count_weights
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import begin
-from fewshot_bench.training.out_of_memory import out_of_memory
 from fewshot_bench.training.plan import Plan, as_planned
 from fewshot_bench.training.programs.workers import POSSIBLE
 from fewshot_bench.training.rehearsal import named_from_outside, rehearse_cell
@@ -40,19 +39,20 @@ def find_plan(
     given: dict[str, Any],
     log: Callable[[str], None],
     stop: Callable[[], bool] = lambda: False,
+    network: Network | None = None,
 ) -> Plan:
     """The fastest plan for a cell among those that fit into memory.
 
     seeds: cells to run that differ from it in nothing but the seed, itself among them; given: fields that are not left
-    open; log: called with the measurement of each plan; stop: called before each plan is tried. Raises NoRoomError if
-    no plan fits, Interrupted if `stop()` is true.
+    open; log: called with the measurement of each plan; stop: called before each plan is tried; network: the cell's, if
+    it was built before. Raises NoRoomError if no plan fits, Interrupted if `stop()` is true.
     """
     eager, *others = _candidates_with(cell, seeds, device, given)
     tasks = _tasks(cell)
     if not others or tasks < WORTH_MEASURING:
         return eager
     try:
-        best, found = _timed_with_room(cell, pool, eager, given, log, stop)
+        best, found = _timed_with_room(cell, pool, eager, given, log, stop, network)
         least = found.each * tasks
     except NoRoomError:
         best, least = None, inf
@@ -62,8 +62,8 @@ def find_plan(
             break
         try:
             if named_from_outside(cell):  # the timing below makes no predictions: a validation might still fail
-                rehearse_cell(cell, plan)
-            way, found = _timed_with_room(cell, pool, plan, given, log, stop)
+                rehearse_cell(cell, plan, network)
+            way, found = _timed_with_room(cell, pool, plan, given, log, stop, network)
         except Interrupted:
             raise
         except Exception as error:  # somebody's network may do what cannot be written down
@@ -87,10 +87,10 @@ def usual_plan(cell: Cell, device: str) -> Plan:
     return others[0] if others and _tasks(cell) >= WORTH_MEASURING else eager
 
 
-def timed(cell: Cell, pool: Pool, plan: Plan, log: Callable[[str], None]) -> Timing:
+def timed(cell: Cell, pool: Pool, plan: Plan, log: Callable[[str], None], network: Network | None = None) -> Timing:
     """How long the gradients of a few tasks take by a plan: of as many as it computes side by side."""
     with as_planned(plan):
-        assembly = assemble(cell, pool, plan)
+        assembly = assemble(cell, pool, plan, network)
         states = [
             begin(assembly.learner, assembly.parts, cell.training.inner_steps, plan.device)
             for _ in range(plan.replicas)
@@ -115,6 +115,7 @@ def _timed_with_room(
     given: dict[str, Any],
     log: Callable[[str], None],
     stop: Callable[[], bool],
+    network: Network | None,
 ) -> tuple[Plan, Timing]:
     """The plan, or if memory is short a variant that takes less, and its timing.
 
@@ -125,7 +126,7 @@ def _timed_with_room(
         if stop():
             raise Interrupted
         try:
-            return way, timed(cell, pool, way, log)
+            return way, timed(cell, pool, way, log, network)
         except Exception as error:
             if not out_of_memory(error):
                 raise

@@ -15,7 +15,7 @@ from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.hypergradients.problem import Batch, Task
-from fewshot_bench.training.assembly import Assembly, learner_and_parts
+from fewshot_bench.training.assembly import Assembly, Network, learner_and_parts
 from fewshot_bench.training.evaluation import evaluate, predictions, tested_with
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import TrainingState, batch, begin, settled, stage, take
@@ -30,10 +30,10 @@ def named_from_outside(cell: Cell) -> bool:
     return any(":" in name for name in (cell.learner, cell.backbone, cell.inner_optimizer))
 
 
-def rehearse_cell(cell: Cell, plan: Plan) -> None:
+def rehearse_cell(cell: Cell, plan: Plan, network: Network | None = None) -> None:
     """`rehearse` for a cell of a grid. Errors of its parts pass through; see basics.errors.explained."""
     with as_planned(plan):
-        learner, parts = learner_and_parts(cell, plan)
+        learner, parts = learner_and_parts(cell, plan, network)
         streams = random_streams(cell, DATASETS[cell.dataset].shape, plan.device)
         rehearse(Assembly(cell, plan, learner, parts, streams, {}))
 

@@ -5,7 +5,7 @@ import signal
 import pytest
 import tomli_w
 
-from fewshot_bench.cli import how, main
+from fewshot_bench.cli import computing, main
 from fewshot_bench.cli.live import Follower
 from fewshot_bench.grid.retrying import as_grid
 from fewshot_bench.report import plots
@@ -29,7 +29,7 @@ def test_ctrl_c_says_when_the_run_ends_and_again_ends_it(phase, says, capsys):
     follower = Follower([CELL])
     if phase:
         follower.moment(CELL, Moment(phase, 0, None, None))
-    with how._stop_on_interrupt(follower.until) as stop:
+    with computing._stop_on_interrupt(follower.until) as stop:
         assert not stop()
         signal.raise_signal(signal.SIGINT)
         assert stop()

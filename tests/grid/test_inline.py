@@ -53,7 +53,7 @@ def slow_plans(monkeypatch):
     """Each plan is tried in no time, and would make a cell of any size take hours; returns those that were tried."""
     tried: list[Plan] = []
 
-    def timed(cell, pool, plan, log):
+    def timed(cell, pool, plan, log, network):
         tried.append(plan)
         return Timing(0.0, 1e6)
 

@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.grid import expand as expanding
-from fewshot_bench.grid.checks import unusable
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import presets, read, with_changes
+from fewshot_bench.grid.validation import unusable
 from fewshot_bench.learners import LEARNERS
 
 NAMES = sorted(presets())
@@ -20,16 +19,8 @@ def cells(name: str, *changes: str, seeds: list[int] | None = None) -> list[Cell
     return expand(with_changes(read(name), changes, seeds))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def networks_later():
-    """Most presets share their networks: they are built once, in one test, not for each preset."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(expanding, "unusable", lambda cells: [])
-        yield
-
-
 @pytest.fixture(scope="module")
-def all_cells(networks_later) -> dict[str, list[Cell]]:
+def all_cells() -> dict[str, list[Cell]]:
     """The cells of each preset; expanding raises where there is a fault."""
     return {name: cells(name) for name in NAMES}
 

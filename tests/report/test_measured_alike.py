@@ -10,7 +10,7 @@ import pytest
 
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.grid import expand as expanding
+from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import presets, read
 from fewshot_bench.report.comparisons import COMPARISONS, Beside, beside
 from fewshot_bench.report.document import read_report
@@ -39,10 +39,7 @@ OTHERWISE = (
 
 @cache
 def cells(preset: str) -> tuple[Cell, ...]:
-    """The cells of a preset; tests of presets build their networks, here nobody needs them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(expanding, "unusable", lambda cells: [])
-        return tuple(expanding.expand(read(preset)))
+    return tuple(expand(read(preset)))
 
 
 def protocol(cell: Cell) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def find(monkeypatch):
     def found(times, cell=CELL, seeds=1, device="cpu", said="", plans=100):
         asked, logged = [], []
 
-        def timed(cell, pool, plan, log):
+        def timed(cell, pool, plan, log, network=None):
             asked.append(plan)
             answer = times(plan)
             if isinstance(answer, Exception):

@@ -1,8 +1,7 @@
-"""Options of the commands that compute cells, and how they do it: data, engine, device, plan."""
+"""Options of the commands that compute cells (data, engine, device, plan), and what the user sees of a run."""
 
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from fewshot_bench.cli.parsing import Unsaid
 
 if TYPE_CHECKING:
     from fewshot_bench.cells.cell import Cell
+    from fewshot_bench.grid.run import Engine
 
 
 @dataclass(frozen=True)
-class How:
+class Computing:
     """Where and how cells are computed."""
 
     data_dir: Unsaid[Path | None] = None
@@ -49,66 +49,52 @@ class How:
     """Where training curves go beside the folder of results; wandb stays offline."""
 
 
-def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
+def compute(cells: "list[Cell]", directory: Path, options: Computing) -> int:
     """Runs cells in a folder of results, then prints its table; returns the exit status.
 
-    Raises BenchError, before any work, for what cannot be.
+    Raises BenchError, before any work, if something makes the run impossible.
     """
-    from fewshot_bench.cells import folders
-    from fewshot_bench.cells.code import accept_or_refuse
     from fewshot_bench.cli.live import Follower, following
-    from fewshot_bench.cli.progress_bar import shown_progress
-    from fewshot_bench.data.locations import default_data_dir
-    from fewshot_bench.grid.checks import rehearse
-    from fewshot_bench.grid.inline import run_cells
-    from fewshot_bench.grid.pools import pools_of
+    from fewshot_bench.grid.run import run
     from fewshot_bench.report.collect import write_results_csv
-    from fewshot_bench.report.plots import plot_new
-    from fewshot_bench.report.summary import summary
-    from fewshot_bench.training.plan import find_device, given
+    from fewshot_bench.training.plan import given
     from fewshot_bench.training.replica import Interrupted
 
-    cells = [cell for cell in cells if not _skipped(cell, directory)]
-    if not cells:
-        print("No cell is left to run.", file=sys.stderr)
-        return 0
-    planned = given(how.plan)
-    _check_engine(how)
-    if accepted := accept_or_refuse(cells, directory, how.accept_code):
-        print(
-            f"--accept-code: results and checkpoints of {counted(len(accepted), 'cell')}, made before the code "
-            "changed, are kept.",
-            file=sys.stderr,
-        )
-    data_dir = how.data_dir or default_data_dir()
-    device = find_device(how.device) if how.engine == "inline" else how.device
-    rehearse(cells, directory, device if how.engine == "inline" else "cpu", planned)
-    with shown_progress() as progress:
-        pools = pools_of(cells, data_dir, progress)
-    _check_writable(directory)
-    folders.enroll(directory, cells)
+    engine = _engine(options)
     with ExitStack() as stack:
         follower = Follower(cells)
         stop = stack.enter_context(_stop_on_interrupt(follower.until))
-        listener = stack.enter_context(following(follower, stop))
-        for kind in how.track:
+        listener, progress = stack.enter_context(following(follower, stop))
+        for kind in options.track:
             from fewshot_bench.grid.tracking import tracked
 
             listener = stack.enter_context(tracked(listener, kind, directory))
         try:
-            if how.engine == "inline":
-                undone = run_cells(cells, directory, pools, device, listener, planned, how.accept_code)
-            else:
-                from fewshot_bench.grid import cluster
-                from fewshot_bench.grid.ray_cluster import Share
-
-                share = Share(how.cpus_per_cell, how.gpus_per_cell)
-                undone = cluster.run_cells(
-                    cells, directory, data_dir, device, listener, planned, share, how.address, how.accept_code
-                )
+            outcome = run(
+                cells,
+                directory,
+                data_dir=options.data_dir,
+                device=options.device,
+                engine=engine,
+                plan=given(options.plan),
+                listener=listener,
+                accept_code=options.accept_code,
+                progress=progress,
+            )
         except Interrupted:
             print(f"interrupted; the same command goes on. So far: {write_results_csv(directory)}", file=sys.stderr)
             return 130
+    if not outcome.cells:
+        print("No cell is left to run.", file=sys.stderr)
+        return 0
+    return _show(directory) or (1 if outcome.undone else 0)
+
+
+def _show(directory: Path) -> int:
+    """Draws the figures and prints the table of a folder; returns 130 if that was interrupted."""
+    from fewshot_bench.report.plots import plot_new
+    from fewshot_bench.report.summary import summary
+
     try:
         drawn = [file for figure in plot_new(directory) for file in figure.files]
         summary(directory, sys.stdout)
@@ -121,38 +107,25 @@ def compute(cells: "list[Cell]", directory: Path, how: How) -> int:
         return 130
     if drawn:
         print(f"Figures of what was learned, and how: {counted(len(drawn), 'file')} in {drawn[0].parent}.")
-    return 1 if undone else 0
+    return 0
 
 
-def _skipped(cell: "Cell", directory: Path) -> bool:
-    """Whether another cell stands for this one, which is then said."""
-    from fewshot_bench.cells import folders
+def _engine(options: Computing) -> "Engine":
+    """The engine asked for. Raises BenchError for options that it has no use for."""
+    from fewshot_bench.grid.run import INLINE
 
-    said = folders.status(folders.folder_of(directory, cell))
-    if said.get("status") != folders.SKIPPED:
-        return False
-    print(f"{cell.id} is passed over: {said.get('reason')}. Delete its folder to run it after all.", file=sys.stderr)
-    return True
-
-
-def _check_engine(how: How) -> None:
-    """Raises BenchError for options that the engine has no use for, or cannot do without."""
-    if how.engine == "inline" and how.address is not None:
-        raise BenchError("--address is for --engine ray.")
-    if how.engine == "ray" and how.device.startswith("cuda") and not how.gpus_per_cell:
-        raise BenchError("--device cuda with --engine ray needs --gpus-per-cell, as in --gpus-per-cell 0.25.")
-    if how.cpus_per_cell <= 0 or how.gpus_per_cell < 0:
+    if options.cpus_per_cell <= 0 or options.gpus_per_cell < 0:
         raise BenchError("a cell takes more than 0 CPUs, and at least 0 GPUs.")
+    if options.engine == "inline":
+        if options.address is not None:
+            raise BenchError("--address is for --engine ray.")
+        return INLINE
+    from fewshot_bench.grid.cluster import ray
+    from fewshot_bench.grid.ray_cluster import Share
 
-
-def _check_writable(directory: Path) -> None:
-    """Raises BenchError where no file can be made in `directory`."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise BenchError(f"cannot write into {directory}: {error.strerror}. Choose another folder by --out.") from error
+    if options.device.startswith("cuda") and not options.gpus_per_cell:
+        raise BenchError("--device cuda with --engine ray needs --gpus-per-cell, as in --gpus-per-cell 0.25.")
+    return ray(Share(options.cpus_per_cell, options.gpus_per_cell), options.address)
 
 
 @contextmanager

@@ -1,23 +1,20 @@
-"""What cannot be: values that are fine by themselves and impossible together."""
+"""Faults of cells whose values are fine by themselves and impossible together, and trials of their networks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, CellError, GridError, explained
-from fewshot_bench.basics.names import find
+from fewshot_bench.basics.memory import out_of_memory
 from fewshot_bench.cells import folders
-from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import PARTS, read_split
-from fewshot_bench.learners.smoke_test import build_tried
-from fewshot_bench.training.out_of_memory import out_of_memory
-from fewshot_bench.training.planning import first_plan
-from fewshot_bench.training.rehearsal import named_from_outside, rehearse_cell
+
+if TYPE_CHECKING:
+    from fewshot_bench.learners.base import Traits
 
 _TRAINING = {
     "ways": 2,
@@ -62,22 +59,56 @@ def impossible(cell: Cell) -> list[str]:
     return faults
 
 
-def unusable(cells: list[Cell]) -> list[str]:
-    """A sentence for each backbone that two images of its cells show to be none: see learners.smoke_test."""
+def unfit(cell: Cell, traits: "Traits") -> list[str]:
+    """A sentence for each thing that does not go with a learner of these traits."""
     faults = []
-    kinds = dict.fromkeys((cell.backbone, cell.backbone_options, cell.dataset, cell.ways) for cell in cells)
-    for name, options, dataset, ways in kinds:
-        where = f"backbone {name!r} for {dataset}, {counted(ways, 'way')}"
-        image = DATASETS[dataset].shape
+    if cell.train_ways != cell.ways and not traits.any_ways:
+        faults.append(
+            f"[training]: `ways` is {cell.train_ways} where tests have {counted(cell.ways, 'way')}, but {cell.learner} "
+            "is trained on tasks of as many classes as it is tested on. Set the key for a learner that need not be, as "
+            "in [learners.protonet]."
+        )
+    if cell.inner_optimizer == NO_INNER_OPTIMIZER and traits.inner_loop:
+        faults.append(
+            f"{cell.learner} adapts by its inner optimizer, and {NO_INNER_OPTIMIZER!r} is for learners that have no "
+            "inner loop. To see it without adaptation, set `inner_steps` = 0."
+        )
+    return faults
+
+
+def check_parts(cells: Sequence[Cell], directory: Path, device: str, given: dict[str, Any]) -> None:
+    """Tries the networks of all cells, and rehearses new cells that name a part by import path.
+
+    device, given: as the run will use them; see training.planning.find_plan. Raises GridError with one message for each
+    network that cannot be trained, or else for each cell that cannot (training/rehearsal.py).
+    """
+    check_networks(cells)
+    rehearse(cells, directory, device, given)
+
+
+def check_networks(cells: Sequence[Cell]) -> None:
+    """Raises GridError if a network of the cells cannot be trained; see `unusable`."""
+    if faults := unusable(cells):
+        raise GridError(faults, "the grid, found by building its networks")
+
+
+def unusable(cells: Sequence[Cell]) -> list[str]:
+    """A sentence for each backbone that cannot be built for its cells' images, or fails its first two images."""
+    from fewshot_bench.training.assembly import build_network  # torch takes seconds to import
+
+    faults = []
+    kinds: dict[Any, Cell] = {}
+    for cell in cells:
+        kinds.setdefault((cell.backbone, cell.backbone_options, cell.dataset, cell.ways), cell)
+    for cell in kinds.values():
+        where = f"backbone {cell.backbone!r} for {cell.dataset}, {counted(cell.ways, 'way')}"
         try:
-            make = partial(find("backbone", name, BACKBONES), image, ways, **dict(options))
-            build_tried(make, image, ways, seed=0)
+            build_network(cell)
         except BenchError as error:
             faults.append(f"{where}: {error}")
         except Exception as error:  # anything may go wrong in somebody's network; the sentence says what
-            faults.append(
-                f"{where}: {explained(error)} (the images of {dataset} are [n, {', '.join(map(str, image))}])"
-            )
+            image = ", ".join(map(str, DATASETS[cell.dataset].shape))
+            faults.append(f"{where}: {explained(error)} (the images of {cell.dataset} are [n, {image}])")
     return faults
 
 
@@ -87,6 +118,9 @@ def rehearse(cells: Sequence[Cell], directory: Path, device: str, given: dict[st
     device, given: as the run will use them; see training.planning.find_plan. Raises GridError with one message for each
     cell that cannot be trained and evaluated (training/rehearsal.py).
     """
+    from fewshot_bench.training.planning import first_plan
+    from fewshot_bench.training.rehearsal import named_from_outside, rehearse_cell
+
     kinds: dict[Cell, Cell] = {}
     for cell in cells:
         if named_from_outside(cell) and not folders.status(folders.folder_of(directory, cell)).get("plan"):

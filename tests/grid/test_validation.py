@@ -8,7 +8,7 @@ from torch import nn
 
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.grid.checks import unusable
+from fewshot_bench.grid.validation import unusable
 
 CELL = Cell(
     dataset="mini-imagenet",
