@@ -3,9 +3,10 @@
 import hashlib
 import os
 import stat
-import sys
 from contextlib import suppress
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 from fewshot_bench.data.pool import MANIFEST
 
@@ -48,12 +49,11 @@ def place_for_pool(name: str, data_dir: Path, create: bool = False) -> Path:
 
 
 def cache_dir() -> Path:
-    """The user's cache folder for pools: $XDG_CACHE_HOME or the platform's own, then fewshot_bench."""
-    home = Path.home()
-    platform = {"darwin": home / "Library" / "Caches", "win32": home / "AppData" / "Local"}.get(
-        sys.platform, home / ".cache"
-    )
-    return Path(os.environ.get("XDG_CACHE_HOME") or platform) / "fewshot_bench"
+    """The user's cache folder for pools: $XDG_CACHE_HOME/fewshot_bench, or the one of this platform.
+
+    That is ~/.cache/fewshot_bench on Linux, ~/Library/Caches/fewshot_bench on a Mac.
+    """
+    return user_cache_path("fewshot_bench", appauthor=False, opinion=False)
 
 
 def _writable(folder: Path) -> bool:

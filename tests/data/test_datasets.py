@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from fewshot_bench.data import glyphs
 from fewshot_bench.data.datasets import DATASETS, open_pool
 from fewshot_bench.data.glyph_letters import listed
-from fewshot_bench.data.locations import pool_places
+from fewshot_bench.data.locations import cache_dir, pool_places
 from fewshot_bench.data.pool import MANIFEST
 from fewshot_bench.data.splits import all_classes
 
@@ -46,3 +47,11 @@ def test_glyphs_of_an_older_edition_are_drawn_anew(glyphs_data: Path, tmp_path: 
 def test_glyphs_are_cached_once_for_all_folders(tmp_path: Path) -> None:
     assert pool_places("glyphs", tmp_path / "a")[1] == pool_places("glyphs", tmp_path / "b")[1]
     assert pool_places("omniglot", tmp_path / "a")[1] != pool_places("omniglot", tmp_path / "b")[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other folders")
+@pytest.mark.parametrize(("variable", "folder"), [("/somewhere", "/somewhere"), ("", "/home/me/.cache")])
+def test_the_cache_stays_where_prepared_pools_are(variable: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("XDG_CACHE_HOME", variable)
+    assert cache_dir() == Path(folder, "fewshot_bench")
