@@ -34,7 +34,6 @@ FLOORS = {
     ),
     "audit": ("report", "peers", "learners", "hypergradients", "inner_optimizers", "backbones", "cells", "basics"),
     "illustrations": ("report", "cells", "basics"),
-    "doctor": ("training", "backbones", "data", "cells", "basics"),
     "api": (
         "report",
         "grid",
@@ -48,7 +47,6 @@ FLOORS = {
         "basics",
     ),
     "cli": (
-        "doctor",
         "api",
         "audit",
         "conformance",

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from fewshot_bench.cli.doctor import lines as fitted
+from fewshot_bench.cli.doctor_checks import Finding
 from fewshot_bench.cli.main import main
-from fewshot_bench.doctor.finding import Finding
 from fewshot_bench.report.terminal import WIDTH
 
 GRID = """

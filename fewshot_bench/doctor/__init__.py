@@ -1,1 +1,0 @@
-"""What `doctor` looks at: machine, packages, data and folders; a line each, with what mends it."""
