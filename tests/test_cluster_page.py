@@ -6,16 +6,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import tyro
 
-from fewshot_bench.cli.retry import Retry
-from fewshot_bench.cli.run import Run, a_flag_each
-from fewshot_bench.cli.status import Status
+from fewshot_bench.cli import retry, run, status
+from fewshot_bench.cli.parsing import parse
 from fewshot_bench.grid.shards import parsed
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cluster.md"
 SCRIPTS = re.findall(r"```bash\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-COMMANDS = {"run": Run, "status": Status, "retry": Retry}
+COMMANDS = {"run": run.Options, "status": status.Options, "retry": retry.Options}
 SLURM = {
     "SLURM_ARRAY_TASK_ID": "3",
     "SLURM_ARRAY_TASK_COUNT": "20",
@@ -57,8 +55,8 @@ def test_its_commands_have_these_options(script, tmp_path):
     assert ours
     for name, *words in ours:
         if name in COMMANDS:
-            options = tyro.cli(COMMANDS[name], args=a_flag_each(words))
-            if isinstance(options, Run):
+            options = parse(COMMANDS[name], words, name)
+            if isinstance(options, run.Options):
                 assert options.grid == "gimli-omniglot"
         else:
             assert [name, *words] in (["data", "get", "omniglot"], ["report", "results/gimli-omniglot"])
@@ -67,7 +65,7 @@ def test_its_commands_have_these_options(script, tmp_path):
 def test_a_job_of_the_array_has_its_part(tmp_path):
     (script,) = [script for script in SCRIPTS if "--array=1-20" in script]
     (call,) = calls(script, tmp_path)
-    assert parsed(tyro.cli(Run, args=call.split("@")[0].split()[2:]).shard) == (3, 20)
+    assert parsed(parse(run.Options, call.split("@")[0].split()[2:], "run").shard) == (3, 20)
     assert call.endswith("@4")
 
 

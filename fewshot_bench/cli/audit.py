@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from fewshot_bench.cli.parsing import Unsaid, parse
+from fewshot_bench.cli.parsing import Unsaid
 from fewshot_bench.cli.progress_bar import shown_progress
 
 
@@ -25,12 +25,11 @@ class Options:
     """Tables (maml, batches, rules, implicit, zero-order) and makers (ours, paper, or a library's name) to keep to."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status.
 
     Raises BenchError for a word that names neither a table nor a maker, or where files cannot be written.
     """
-    options = parse(Options, args, "audit")
     # torch takes seconds to load; --help need not.
     from fewshot_bench.audit import files, remarks, row, rows, running, tables, versions
     from fewshot_bench.report.console import screen, show

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
-from fewshot_bench.cli.kinds import Kind, factory, with_options
-from fewshot_bench.cli.parsing import Unsaid, parse
-from fewshot_bench.conformance.findings import Stages, findings
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.cli.parsing import Unsaid
+from fewshot_bench.cli.parts import Kind, factory, with_options
+
+if TYPE_CHECKING:
+    from fewshot_bench.conformance.findings import Stages
 
 MARKS = {True: "ok", None: "note", False: "fails"}
 
@@ -39,12 +40,13 @@ class Options:
     """For a backbone: classes of a task, 5 where absent."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status.
 
     Raises BenchError for a name that does not exist and an option that it does not have.
     """
-    options = parse(Options, args, "check")
+    from fewshot_bench.conformance.findings import findings
+
     _refuse(options)
     make = with_options(factory(options.kind, options.name), options.options, options.name)
     stages, subject = _trial(options, make)
@@ -63,6 +65,8 @@ def command(args: list[str]) -> int:
 
 
 def _refuse(options: Options) -> None:
+    from fewshot_bench.data.datasets import DATASETS
+
     if options.kind != "backbone" and (options.dataset, options.ways) != (None, None):
         raise BenchError(f"--ways and --dataset are for backbones; {options.kind}s have their own small problem.")
     if options.dataset is not None and options.dataset not in DATASETS:
@@ -71,9 +75,10 @@ def _refuse(options: Options) -> None:
         raise BenchError(f"--ways is {options.ways}, but has to be at least 2.")
 
 
-def _trial(options: Options, make: Callable[..., Any]) -> tuple[Stages[Any], Any]:
+def _trial(options: Options, make: Callable[..., Any]) -> "tuple[Stages[Any], Any]":
     """The tests of a kind, and what they are run on."""
     from fewshot_bench.conformance import backbone, inner_optimizer, learner
+    from fewshot_bench.data.datasets import DATASETS
 
     if options.kind == "learner":
         return learner.STAGES, learner.Candidate(make)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from fewshot_bench.cli.parsing import Unsaid, parse
+from fewshot_bench.cli.parsing import Unsaid
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,11 @@ class Options:
     """Write to this file instead of printing."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status.
 
     Raises BenchError for a folder without cells, or an output that cannot be written.
     """
-    options = parse(Options, args, "cite")
     from fewshot_bench.report.citing import bibtex
     from fewshot_bench.report.comparing import read_run
     from fewshot_bench.report.console import put  # pandas takes half a second to load; --help need not

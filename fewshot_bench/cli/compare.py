@@ -3,12 +3,11 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
-from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.names import unknown
-from fewshot_bench.cli.parsing import Unsaid, parse
+from fewshot_bench.cli.parsing import Unsaid
 
 
 @dataclass(frozen=True)
@@ -27,26 +26,23 @@ class Options:
     """A results folder (the one with cells/ in it), or the folder of one cell."""
     b: tyro.conf.Positional[Path]
     """Another one; differences are B minus A."""
-    format: str = "terminal"
-    """terminal or markdown."""
+    format: Literal["terminal", "markdown"] = "terminal"
+    """How to print it."""
     output: Unsaid[Path | None] = None
     """Write to this file instead of printing."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status.
 
-    Raises BenchError for a folder without cells, an unknown format, or an output that cannot be written.
+    Raises BenchError for a folder without cells, and for an output that cannot be written.
     """
-    options = parse(Options, args, "compare")
     from fewshot_bench.report.comparing_tables import compare  # pyarrow and scipy take time to load; --help need not
     from fewshot_bench.report.console import put, screen
     from fewshot_bench.report.markdown import markdown
     from fewshot_bench.report.terminal import terminal
 
     formats = {"terminal": terminal, "markdown": markdown}
-    if options.format not in formats:
-        raise BenchError(unknown("format", options.format, formats))
     found = compare(options.a, options.b)
     if options.format == "terminal" and options.output is None:
         text = terminal(*found, *screen(sys.stdout))

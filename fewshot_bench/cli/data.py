@@ -1,24 +1,20 @@
 """`fewshot-bench data`: bring data in, and say what is there."""
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.cli.parsing import Unsaid, parse
-from fewshot_bench.cli.progress_bar import shown_progress
+from fewshot_bench.cli.parsing import Unsaid
 from fewshot_bench.cli.wrapping import wrapped
-from fewshot_bench.data.datasets import DATASETS, Dataset, dataset, open_pool, prepare_pool, raw_data
-from fewshot_bench.data.locations import default_data_dir, place_for_pool, prepared_pool, raw_places
-from fewshot_bench.data.pool import read_pool
-from fewshot_bench.data.sources import download
-from fewshot_bench.data.unreadable import broken, html_start
-from fewshot_bench.data.verifying import verify
 from fewshot_bench.report.console import screen
+
+if TYPE_CHECKING:  # what reads data takes half a second to load, which --help need not
+    from fewshot_bench.data.datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Import:
     """Which dataset the files are."""
     source: Annotated[Path, tyro.conf.arg(name="from")]
     """The folder or file that holds them."""
-    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    data_dir: Unsaid[Path | None] = None
     """Data folder, $FEWSHOT_DATA or datasets/ where absent; the pool goes there, or where it cannot, to your cache."""
 
 
@@ -47,7 +43,7 @@ class Get:
 
     name: tyro.conf.Positional[str]
     """Which dataset."""
-    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    data_dir: Unsaid[Path | None] = None
     """Data folder, $FEWSHOT_DATA or datasets/ where absent; raw files go to its subfolder of the dataset's name."""
 
 
@@ -60,7 +56,7 @@ class Verify:
 
     name: tyro.conf.Positional[Unsaid[str | None]] = None
     """Which dataset; all that are prepared where none is named."""
-    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    data_dir: Unsaid[Path | None] = None
     """Data folder; $FEWSHOT_DATA or datasets/ where absent."""
 
 
@@ -71,71 +67,91 @@ class List:
     Example: fewshot-bench data list
     """
 
-    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    data_dir: Unsaid[Path | None] = None
     """Data folder; $FEWSHOT_DATA or datasets/ where absent."""
 
 
-HELP = """Bring data in, check it, and say what is there.
+@dataclass(frozen=True)
+class Options:
+    """Bring data in, check it, and say what is there.
 
-Example: fewshot-bench data get omniglot; fewshot-bench data verify omniglot"""
+    Example: fewshot-bench data get omniglot; fewshot-bench data verify omniglot
+    """
 
-Command = (
-    Annotated[Import, tyro.conf.subcommand("import")]
-    | Annotated[Get, tyro.conf.subcommand("get")]
-    | Annotated[Verify, tyro.conf.subcommand("verify")]
-    | Annotated[List, tyro.conf.subcommand("list")]
-)
+    what: Annotated[
+        Annotated[Import, tyro.conf.subcommand("import")]
+        | Annotated[Get, tyro.conf.subcommand("get")]
+        | Annotated[Verify, tyro.conf.subcommand("verify")]
+        | Annotated[List, tyro.conf.subcommand("list")],
+        tyro.conf.arg(name=""),
+    ]
 
 
-def command(args: list[str]) -> int:
-    """Runs `fewshot-bench data ARGS`; returns the exit status. Lets BenchError and tyro's SystemExit (2) pass."""
-    chosen: Import | Get | Verify | List = parse(cast(Any, Command), args, "data", HELP)
-    if isinstance(chosen, Import):
-        _import(chosen)
-    elif isinstance(chosen, Get):
-        _get(chosen)
-    elif isinstance(chosen, Verify):
-        _verify(chosen)
-    else:
-        _list(chosen)
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status. Lets BenchError pass."""
+    from fewshot_bench.data.locations import default_data_dir
+
+    data_dir = options.what.data_dir or default_data_dir()
+    match options.what:
+        case Import(name, source):
+            _import(name, source, data_dir)
+        case Get(name):
+            _get(name, data_dir)
+        case Verify(which):
+            _verify(which, data_dir)
+        case List():
+            _list(data_dir)
     return 0
 
 
-def _import(chosen: Import) -> None:
-    known = dataset(chosen.name)
-    raw = known.find_raw(chosen.source) if chosen.source.exists() else None
+def _import(name: str, source: Path, data_dir: Path) -> None:
+    from fewshot_bench.cli.progress_bar import shown_progress
+    from fewshot_bench.data.datasets import dataset, prepare_pool
+    from fewshot_bench.data.locations import place_for_pool, prepared_pool
+
+    known = dataset(name)
+    raw = known.find_raw(source) if source.exists() else None
     if raw is None:
-        raise DataError(_nothing_in(chosen.source, known))
-    place = place_for_pool(known.name, chosen.data_dir, create=True)
+        raise DataError(_nothing_in(source, known))
+    place = place_for_pool(known.name, data_dir, create=True)
     with shown_progress() as progress:
         prepare_pool(known, raw, place, progress)
-    shadow = prepared_pool(known.name, chosen.data_dir)
+    shadow = prepared_pool(known.name, data_dir)
     if shadow != place:
         raise DataError(
             f"{known.name} was prepared in {place}, but the older pool in {shadow} comes first. Delete that one."
         )
     print(f"{known.name}: prepared from {raw.where} ({raw.kind}) in {place}")
-    _print_known(known, place)
+    _print_known(place)
 
 
-def _get(chosen: Get) -> None:
-    known = dataset(chosen.name)
+def _get(name: str, data_dir: Path) -> None:
+    from fewshot_bench.cli.progress_bar import shown_progress
+    from fewshot_bench.data.datasets import dataset, open_pool
+    from fewshot_bench.data.locations import prepared_pool, raw_places
+    from fewshot_bench.data.sources import download
+
+    known = dataset(name)
     with shown_progress() as progress:
-        download(known.name, raw_places(known.name, chosen.data_dir)[0], progress)
-        open_pool(known.name, chosen.data_dir, progress)
-    place = prepared_pool(known.name, chosen.data_dir)
+        download(known.name, raw_places(known.name, data_dir)[0], progress)
+        open_pool(known.name, data_dir, progress)
+    place = prepared_pool(known.name, data_dir)
     assert place is not None  # open_pool has just prepared it
     print(f"{known.name}: prepared in {place}")
-    _print_known(known, place)
+    _print_known(place)
 
 
-def _verify(chosen: Verify) -> None:
-    names = list(DATASETS) if chosen.name is None else [dataset(chosen.name).name]
-    places = {name: prepared_pool(name, chosen.data_dir) for name in names}
+def _verify(which: str | None, data_dir: Path) -> None:
+    from fewshot_bench.data.datasets import DATASETS, dataset
+    from fewshot_bench.data.locations import prepared_pool
+    from fewshot_bench.data.pool import read_pool
+    from fewshot_bench.data.verifying import verify
+
+    names = list(DATASETS) if which is None else [dataset(which).name]
+    places = {name: prepared_pool(name, data_dir) for name in names}
     if not any(places.values()):
-        which = chosen.name or "no dataset"
-        what = f"{which} is not prepared" if chosen.name else "nothing is prepared"
-        raise DataError(f"{what} for the data folder {chosen.data_dir}. Run `fewshot-bench data list`.")
+        what = f"{which} is not prepared" if which else "nothing is prepared"
+        raise DataError(f"{what} for the data folder {data_dir}. Run `fewshot-bench data list`.")
     for name, place in places.items():
         if place is not None:
             verdict = verify(DATASETS[name], read_pool(place))
@@ -145,17 +161,22 @@ def _verify(chosen: Verify) -> None:
                 print(f"  split {line}")
 
 
-def _list(chosen: List) -> None:
+def _list(data_dir: Path) -> None:
+    from fewshot_bench.data.datasets import DATASETS
+
     width, _ = screen(sys.stdout)
     for known in DATASETS.values():
         text = (
             f"{known.name}: {counted(known.classes, 'class')} x {known.examples}, {'x'.join(map(str, known.shape))}; "
-            f"splits {', '.join(known.splits)}; {_state(known, chosen.data_dir)}"
+            f"splits {', '.join(known.splits)}; {_state(known, data_dir)}"
         )
         print("\n".join(wrapped(text, width, "  ")))
 
 
-def _state(known: Dataset, data_dir: Path) -> str:
+def _state(known: "Dataset", data_dir: Path) -> str:
+    from fewshot_bench.data.datasets import raw_data
+    from fewshot_bench.data.locations import prepared_pool
+
     place = prepared_pool(known.name, data_dir)
     if place is not None:
         return f"prepared in {place}"
@@ -169,12 +190,16 @@ def _state(known: Dataset, data_dir: Path) -> str:
 NOT_KNOWN = "not a pool known to the package: other files or another decoder than those the published hash is of"
 
 
-def _print_known(known: Dataset, place: Path) -> None:
+def _print_known(place: Path) -> None:
+    from fewshot_bench.data.pool import read_pool
+
     manifest = read_pool(place).manifest
     print(f"  pool {manifest['pool_hash']}\n  {manifest['known_as'] or NOT_KNOWN}")
 
 
-def _nothing_in(path: Path, known: Dataset) -> str:
+def _nothing_in(path: Path, known: "Dataset") -> str:
+    from fewshot_bench.data.unreadable import broken, html_start
+
     if not path.exists():
         return f"{path} does not exist. Give --from the folder or file that holds {known.name}."
     if path.is_file() and html_start(path):

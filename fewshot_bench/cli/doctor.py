@@ -1,20 +1,22 @@
 """`fewshot-bench doctor`: whether this machine has what a run needs, and what mends what it lacks."""
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 from rich.console import Console
 from rich.text import Text
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.cli.doctor_checks import Finding, checks, findings
-from fewshot_bench.cli.parsing import Unsaid, parse
+from fewshot_bench.cli.parsing import Unsaid
 from fewshot_bench.cli.wrapping import beside, wrapped
-from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.grid.files import check_shape, read
 from fewshot_bench.report.console import screen
+
+if TYPE_CHECKING:
+    from fewshot_bench.cli.doctor_checks import Finding
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 INDENT = 28  # where a line's text begins
@@ -35,16 +37,18 @@ class Options:
     """A grid file or preset that is to run here: its datasets and the room it takes count as needed."""
     out: Unsaid[Path | None] = None
     """Folder of the results; results/<name of the grid> where absent."""
-    data_dir: Unsaid[Path] = field(default_factory=default_data_dir)
+    data_dir: Unsaid[Path | None] = None
     """Data folder; $FEWSHOT_DATA or datasets/ where absent."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status: 0, or 1 where there is a fault.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status: 0, or 1 where there is a fault.
 
     Raises BenchError for a grid that is neither a file nor a preset, or is no TOML.
     """
-    options = parse(Options, args, "doctor")
+    from fewshot_bench.cli.doctor_checks import checks, findings  # numpy takes time to load; --help need not
+    from fewshot_bench.data.locations import default_data_dir
+
     grid = None if options.grid is None else read(options.grid)
     if grid is not None:
         check_shape(grid)
@@ -52,7 +56,7 @@ def command(args: list[str]) -> int:
     console = Console(highlight=False, soft_wrap=True)  # in colour only in a terminal, and not with NO_COLOR
     width, _ = screen(sys.stdout)
     levels = []
-    for found in findings(checks(grid, options.data_dir, out)):
+    for found in findings(checks(grid, options.data_dir or default_data_dir(), out)):
         first, *more = lines(found, width)
         console.print(Text.assemble((found.level, COLOURS[found.level]), "\n".join([first, *more])[len(found.level) :]))
         levels.append(found.level)
@@ -61,7 +65,7 @@ def command(args: list[str]) -> int:
     return 1 if faults else 0
 
 
-def lines(found: Finding, width: int) -> list[str]:
+def lines(found: "Finding", width: int) -> list[str]:
     """What was found, and after an arrow what mends it: in the same line, or where that is too long in one of its own.
 
     width: of a line, in characters.

@@ -7,7 +7,6 @@ from typing import Literal
 import tyro
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.cli.parsing import parse
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,11 @@ class Options:
     """Runs of noisy descent for each row of the printed table; an eightieth of them for each point of a curve."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status.
 
     Raises BenchError for too few samples, or where files cannot be written.
     """
-    options = parse(Options, args, "illustrate")
     from fewshot_bench.illustrations.imaml import draw  # torch and matplotlib take seconds to load; --help need not
 
     drawn = draw(options.out, options.samples)

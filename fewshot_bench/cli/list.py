@@ -4,20 +4,21 @@ import itertools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, unknown
-from fewshot_bench.cli.describe import docs, first_sentence, option_rows, sentence, unbroken
-from fewshot_bench.cli.kinds import factory
-from fewshot_bench.cli.parsing import Unsaid, parse
+from fewshot_bench.cli.parsing import Unsaid
+from fewshot_bench.cli.parts import docs, factory, first_sentence, option_rows, sentence, unbroken
 from fewshot_bench.cli.wrapping import beside, wrapped
-from fewshot_bench.data.datasets import DATASETS, Dataset
 from fewshot_bench.grid.files import TABLES, presets
 from fewshot_bench.report.console import screen
+
+if TYPE_CHECKING:
+    from fewshot_bench.data.datasets import Dataset
 
 AXES = {"learners": "learner", "backbones": "backbone", "inner-optimizers": "inner_optimizer"}
 """Kinds that are names of code, and their axes in a grid file."""
@@ -38,12 +39,11 @@ class Options:
     """A name of that kind, or an import path."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status.
 
     Raises BenchError for what is neither a kind nor a name.
     """
-    options = parse(Options, args, "list")
     width, _ = screen(sys.stdout)
     print("\n".join(_lines(options, width)))
     return 0
@@ -72,6 +72,8 @@ def _sentences(kind: str) -> dict[str, str]:
     if kind == "presets":
         return {name: first_sentence(_comment(text)) for name, text in presets().items()}
     if kind == "datasets":
+        from fewshot_bench.data.datasets import DATASETS
+
         return {name: _dataset(known) for name, known in DATASETS.items()}
     return {name: sentence(make) for name, make in _factories(kind).items()}
 
@@ -109,7 +111,7 @@ def _about(kind: str, name: str, width: int) -> list[str]:
     return presets()[name].splitlines() if kind == "presets" else wrapped(f"{name}  {sentences[name]}", width)
 
 
-def _dataset(known: Dataset) -> str:
+def _dataset(known: "Dataset") -> str:
     return (
         f"{counted(known.classes, 'class')} x {counted(known.examples, 'image')} of {'x'.join(map(str, known.shape))}; "
         f"splits {', '.join(known.splits)}"

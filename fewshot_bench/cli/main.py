@@ -1,12 +1,22 @@
-"""The command line: finds the command, prints what a fault says, sets the exit status. Commands load when called."""
+"""The command line: the table of commands, and what each ends with: an exit status and, after a fault, a sentence.
+
+A command is a file of this folder with `Options`, a dataclass whose docstrings are its help, and `command(options)`,
+which returns the exit status. Only the file of the command that is asked for is loaded.
+"""
 
 import importlib
 import os
 import sys
 import traceback
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
+
+if TYPE_CHECKING:
+    from tyro.extras import SubcommandApp
 
 COMMANDS = {
     "run": "train and evaluate the cells of a grid file or preset; the same command again does what is missing",
@@ -26,16 +36,17 @@ COMMANDS = {
     "doctor": "look at this machine, its packages, data and disks, and say what mends what is missing",
     "completion": "print the script by which bash, zsh or fish completes what you type",
 }
-"""Name -> what it does. Each is a module of this package with a function `command(arguments) -> exit status`."""
+"""Name -> what it does, in the order in which help lists them. Each name is that of a file of this folder."""
 
-USAGE = """usage: fewshot-bench COMMAND [OPTIONS]        (run_bench.py is the same program)
+DESCRIPTION = """Few-shot meta-learning as one grid, with the published numbers beside yours.
 
-{commands}
+Without a command: `run quick`, a small grid on the embedded dataset. run_bench.py is the same program.
 
-Without a command: `run quick`, a small grid on the embedded dataset.
-Example: fewshot-bench run gimli-omniglot --dry-run
-`fewshot-bench COMMAND --help` tells more, with an example. `--debug`, anywhere, shows the traceback of a fault.
-Exit status: 0 all done, 1 a cell or test failed, 2 bad name, grid, option, data, folder, 70 a bug, 130 interrupted."""
+More of one, with an example: `fewshot-bench COMMAND --help`. `--debug`, anywhere, shows the traceback of a fault.
+
+Exit status: 0 all done, 1 a cell or test failed, 2 bad name, grid, option, data, folder, 70 a bug, 130 interrupted.
+
+Example: fewshot-bench run gimli-omniglot --dry-run"""
 
 AFTER_INTERRUPTION = {
     "run": "goes on from the last checkpoints",
@@ -50,16 +61,27 @@ UNREAD = 141  # what a shell says of a program that a closed pipe ended
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; its exit status is one of those that USAGE lists, or UNREAD."""
+    """Runs a command.
+
+    Args:
+        arguments: the words after the program's name; those of this process if absent.
+
+    Returns:
+        The exit status: one of those that DESCRIPTION lists, or UNREAD.
+
+    Raises:
+        SystemExit: as `parse`, after help (0) and after options that are wrong (2).
+    """
     given = sys.argv[1:] if arguments is None else arguments
     words, debug = [word for word in given if word != DEBUG], DEBUG in given
     if os.environ.get("NO_COLOR"):
         os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")  # tyro's own name for it; tyro prints help
-    name, *rest = words or ["run"]
+    name, *_ = words = words or ["run"]
     try:
-        status = _status(name, rest)
-        sys.stdout.flush()  # what is still held back can find its reader gone too
-        return status
+        try:
+            return run_command(words)
+        finally:
+            sys.stdout.flush()  # what is still held back can find its reader gone too
     except BenchError as error:
         return _ended(2, f"error: {error}", debug)
     except KeyboardInterrupt:
@@ -73,19 +95,45 @@ def main(arguments: list[str] | None = None) -> int:
         return _ended(BUG, f"error: {what}. Nothing foresaw this: it is a bug here, or the system failed.{seen}", debug)
 
 
-def _status(name: str, words: list[str]) -> int:
-    """Runs a command by its name; returns its exit status. Raises BenchError for a name that there is not."""
+def run_command(words: list[str]) -> int:
+    """Runs the command that the first word names, with the others as its options; returns the exit status.
+
+    Raises BenchError if there is no such command, and as `parse` and the command itself do.
+    """
+    name, *rest = words
     if name in ("-h", "--help", "help"):
-        print(USAGE.format(commands="\n".join(f"  {key:12}{text}" for key, text in COMMANDS.items())))
-        return 0
+        _print_help()
     if name not in COMMANDS:
         raise BenchError(unknown("command", name, COMMANDS))
-    status: int = importlib.import_module(f"fewshot_bench.cli.{name}").command(words)
+    from fewshot_bench.cli.parsing import parse  # tyro takes a fifth of a second to load; a typo is told at once
+
+    module = importlib.import_module(f"fewshot_bench.cli.{name}")
+    status: int = module.command(parse(module.Options, rest, name))
     return status
 
 
+def program(options: Callable[[str], Any]) -> "SubcommandApp":
+    """All commands as tyro's subcommands. options: gives what the words after a command are parsed into."""
+    from tyro.extras import SubcommandApp
+
+    app = SubcommandApp()
+    for name, says in COMMANDS.items():
+        app.command(options(name), name=name, help=says)
+    return app
+
+
+def _print_help() -> None:
+    """The list of commands, without loading any of them. Raises SystemExit."""
+    from fewshot_bench.cli.parsing import fitting
+
+    def no_options() -> None: ...
+
+    with redirect_stdout(fitting()):
+        program(lambda _: no_options).cli(prog="fewshot-bench", description=DESCRIPTION, args=["--help"])
+
+
 def _ended(status: int, sentence: str, debug: bool) -> int:
-    """Says why a command ended, under the traceback where that is asked for; returns the exit status."""
+    """Says why a command ended, under the traceback if that is asked for; returns the exit status."""
     if debug:
         traceback.print_exc()
     print(sentence, file=sys.stderr)

@@ -11,8 +11,7 @@ import tyro
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
-from fewshot_bench.cli.kinds import Kind
-from fewshot_bench.cli.parsing import parse
+from fewshot_bench.cli.parts import Kind
 
 NEXT = """Wrote {file} and {test}. Next{where}:
   edit {file}
@@ -39,12 +38,11 @@ class Options:
     """Folder of both files, made where it is missing."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status.
 
     Raises BenchError for a name that is none or is taken, and where a file is there already or cannot be written.
     """
-    options = parse(Options, args, "new")
     kind, name = options.kind, options.name
     _check(name)
     file, test = options.into / f"{name}.py", options.into / f"test_{name}.py"

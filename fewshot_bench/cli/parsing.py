@@ -1,11 +1,10 @@
-"""Words become options, by tyro; and help becomes as wide as the terminal, all of it."""
+"""The words after a command become its options, by tyro; and help becomes as wide as the terminal, all of it."""
 
 import re
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from types import SimpleNamespace
 from typing import IO, Annotated, Any, TypeVar, cast
 
 import tyro
@@ -17,45 +16,46 @@ T = TypeVar("T")
 Unsaid = Annotated[T, tyro.conf.arg(help_behavior_hint="")]
 """An option whose default help leaves out: None, empty or False, or found when asked for; its sentence says enough."""
 
+CONFIG = (tyro.conf.DisallowNone,)  # None is Python's word: an option is absent or has a value
+
 _STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
-def parse(kind: type[T], words: list[str], command: str, description: str | None = None) -> T:
+def parse(kind: type[T], words: list[str], command: str) -> T:
     """The words after a command as a dataclass of its options.
 
-    description: in place of the docstring of `kind`. Raises SystemExit, 0 once help is printed and 2 for what is wrong.
+    Raises SystemExit: 0 after help was printed, 2 after a sentence about words that are wrong.
     """
-    with _wrapped_help():
-        return tyro.cli(
-            kind,
-            args=words,
-            prog=f"fewshot-bench {command}",
-            description=description,
-            config=(tyro.conf.DisallowNone,),  # None is Python's word: an option is absent or has a value
-        )
+    with redirect_stdout(fitting()):
+        return tyro.cli(kind, args=a_flag_each(words), prog=f"fewshot-bench {command}", config=CONFIG)
 
 
-@contextmanager
-def _wrapped_help() -> Iterator[None]:
-    """tyro makes its boxes as wide as the terminal, but prints usage and description in lines of any length."""
-    with redirect_stdout(cast(IO[str], _Narrow(sys.stdout, shutil.get_terminal_size().columns))):
-        yield
+def a_flag_each(words: list[str]) -> list[str]:
+    """`--set a=1 b=2` as `--set a=1 --set b=2`, so that a word without "=" may follow, such as the grid's name."""
+    spread: list[str] = []
+    within = False
+    for word in words:
+        if within and "=" in word and not word.startswith("-") and spread[-1] != "--set":
+            spread.append("--set")
+        within = word == "--set" or (within and "=" in word)
+        spread.append(word)
+    return spread
 
 
-@dataclass(frozen=True)
-class _Narrow:
-    """A stream on which lines that are too long are broken; all else of it is the stream's own."""
+def fitting() -> IO[str]:
+    """The standard output, with lines broken that are too long for the terminal.
 
-    stream: Any
-    width: int
+    tyro makes its boxes as wide as the terminal, but prints usage and description in lines of any length.
+    """
+    out, width = sys.stdout, shutil.get_terminal_size().columns
 
-    def write(self, text: str) -> None:
-        self.stream.write("\n".join(self._fitting(line) for line in text.split("\n")))
-
-    def _fitting(self, line: str) -> str:
+    def fitted(line: str) -> str:
         bare = _STYLE.sub("", line)
         indent = "  " if bare.startswith(("usage:", "Example")) else ""
-        return line if len(bare) <= self.width else "\n".join(wrapped(bare.rstrip(), self.width, indent))
+        return line if len(bare) <= width else "\n".join(wrapped(bare.rstrip(), width, indent))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
+    def write(text: str) -> int:
+        return out.write("\n".join(map(fitted, text.split("\n"))))
+
+    stream: Any = SimpleNamespace(write=write, flush=out.flush, isatty=out.isatty, encoding=out.encoding)
+    return cast(IO[str], stream)

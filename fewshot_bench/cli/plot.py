@@ -5,8 +5,6 @@ from pathlib import Path
 
 import tyro
 
-from fewshot_bench.cli.parsing import parse
-
 
 @dataclass(frozen=True)
 class Options:
@@ -23,12 +21,11 @@ class Options:
     """The folder that `fewshot-bench run` wrote to (the one with cells/ in it)."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status.
 
     Raises BenchError for a folder without cells, or where figures cannot be written.
     """
-    options = parse(Options, args, "plot")
     from fewshot_bench.report.plots import plot  # matplotlib takes a second to load; --help need not
 
     files = 0

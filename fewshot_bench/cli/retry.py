@@ -8,12 +8,11 @@ from typing import Annotated
 import tyro
 
 from fewshot_bench.cli.computing import Computing
-from fewshot_bench.cli.parsing import parse
-from fewshot_bench.cli.run import Changes, a_flag_each
+from fewshot_bench.cli.run import Changes
 
 
 @dataclass(frozen=True)
-class Retry:
+class Options:
     """Run the failed cells of a folder again, from their last checkpoints, or with changes as new cells.
 
     A cell with other settings is another cell: it has a folder of its own, and the one that failed is marked as
@@ -31,9 +30,8 @@ class Retry:
     computing: Annotated[Computing, tyro.conf.arg(name="")] = field(default_factory=Computing)
 
 
-def command(arguments: list[str]) -> int:
+def command(options: Options) -> int:
     """Runs the command; returns the exit status. Raises BenchError for a folder without cells."""
-    options = parse(Retry, a_flag_each(arguments), "retry")
     from fewshot_bench.cells.reading import read_cells
     from fewshot_bench.cli.computing import compute
     from fewshot_bench.grid.retrying import cells_called, changed, replace_in_folder

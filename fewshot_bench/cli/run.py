@@ -7,13 +7,13 @@ from typing import Annotated
 import tyro
 
 from fewshot_bench.cli.computing import Computing
-from fewshot_bench.cli.parsing import Unsaid, parse
+from fewshot_bench.cli.parsing import Unsaid
 
 Changes = tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="SECTION.KEY=VALUE")]]
 
 
 @dataclass(frozen=True)
-class Run:
+class Options:
     """Train and evaluate every cell of a grid, then print its table. The same command again does only what is missing.
 
     Example: fewshot-bench run omniglot-cpu --seed 0 1 --set training.iterations=99
@@ -40,9 +40,8 @@ class Run:
     computing: Annotated[Computing, tyro.conf.arg(name="")] = field(default_factory=Computing)
 
 
-def command(arguments: list[str]) -> int:
+def command(options: Options) -> int:
     """Runs the command; returns the exit status."""
-    options = parse(Run, a_flag_each(arguments), "run")
     # torch takes seconds to load: only now that the options are known to be good.
     from fewshot_bench.cli.computing import compute
     from fewshot_bench.cli.dry_run import print_estimates
@@ -60,15 +59,3 @@ def command(arguments: list[str]) -> int:
         print_estimates(cells, directory, options.computing.device, all_cells)
         return 0
     return compute(cells, directory, options.computing)
-
-
-def a_flag_each(arguments: list[str]) -> list[str]:
-    """`--set a=1 b=2` as `--set a=1 --set b=2`."""
-    spread: list[str] = []
-    within = False
-    for word in arguments:
-        if within and "=" in word and not word.startswith("-") and spread[-1] != "--set":
-            spread.append("--set")
-        within = word == "--set" or (within and "=" in word)
-        spread.append(word)
-    return spread

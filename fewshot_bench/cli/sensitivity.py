@@ -3,14 +3,11 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
-from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.names import unknown
-from fewshot_bench.cli.parsing import Unsaid, parse
-
-FORMATS = ("terminal", "markdown", "csv")
+from fewshot_bench.cli.parsing import Unsaid
 
 
 @dataclass(frozen=True)
@@ -39,21 +36,18 @@ class Options:
     """Folder of the data; $FEWSHOT_DATA or datasets/ where absent."""
     device: Unsaid[str | None] = None
     """Where to compute; as the cell was where absent."""
-    format: str = "terminal"
-    """terminal, markdown or csv (plain numbers, in percent)."""
+    format: Literal["terminal", "markdown", "csv"] = "terminal"
+    """How to print it; csv has plain numbers, in percent."""
     output: Unsaid[Path | None] = None
     """Write the table to this file instead of printing it."""
 
 
-def command(args: list[str]) -> int:
-    """Runs the command with the arguments after its name; returns the exit status.
+def command(options: Options) -> int:
+    """Runs the command; returns the exit status.
 
-    Raises BenchError for what is no finished cell, other images than it was tested on, an unknown format, or a value
-    that no protocol can have.
+    Raises BenchError for what is no finished cell, for other images than it was tested on, and for a value that no
+    protocol can have.
     """
-    options = parse(Options, args, "sensitivity")
-    if options.format not in FORMATS:
-        raise BenchError(unknown("format", options.format, FORMATS))
     # torch takes seconds to load: only now that the options are known to be good.
     from fewshot_bench.api.loading import loaded
     from fewshot_bench.api.pools import open_pool

@@ -9,14 +9,14 @@ from typing import Annotated
 import tyro
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cli.parsing import Unsaid, parse
+from fewshot_bench.cli.parsing import Unsaid
 
 SECONDS_BETWEEN_LOOKS = 5.0
 SECONDS_OF_PATIENCE = 60.0  # between two cells, and while workers start, no cell is running
 
 
 @dataclass(frozen=True)
-class Status:
+class Options:
     """Tell how far the cells of a folder are, who has them, and why some failed: all from disk, whoever computes them.
 
     Example: fewshot-bench status results/gimli-omniglot --watch
@@ -32,9 +32,8 @@ class Status:
     """Refresh every few seconds, until no cell is left to run or no cell has been running for a minute."""
 
 
-def command(arguments: list[str]) -> int:
+def command(options: Options) -> int:
     """Runs the command; returns 1 where a cell failed. Raises BenchError for a folder without cells."""
-    options = parse(Status, arguments, "status")
     from fewshot_bench.cells.folders import UNDER_WAY
     from fewshot_bench.cells.reading import read_cells
     from fewshot_bench.report.console import screen, show

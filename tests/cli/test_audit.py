@@ -7,11 +7,11 @@ import pytest
 from fewshot_bench.audit import rows
 from fewshot_bench.audit.row import OURS, Row
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cli.audit import command
+from fewshot_bench.cli.main import run_command
 
 
 def test_a_table_is_printed_and_written(tmp_path, capsys):
-    assert command(["--only", "zero-order", "--out", str(tmp_path / "audit")]) == 0
+    assert run_command(["audit", "--only", "zero-order", "--out", str(tmp_path / "audit")]) == 0
     printed = capsys.readouterr().out
     assert 'zero_order("naive")' in printed
     assert "WRONG" in printed
@@ -31,16 +31,16 @@ def test_a_table_is_printed_and_written(tmp_path, capsys):
 def test_the_exit_status_is_about_the_package_alone(by, status, monkeypatch, capsys):
     off = Row("implicit", "Moreau envelope", by, "call", ("start",), lambda problem: dict(problem.phi))
     monkeypatch.setattr(rows, "ROWS", [off])
-    assert command([]) == status
+    assert run_command(["audit"]) == status
     assert ("this package is off" in capsys.readouterr().out) == bool(status)
 
 
 def test_an_unknown_word_is_a_sentence():
     with pytest.raises(BenchError, match="unknown table or maker 'adam'"):
-        command(["--only", "adam"])
+        run_command(["audit", "--only", "adam"])
 
 
 def test_help_has_an_example(capsys):
     with pytest.raises(SystemExit, match="0"):
-        command(["--help"])
+        run_command(["audit", "--help"])
     assert "Examples: fewshot-bench audit" in capsys.readouterr().out

@@ -1,17 +1,21 @@
 """`completion`: what a real shell offers after a word, and that it is what the commands take."""
 
+import io
 import re
 import shutil
 import subprocess
+import typing
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+import tyro
 
-from fewshot_bench.cli.command_words import places
+from fewshot_bench.cli.completion import names, options_of
+from fewshot_bench.cli.data import Import
 from fewshot_bench.cli.main import COMMANDS, main
 from fewshot_bench.grid.files import presets
-
-ALL = places(list(COMMANDS))
+from tests.cli.test_help import WORDS
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +24,10 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("completion")
     written = {}
     for shell in ("bash", "zsh", "fish"):
-        with pytest.MonkeyPatch.context() as patch:
-            printed: list[str] = []
-            patch.setattr("builtins.print", lambda text, **_: printed.append(text))  # noqa: B023
+        with redirect_stdout(io.StringIO()) as printed:
             assert main(["completion", shell]) == 0
         written[shell] = folder / f"fewshot-bench.{shell}"
-        written[shell].write_text("".join(printed), encoding="utf-8")
+        written[shell].write_text(printed.getvalue(), encoding="utf-8")
     return written
 
 
@@ -33,7 +35,7 @@ ASK = """
 source "$1"
 shift
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-_fewshot_bench
+_tyro_fewshot_bench
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
@@ -54,25 +56,26 @@ def offered(scripts, tmp_path):
 
 
 def test_commands_come_first(offered):
-    assert offered("") == list(COMMANDS)
-    assert offered("re") == [name for name in COMMANDS if name.startswith("re")]
+    assert sorted(offered("")) == sorted(COMMANDS)
+    assert sorted(offered("re")) == sorted(name for name in COMMANDS if name.startswith("re"))
     assert offered("--d") == ["--debug"]
 
 
-def test_after_run_come_presets_and_files(offered):
-    assert sorted(offered("run", "")) == sorted([*presets(), "mine.toml", "runs"])
+def test_after_run_come_presets_and_where_none_fits_files(offered):
+    assert offered("run", "") == list(presets())
     assert offered("run", "gimli-o") == ["gimli-omniglot"]
-    assert offered("run", "m") == [*(name for name in presets() if name.startswith("m")), "mine.toml"]
+    assert offered("run", "min") == ["mine.toml"]
 
 
 @pytest.mark.parametrize("command", ["report", "plot", "status", "retry"])
-def test_elsewhere_come_folders(offered, command):
-    assert offered(command, "") == ["runs"]
+def test_elsewhere_come_files_and_folders(offered, command):
+    assert sorted(offered(command, "")) == ["mine.toml", "runs"]
+    assert offered(command, "ru") == ["runs"]
 
 
 def test_words_of_a_kind(offered):
     assert offered("completion", "") == ["bash", "zsh", "fish"]
-    assert offered("data", "") == ["import", "get", "verify", "list"]
+    assert offered("data", "") == ["get", "import", "list", "verify"]
     assert offered("data", "get", "omni") == ["omniglot"]
     assert offered("data", "verify", "--d") == ["--data-dir", "--debug"]
     assert offered("list", "inner") == ["inner-optimizers"]
@@ -81,17 +84,34 @@ def test_words_of_a_kind(offered):
 def test_what_follows_an_option(offered):
     assert sorted(offered("run", "--out", "")) == ["mine.toml", "runs"]
     assert offered("run", "quick", "--engine", "") == ["inline", "ray"]
-    assert offered("run", "--seed", "") == []
     assert "--out" in offered("run", "--dry-run", "--")
 
 
-@pytest.mark.parametrize("place", ALL, ids=lambda place: place.words)
-def test_every_option_of_the_help_is_offered_and_no_other(place, offered, capsys):
+@pytest.mark.parametrize("words", WORDS)
+def test_every_option_of_the_help_is_offered_and_no_other(words, offered, capsys):
     with pytest.raises(SystemExit, match="0"):
-        main([*place.words.split(), "--help"])
+        main([*words.split(), "--help"])
     shown = re.findall(r"^[│ ]*((?:-\w, )?--[a-z][\w-]*(?:, --[\w-]+)*)", capsys.readouterr().out, re.MULTILINE)
-    told = {flag for line in shown for flag in re.findall(r"--[\w-]+", line) if not flag.startswith("--no-")}
-    assert set(offered(*place.words.split(), "--")) == told | {"--help", "--debug"}
+    told = {flag for line in shown for flag in re.findall(r"--[\w-]+", line)}
+    assert set(offered(*words.split(), "--")) == told | {"--debug"}
+
+
+def choices(kind: type) -> list[str]:
+    """What may stand without a flag, where it is one of a few words."""
+    found = []
+    for hint in typing.get_type_hints(kind, include_extras=True).values():
+        marks, bare = getattr(hint, "__metadata__", ()), getattr(hint, "__origin__", hint)
+        if tyro.conf.Positional in marks and typing.get_origin(bare) is typing.Literal:
+            found += typing.get_args(bare)
+    return found
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_words_without_a_flag_that_the_options_allow_are_those_that_are_offered(words):
+    command, *below = words.split()
+    kind = {"import": Import}[below[0]] if below == ["import"] else options_of(command)
+    if allowed := choices(kind):
+        assert names()[words] == allowed
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
@@ -103,15 +123,22 @@ def test_other_shells_can_read_theirs(scripts, shell):
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_get_the_same_words(scripts, shell):
-    text = scripts[shell].read_text(encoding="utf-8")
-    flag = "-l {}" if shell == "fish" else "--{}"
-    for place in ALL:
-        line = [line for line in text.splitlines() if place.words in line]
-        for argument in place.flags:
-            assert any(flag.format(argument.flag[2:]) in one for one in line), argument
-        for word in place.names:
-            assert any(word in one for one in line), word
+def test_other_shells_get_the_same_program(scripts, shell):
+    """A shell's script is a Python program within a few lines of its own: the words it offers are those of bash."""
+    begin, end = "COMPLETION_SPEC = ", "def main() -> None:"
+
+    def words(name: str) -> list[str]:
+        text = scripts[name].read_text(encoding="utf-8").replace("\\", "")
+        return text[text.index(begin) : text.index(end)].split()
+
+    assert words(shell) == words("bash")
+
+
+def test_zsh_can_read_it_by_source_and_from_a_folder_of_its_path(scripts):
+    lines = scripts["zsh"].read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "#compdef fewshot-bench"
+    assert lines[-2].startswith('if [[ "${funcstack[1]}" == _fewshot-bench ]]; then _tyro_fewshot_bench "$@"')
+    assert lines[-1] == "else compdef _tyro_fewshot_bench fewshot-bench; fi"
 
 
 def test_an_unknown_shell_is_told(capsys):

@@ -3,21 +3,24 @@
 That help is quick is not timed, so that no busy machine can fail it: nothing that takes long to load is loaded for it.
 """
 
+import dataclasses
 import os
 import pty
 import re
 import shlex
 import subprocess
 import sys
+import typing
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tyro
 
 from fewshot_bench.cli import main as program
-from fewshot_bench.cli.command_words import options_of, subcommands
-from fewshot_bench.cli.main import COMMANDS, USAGE, main
+from fewshot_bench.cli.completion import options_of
+from fewshot_bench.cli.main import COMMANDS, DESCRIPTION, main
 from fewshot_bench.cli.parsing import parse
+from fewshot_bench.cli.parts import meanings
 from fewshot_bench.cli.wrapping import wrapped
 
 PROGRAM = Path(__file__).resolve().parents[2] / "run_bench.py"
@@ -44,8 +47,8 @@ def test_help_of_a_command_loads_nothing_slow(command: str) -> None:
 def test_help_of_the_program_loads_nothing_slow() -> None:
     printed, packages = loaded("--help")
     assert all(command in printed for command in COMMANDS)
-    assert "fewshot_bench" in packages
-    assert not packages & (SLOW | {"tyro", "numpy"})
+    assert {"fewshot_bench", "tyro"} <= packages
+    assert not packages & (SLOW | {"numpy"})
 
 
 def test_what_is_slow_is_seen_when_it_is_loaded() -> None:
@@ -63,9 +66,7 @@ def test_a_reader_that_has_gone_ends_a_command_without_a_traceback(words: list[s
     assert (done.returncode, done.stderr) == (141, "")
 
 
-WORDS = [
-    " ".join((name, *below)) for name in COMMANDS for below in [(), *((one,) for one in subcommands(options_of(name)))]
-]
+WORDS = [*COMMANDS, "data import", "data get", "data verify", "data list"]
 """Each command, and each with its subcommands: "data", "data get", ..."""
 
 
@@ -84,22 +85,26 @@ def test_every_command_has_an_example_that_parses(words: str, capsys: pytest.Cap
     for line in typed:
         assert line.startswith(f"fewshot-bench {words}")
         _, command, *given = shlex.split(line)
-        assert tyro.cli(options_of(command), args=given) is not None
+        assert parse(options_of(command), given, command) is not None
 
 
 def test_the_programs_help_has_an_example_that_parses() -> None:
-    (line,) = [one for one in USAGE.splitlines() if one.startswith("Example: ")]
+    (line,) = [one for one in DESCRIPTION.splitlines() if one.startswith("Example: ")]
     first, command, *given = shlex.split(line.removeprefix("Example: "))
     assert first == "fewshot-bench"
-    assert tyro.cli(options_of(command), args=given) is not None
+    assert parse(options_of(command), given, command) is not None
 
 
-def test_every_option_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    from fewshot_bench.cli.command_words import places
+def options(kind: type) -> Iterator[tuple[type, str]]:
+    """Each option of a command, with the dataclass that holds it, those of its groups and subcommands included."""
+    for name, hint in typing.get_type_hints(kind).items():
+        groups = [one for one in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(one)]
+        yield from [option for group in groups for option in options(group)] or [(kind, name)]
 
-    assert [
-        (place.words, one.field) for place in places(list(COMMANDS)) for one in place.arguments if not one.says
-    ] == []
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_says_what_it_is(command: str) -> None:
+    assert [name for kind, name in options(options_of(command)) if not meanings(kind).get(name)] == []
 
 
 def help_of(words: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -137,7 +142,7 @@ def test_help_says_nothing_in_pythons_words(words: str, capsys: pytest.CaptureFi
 
 
 def test_an_absent_value_has_no_name_of_its_own() -> None:
-    assert tyro.cli(options_of("cite"), args=["results/quick"]).output is None
+    assert parse(options_of("cite"), ["results/quick"], "cite").output is None
     assert parse(options_of("cite"), ["results/quick", "--output", "None"], "cite").output == Path("None")
 
 
@@ -192,8 +197,11 @@ def break_it(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Lets a command end with an error."""
 
     class Module:
+        @dataclasses.dataclass
+        class Options: ...
+
         @staticmethod
-        def command(arguments: list[str]) -> int:
+        def command(options: Options) -> int:
             raise error
 
     monkeypatch.setattr(program.importlib, "import_module", lambda name: Module)

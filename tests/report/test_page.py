@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cli.report import command
+from fewshot_bench.cli.main import run_command
 from fewshot_bench.report.document import read_report
 from fewshot_bench.report.page.making import page
 from fewshot_bench.report.table import footnotes
@@ -159,13 +159,16 @@ def test_the_same_folder_gives_the_same_bytes(folder: Path, html: str) -> None:
 
 def test_the_command_says_where_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_cell(tmp_path / "run")
-    assert command([str(tmp_path / "run"), "--format", "html"]) == 0
+    assert run_command(["report", str(tmp_path / "run"), "--format", "html"]) == 0
     assert str(tmp_path / "run" / "report.html") in capsys.readouterr().out
     assert (tmp_path / "run" / "report.html").read_text().startswith("<!DOCTYPE html>")
-    assert command([str(tmp_path / "run"), "--format", "html", "--output", str(tmp_path / "other.html")]) == 0
+    assert (
+        run_command(["report", str(tmp_path / "run"), "--format", "html", "--output", str(tmp_path / "other.html")])
+        == 0
+    )
     assert (tmp_path / "other.html").read_text() == (tmp_path / "run" / "report.html").read_text()
     with pytest.raises(BenchError, match="there is no folder"):
-        command([str(tmp_path / "nowhere"), "--format", "html"])
+        run_command(["report", str(tmp_path / "nowhere"), "--format", "html"])
 
 
 def torn() -> Iterator[tuple[str, str, str]]:

@@ -1,16 +1,52 @@
-"""What a factory says of itself: its first sentence, and its options with types, defaults and meanings."""
+"""The parts that a user names (backbones, inner optimizers, learners): found by name, made, and described.
+
+A part's factory says all of itself: its first sentence, and its options with types, defaults and meanings.
+"""
 
 import ast
 import inspect
 import json
 import re
 import textwrap
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
-from fewshot_bench.basics.options import bare, schema, type_name
+from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.names import find
+from fewshot_bench.basics.options import bare, problems, schema, type_name, understood
+from fewshot_bench.grid.files import assigned, make_importable
+
+Kind = Literal["backbone", "inner-optimizer", "learner"]
+"""What a part is, as it is typed after `new`, `check` and `list`."""
 
 SOURCE_WIDTH = 110  # a docstring's lines in this package go on to about there
+
+
+def factory(kind: str, name: str) -> Callable[..., Any]:
+    """What makes the backbone, inner optimizer or learner of that name; import paths begin in the current folder.
+
+    Raises BenchError where there is none.
+    """
+    from fewshot_bench.grid.axes import SEAMS  # torch takes seconds to load; --help need not
+
+    make_importable(Path.cwd())
+    axis = kind.replace("-", "_")
+    found: Callable[..., Any] = find(axis.replace("_", " "), name, SEAMS[axis])
+    return found
+
+
+def with_options(make: Callable[..., Any], assignments: Sequence[str], where: str) -> Callable[..., Any]:
+    """The factory with options as KEY=VALUE, values as in a grid file. Raises BenchError for what it does not take."""
+    values: dict[str, Any] = {}
+    for text in assignments:
+        values |= assigned(text)
+    known = schema(make)
+    faults = problems(values, known, where)
+    if faults:
+        raise BenchError(" ".join(faults))
+    return partial(make, **understood(values, known))
 
 
 def docs(factory: Callable[..., Any]) -> str:
