@@ -92,6 +92,8 @@ def script(shell: str) -> str:
         called = '[[ "${funcstack[1]}" == _fewshot-bench ]]'
         otherwise = "compdef _tyro_fewshot_bench fewshot-bench"
         return text.rstrip("\n").removesuffix(call.rstrip()) + f"if {called}; then {call}else {otherwise}; fi\n"
+    if shell == "fish":  # tyro's leaves the choice among all that may stand here to fish, which would leave out files
+        text = text.replace('-c "$pycode" $words $current', '-c "$pycode" $words (commandline -ct) $current')
     return text
 
 

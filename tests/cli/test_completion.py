@@ -141,6 +141,10 @@ def test_zsh_can_read_it_by_source_and_from_a_folder_of_its_path(scripts):
     assert lines[-1] == "else compdef _tyro_fewshot_bench fewshot-bench; fi"
 
 
+def test_fish_says_which_word_is_begun(scripts):
+    assert "$words (commandline -ct) $current" in scripts["fish"].read_text(encoding="utf-8")
+
+
 def test_an_unknown_shell_is_told(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["completion", "tcsh"])
