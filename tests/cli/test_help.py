@@ -23,7 +23,8 @@ from fewshot_bench.cli.parsing import parse
 from fewshot_bench.cli.parts import meanings
 from fewshot_bench.cli.wrapping import wrapped
 
-PROGRAM = Path(__file__).resolve().parents[2] / "run_bench.py"
+CHECKOUT = Path(__file__).resolve().parents[2]
+PROGRAM, DOCS = CHECKOUT / "run_bench.py", CHECKOUT / "docs"
 
 SLOW = {"torch", "pandas", "pyarrow", "matplotlib", "scipy"}
 """Each takes a quarter of a second or more to load; for all of a help page there is half a second."""
@@ -49,6 +50,13 @@ def test_help_of_the_program_loads_nothing_slow() -> None:
     assert all(command in printed for command in COMMANDS)
     assert {"fewshot_bench", "tyro"} <= packages
     assert not packages & (SLOW | {"numpy"})
+
+
+def test_the_reference_of_commands_is_what_help_prints(tmp_path: Path) -> None:
+    script, page = DOCS / "site" / "command_reference.py", DOCS / "reference" / "commands.md"
+    subprocess.run([sys.executable, script, "--out", tmp_path / "page"], check=True)
+    assert (tmp_path / "page").read_bytes() == page.read_bytes(), "run: uv run docs/site/command_reference.py"
+    assert all(f"# {words}\n" in page.read_text(encoding="utf-8") for words in WORDS)
 
 
 def test_what_is_slow_is_seen_when_it_is_loaded() -> None:
