@@ -3,15 +3,15 @@
 A part's factory says all of itself: its first sentence, and its options with types, defaults and meanings.
 """
 
-import ast
 import inspect
 import json
 import re
-import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
+
+import docstring_parser
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import find
@@ -97,14 +97,6 @@ def option_rows(factory: Callable[..., Any]) -> list[tuple[str, str]]:
 
 
 def meanings(made_by: Callable[..., Any]) -> dict[str, str]:
-    """Field -> the first sentence of the docstring under it, of a class whose source is at hand."""
-    try:
-        body = ast.parse(textwrap.dedent(inspect.getsource(made_by))).body[0]
-    except (OSError, TypeError, SyntaxError):
-        return {}
-    found = {}
-    if isinstance(body, ast.ClassDef):
-        for field, text in zip(body.body, body.body[1:], strict=False):
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
-                found[field.target.id] = first_sentence(str(ast.literal_eval(text.value)))
-    return found
+    """Option -> the first sentence of what is said of it: under a dataclass's field, or in Args of a docstring."""
+    said = docstring_parser.parse_from_object(made_by).params
+    return {one.arg_name: first_sentence(one.description or "") for one in said}
