@@ -13,14 +13,14 @@ class Options:
     """Compare gradients of adaptation with known answers: this package's, torch's, and those of the peers installed.
 
     Prints a table of relative errors, in float64, with a verdict for each: exact, approximate (as its note says) or
-    WRONG. docs/audit.md explains it. Takes about half a minute of one core. Exit status 1 where one of the package's
+    WRONG. docs/audit.md explains it. Takes about half a minute of one core. Exit status 1 if one of the package's
     own that has to be exact is not; what others compute never changes it.
 
     Examples: fewshot-bench audit; fewshot-bench audit --only maml higher; fewshot-bench audit --out results/audit
     """
 
     out: Unsaid[Path | None] = None
-    """Folder for audit.csv, audit.md and environment.json; nothing is written where it is absent."""
+    """Folder for audit.csv, audit.md and environment.json; nothing is written if it is absent."""
     only: Unsaid[tuple[str, ...]] = ()
     """Tables (maml, batches, rules, implicit, zero-order) and makers (ours, paper, or a library's name) to keep to."""
 
@@ -28,7 +28,7 @@ class Options:
 def command(options: Options) -> int:
     """Runs the command; returns the exit status.
 
-    Raises BenchError for a word that names neither a table nor a maker, or where files cannot be written.
+    Raises BenchError for a word that names neither a table nor a maker, and if files cannot be written.
     """
     # torch takes seconds to load; --help need not.
     from fewshot_bench.audit import files, remarks, row, rows, running, tables, versions

@@ -35,9 +35,9 @@ class Options:
     options: tyro.conf.Positional[Unsaid[Annotated[tuple[str, ...], tyro.conf.arg(metavar="[KEY=VALUE ...]")]]] = ()
     """Options of its own."""
     dataset: Unsaid[str | None] = None
-    """For a backbone: the dataset whose image shape it is tried on, omniglot where absent. No data is read."""
+    """For a backbone: the dataset whose image shape it is tried on, omniglot if absent. No data is read."""
     ways: Unsaid[int | None] = None
-    """For a backbone: classes of a task, 5 where absent."""
+    """For a backbone: classes of a task, 5 if absent."""
 
 
 def command(options: Options) -> int:

@@ -16,7 +16,7 @@ class Options:
 
     Cells are matched by their settings: the same dataset, task, learner, network and seed, and then the fewest
     differences. What the runs differ in as wholes (all of A one learner, all of B another) is what is compared.
-    Accuracies are paired task by task, and only where both were tested on the same tasks; p values are corrected for
+    Accuracies are paired task by task, and only if both were tested on the same tasks; p values are corrected for
     how many there are. docs/statistics.md tells what every interval and every p is.
 
     Example: fewshot-bench compare results/quick results/quick-adam --format markdown

@@ -31,12 +31,12 @@ class Import:
     source: Annotated[Path, tyro.conf.arg(name="from")]
     """The folder or file that holds them."""
     data_dir: Unsaid[Path | None] = None
-    """Data folder, $FEWSHOT_DATA or datasets/ where absent; the pool goes there, or where it cannot, to your cache."""
+    """Data folder, $FEWSHOT_DATA or datasets/ if absent; the pool goes there or, if it cannot, to your cache."""
 
 
 @dataclass(frozen=True)
 class Get:
-    """Download a dataset where its terms allow that, check it, and prepare it.
+    """Download a dataset if its terms allow that, check it, and prepare it.
 
     Example: fewshot-bench data get omniglot
     """
@@ -44,7 +44,7 @@ class Get:
     name: tyro.conf.Positional[str]
     """Which dataset."""
     data_dir: Unsaid[Path | None] = None
-    """Data folder, $FEWSHOT_DATA or datasets/ where absent; raw files go to its subfolder of the dataset's name."""
+    """Data folder, $FEWSHOT_DATA or datasets/ if absent; raw files go to its subfolder of the dataset's name."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Verify:
     """
 
     name: tyro.conf.Positional[Unsaid[str | None]] = None
-    """Which dataset; all that are prepared where none is named."""
+    """Which dataset; all that are prepared if none is named."""
     data_dir: Unsaid[Path | None] = None
-    """Data folder; $FEWSHOT_DATA or datasets/ where absent."""
+    """Data folder; $FEWSHOT_DATA or datasets/ if absent."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class List:
     """
 
     data_dir: Unsaid[Path | None] = None
-    """Data folder; $FEWSHOT_DATA or datasets/ where absent."""
+    """Data folder; $FEWSHOT_DATA or datasets/ if absent."""
 
 
 @dataclass(frozen=True)

@@ -36,13 +36,13 @@ class Options:
     grid: tyro.conf.Positional[Unsaid[str | None]] = None
     """A grid file or preset that is to run here: its datasets and the room it takes count as needed."""
     out: Unsaid[Path | None] = None
-    """Folder of the results; results/<name of the grid> where absent."""
+    """Folder of the results; results/<name of the grid> if absent."""
     data_dir: Unsaid[Path | None] = None
-    """Data folder; $FEWSHOT_DATA or datasets/ where absent."""
+    """Data folder; $FEWSHOT_DATA or datasets/ if absent."""
 
 
 def command(options: Options) -> int:
-    """Runs the command; returns the exit status: 0, or 1 where there is a fault.
+    """Runs the command; returns the exit status: 0, or 1 if there is a fault.
 
     Raises BenchError for a grid that is neither a file nor a preset, or is no TOML.
     """
@@ -66,7 +66,7 @@ def command(options: Options) -> int:
 
 
 def lines(found: "Finding", width: int) -> list[str]:
-    """What was found, and after an arrow what mends it: in the same line, or where that is too long in one of its own.
+    """What was found, and after an arrow what mends it: in the same line or, if that is too long, in one of its own.
 
     width: of a line, in characters.
     """

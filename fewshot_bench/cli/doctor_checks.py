@@ -417,7 +417,10 @@ def results_disk(out: Path, grid: GridFile | None) -> Iterator[Finding]:
             f"fewshot-bench run {grid.where.removeprefix('preset ')} --dry-run tells all",
         )
         return
-    yield room("results disk", out, bytes_of(cell for cell in cells if not folders.is_done(folders.folder_of(out, cell))))
+    left = [cell for cell in cells if not folders.is_done(folders.folder_of(out, cell))]
+    yield room("results disk", out, bytes_of(left))
+        "results disk", out, bytes_of(cell for cell in cells if not folders.is_done(folders.folder_of(out, cell)))
+    )
 
 
 def bytes_of(cells: Iterable[Cell]) -> int:

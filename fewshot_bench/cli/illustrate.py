@@ -30,7 +30,7 @@ class Options:
 def command(options: Options) -> int:
     """Runs the command; returns the exit status.
 
-    Raises BenchError for too few samples, or where files cannot be written.
+    Raises BenchError for too few samples, and if files cannot be written.
     """
     from fewshot_bench.illustrations.imaml import draw  # torch and matplotlib take seconds to load; --help need not
 

@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any
 
 from fewshot_bench.basics.errors import BenchError
@@ -103,6 +103,7 @@ def run_command(words: list[str]) -> int:
     name, *rest = words
     if name in ("-h", "--help", "help"):
         _print_help()
+        return 0
     if name not in COMMANDS:
         raise BenchError(unknown("command", name, COMMANDS))
     from fewshot_bench.cli.parsing import parse  # tyro takes a fifth of a second to load; a typo is told at once
@@ -123,12 +124,12 @@ def program(options: Callable[[str], Any]) -> "SubcommandApp":
 
 
 def _print_help() -> None:
-    """The list of commands, without loading any of them. Raises SystemExit."""
+    """Prints the list of commands, without loading any of them."""
     from fewshot_bench.cli.parsing import fitting
 
     def no_options() -> None: ...
 
-    with redirect_stdout(fitting()):
+    with redirect_stdout(fitting()), suppress(SystemExit):
         program(lambda _: no_options).cli(prog="fewshot-bench", description=DESCRIPTION, args=["--help"])
 
 

@@ -35,13 +35,13 @@ class Options:
     name: tyro.conf.Positional[str]
     """Its name: of the file, and of the function in it (of a learner's class: the same in CamelCase)."""
     into: Path = Path()
-    """Folder of both files, made where it is missing."""
+    """Folder of both files, made if it is missing."""
 
 
 def command(options: Options) -> int:
     """Runs the command; returns the exit status.
 
-    Raises BenchError for a name that is none or is taken, and where a file is there already or cannot be written.
+    Raises BenchError for a name that is none or is taken, and if a file is there already or cannot be written.
     """
     kind, name = options.kind, options.name
     _check(name)

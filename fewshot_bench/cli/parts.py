@@ -27,7 +27,7 @@ SOURCE_WIDTH = 110  # a docstring's lines in this package go on to about there
 def factory(kind: str, name: str) -> Callable[..., Any]:
     """What makes the backbone, inner optimizer or learner of that name; import paths begin in the current folder.
 
-    Raises BenchError where there is none.
+    Raises BenchError if there is none.
     """
     from fewshot_bench.grid.axes import SEAMS  # torch takes seconds to load; --help need not
 
@@ -50,7 +50,7 @@ def with_options(make: Callable[..., Any], assignments: Sequence[str], where: st
 
 
 def docs(factory: Callable[..., Any]) -> str:
-    """Its docstring, without indentation; empty where there is none."""
+    """Its docstring, without indentation; empty if there is none."""
     return inspect.getdoc(bare(factory)) or ""
 
 
@@ -67,7 +67,7 @@ def first_sentence(text: str) -> str:
 
 
 def unbroken(text: str) -> list[str]:
-    """Lines of a docstring, joined where one ended only because the next word had no room in the source."""
+    """Lines of a docstring, joined if one ended only because the next word had no room in the source."""
     joined: list[str] = []
     before = ""
     for line in text.splitlines():
@@ -86,7 +86,7 @@ def shown(value: Any) -> str:
 
 
 def option_rows(factory: Callable[..., Any]) -> list[tuple[str, str]]:
-    """A row an option: name, default and type in columns; and what it means, where its field has a docstring."""
+    """A row an option: name, default and type in columns; and what it means, if its docstring says so."""
     said = meanings(bare(factory))
     rows = [
         (name, shown(option.default), type_name(option.type), said.get(name, ""))

@@ -10,7 +10,7 @@ import tyro
 class Options:
     """Draw what was learned beside the weights: learning rates, and Adam's betas, over training, a line a tensor.
 
-    And how each cell learned: accuracy over meta-steps, with the untrained network's where the folder has it.
+    And how each cell learned: accuracy over meta-steps, with the untrained network's if the folder has it.
 
     Writes DIR/figures/<cell>-learning-rates, <cell>-betas and <cell>-learning-curve, each as .png, .pdf and .csv.
 

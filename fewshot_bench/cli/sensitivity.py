@@ -33,9 +33,9 @@ class Options:
     steps: tuple[int, ...] = (1, 2, 3, 5, 10, 20)
     """Inner steps; beyond those that were trained, rates that are learned by step stay at the last one's."""
     data_dir: Unsaid[Path | None] = None
-    """Folder of the data; $FEWSHOT_DATA or datasets/ where absent."""
+    """Folder of the data; $FEWSHOT_DATA or datasets/ if absent."""
     device: Unsaid[str | None] = None
-    """Where to compute; as the cell was where absent."""
+    """Where to compute; as the cell was if absent."""
     format: Literal["terminal", "markdown", "csv"] = "terminal"
     """How to print it; csv has plain numbers, in percent."""
     output: Unsaid[Path | None] = None

@@ -33,7 +33,7 @@ class Options:
 
 
 def command(options: Options) -> int:
-    """Runs the command; returns 1 where a cell failed. Raises BenchError for a folder without cells."""
+    """Runs the command; returns 1 if a cell failed. Raises BenchError for a folder without cells."""
     from fewshot_bench.cells.folders import UNDER_WAY
     from fewshot_bench.cells.reading import read_cells
     from fewshot_bench.report.console import screen, show

@@ -4,7 +4,7 @@ import re
 import textwrap
 
 _WHOLE = re.compile(r"`[^`]+`|\[[^][]+\]|(?<=^Example: ).+|(?<=^Examples: ).+|(?<=-> ).+")
-"""What stays in one line where it fits one: a command, in backticks, as an example or after an arrow; and [...]."""
+"""What stays in one line if it fits one: a command, in backticks, as an example or after an arrow; and [...]."""
 
 _GAP = "\xa0"  # a space at which textwrap breaks no line
 
@@ -12,7 +12,7 @@ _GAP = "\xa0"  # a space at which textwrap breaks no line
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """A paragraph in lines of at most `width` characters, `indent` before all but the first.
 
-    Words stay whole, also one that is longer than a line; commands do where they fit a line.
+    Words stay whole, also one that is longer than a line; commands do if they fit a line.
     """
     room = width - len(indent)
 
@@ -31,7 +31,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def beside(head: str, text: str, width: int, indent: str) -> list[str]:
-    """`text` after `head`, in a column of its own; under it, after `indent`, where less than half a line is left.
+    """`text` after `head`, in a column of its own; under it, after `indent`, if less than half a line is left.
 
     A line that is short enough is one.
     """
