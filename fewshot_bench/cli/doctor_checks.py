@@ -419,8 +419,6 @@ def results_disk(out: Path, grid: GridFile | None) -> Iterator[Finding]:
         return
     left = [cell for cell in cells if not folders.is_done(folders.folder_of(out, cell))]
     yield room("results disk", out, bytes_of(left))
-        "results disk", out, bytes_of(cell for cell in cells if not folders.is_done(folders.folder_of(out, cell)))
-    )
 
 
 def bytes_of(cells: Iterable[Cell]) -> int:
