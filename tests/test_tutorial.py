@@ -15,7 +15,8 @@ import fewshot_bench
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
 NOTEBOOK = """
-import ast as _ast, json as _json, pathlib as _pathlib, sys as _sys
+import ast as _ast, doctest as _doctest, json as _json, pathlib as _pathlib, sys as _sys
+import fewshot_bench as _package
 _shown = {}
 for _number, _block in enumerate(_json.load(_sys.stdin)):
     _body = _ast.parse(_block).body
@@ -26,10 +27,17 @@ for _number, _block in enumerate(_json.load(_sys.stdin)):
         _pathlib.Path(f"{_number}.png").write_bytes(_value._repr_png_())
     elif _value is not None:
         _shown[_number] = _value._repr_markdown_() if hasattr(_value, "_repr_markdown_") else repr(_value)
-_found = {"shown": _shown, "accuracy": accuracy, "rates": list(last.index)}
+_runner = _doctest.DocTestRunner(verbose=False, optionflags=_doctest.IGNORE_EXCEPTION_DETAIL)
+_said, _ran = [], {}
+_names = {_name: getattr(_package, _name) for _name in _package.__all__}
+for _name, _object in [*_names.items(), ("Adapted", type(adapted))]:
+    for _test in _doctest.DocTestFinder().find(_object, _name, module=False, globs=globals() | _names):
+        _ran[_test.name] = _runner.run(_test, out=_said.append).attempted
+_examples = {"ran": _ran, "said": "".join(_said)}
+_found = {"shown": _shown, "accuracy": accuracy, "rates": list(last.index), "examples": _examples}
 _pathlib.Path("shown.json").write_text(_json.dumps(_found))
 """
-"""What a notebook does: runs a block, and shows the value of its last line."""
+"""What a notebook does: runs a block, and shows the value of its last line. Then the docstrings' examples run there."""
 
 
 def blocks() -> list[tuple[str, str]]:
@@ -74,6 +82,14 @@ def test_the_shapes_are_told_apart_better_than_by_chance(ran):
     assert said["accuracy"] >= 8 / 12  # by guessing, once in about fifty tries
     assert len(said["rates"]) == 18
     assert any("points apart by protocol alone" in text for text in said["shown"].values())
+
+
+def test_the_examples_of_docstrings_run_after_the_tutorial(ran):
+    folder, _ = ran
+    examples = json.loads((folder / "shown.json").read_text())["examples"]
+    assert examples["said"] == ""
+    without = [name for name in [*fewshot_bench.__all__, "Adapted.predict"] if not examples["ran"].get(name)]
+    assert without == []
 
 
 def test_the_page_imports_every_public_name_and_no_other():

@@ -1,1 +1,1 @@
-"""The package as notebooks use it: pools, tasks, finished cells, one's own images. Its names are fewshot_bench's."""
+"""The names behind `import fewshot_bench`: pools, tasks, grids, finished cells, adaptation to your own images."""

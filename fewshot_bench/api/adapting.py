@@ -1,4 +1,4 @@
-"""A trained learner adapts to images of one's own, and says what others show."""
+"""Adapt a trained cell to your own labelled images, and classify others with it."""
 
 import os
 from collections.abc import Mapping
@@ -29,10 +29,14 @@ from fewshot_bench.training.plan import as_planned
 
 @dataclass(frozen=True, repr=False)
 class Adapted:
-    """A learner and what it adapts to, by class; a notebook shows the images as the network sees them.
+    """A trained cell and the support set that it adapts to. A notebook shows the support set as a picture.
 
-    Nothing is kept of an adaptation: a learner's logits are a function of support set and queries, so it adapts anew,
-    to the same weights, each time it is asked.
+    Each call of `predict` adapts again, from the same meta-parameters to the same support set.
+
+    Attributes:
+        trained: The loaded cell.
+        support: Class name -> prepared support images.
+        strokes: How drawn characters are told from their background; see `prepare_images`.
     """
 
     trained: TrainedCell
@@ -41,17 +45,32 @@ class Adapted:
 
     @property
     def done(self) -> pd.Series:
-        """What was done to each support image, by class and name."""
+        """How each support image was prepared, in words; indexed by class and image name."""
         places = [(label, name) for label, prepared in self.support.items() for name in prepared.names]
         done = [text for prepared in self.support.values() for text in prepared.done]
         return pd.Series(done, index=pd.MultiIndex.from_tuples(places), name="done")
 
     def predict(self, images: Images, *, batch_norm: BatchNorm | None = None) -> pd.DataFrame:
-        """Probabilities: a row an image, a column a class; of an ensemble's mean logits, as in the cell's test.
+        """Class probabilities of images, from the mean logits of the epochs that the cell's test averages.
 
-        batch_norm: "transductive", these images normalise each other, so what is asked together counts (and one image
-        alone, or many of one class, is not what the network was judged by); "inductive", each by the support set and
-        itself alone; absent: as the learner was trained. Raises CellError where a logit is not finite.
+        Args:
+            images: One or several images, in any form that `prepare_images` takes.
+            batch_norm: "transductive": the images are normalised by each other, so a prediction depends on which
+                images are passed together. A single image, or many of one class, is then unlike the cell's test.
+                "inductive": each image is normalised by the support set and itself alone. None: as in training.
+
+        Returns:
+            A table with one row per image and one column per class.
+
+        Raises:
+            CellError: If a logit is not finite.
+            BenchError: If something is not an image, or `batch_norm` is unknown.
+
+        Examples:
+            >>> task = sample_task(open_pool("glyphs"), ways=3, shots=1, queries=4)
+            >>> adapted = adapt(cell, task.support)
+            >>> adapted.predict([images[0] for images in task.query.values()]).shape
+            (3, 3)
         """
         if batch_norm is not None and batch_norm not in get_args(BatchNorm):
             raise BenchError(unknown("value of batch_norm", batch_norm, get_args(BatchNorm)))
@@ -72,7 +91,7 @@ class Adapted:
         return pd.DataFrame(table, index=pd.Index(asked.names, name="image"), columns=list(self.support))
 
     def picture(self) -> Image.Image:
-        """The support images as the network sees them, a line a class."""
+        """The support images as the network sees them, one row per class."""
         return sheet(["support"], [Row(str(label), [prepared.pixels]) for label, prepared in self.support.items()])
 
     def _repr_png_(self) -> bytes:
@@ -102,14 +121,30 @@ class Adapted:
 
 
 Support = Mapping[str, Images] | str | os.PathLike[str]
-"""Class name -> images, or a folder with one subfolder of images for each class."""
+"""Class name -> images, or a folder with one subfolder of images per class."""
 
 
 def adapt(trained: TrainedCell, support: Support, *, strokes: Strokes = "auto") -> Adapted:
-    """The loaded cell's learner, adapted to images by class name; their numbers may differ by class.
+    """Adapt a loaded cell to labelled images.
 
-    Images are prepared as `prepare_images` says; those of a sampled task go as they are: adapt(cell, task.support).
-    Raises BenchError if the number of classes is not the cell's ways, or if something is not an image.
+    Args:
+        trained: A cell from `load_cell`.
+        support: Class name -> images, or a folder with one subfolder of images per class. The number of classes is
+            the cell's ways; the number of images may differ between classes. Images are prepared by
+            `prepare_images`; the images of a sampled task are used unchanged.
+        strokes: What is ink in drawn characters; see `prepare_images`.
+
+    Returns:
+        The adapted learner; its `predict` classifies other images.
+
+    Raises:
+        BenchError: If the number of classes is not the cell's ways, or if something is not an image.
+
+    Examples:
+        >>> task = sample_task(open_pool("glyphs"), ways=3, shots=1, queries=4)
+        >>> adapted = adapt(cell, task.support)
+        >>> list(adapted.support) == list(task.support)
+        True
     """
     cell, support = trained.cell, _by_class(support)
     if len(support) != cell.ways:

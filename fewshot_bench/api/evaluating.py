@@ -1,4 +1,4 @@
-"""A loaded cell is tested again, by its own protocol or another; without training."""
+"""Test a loaded cell again, by its own protocol or by another, without training."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,10 +20,22 @@ Score = Callable[[int, int], Scores]
 
 
 def evaluate_cell(trained: TrainedCell, data: Data = None) -> Scores:
-    """The cell's test, taken again: by the same plan the same numbers as result.json and episodes.parquet have.
+    """Repeat the cell's test. With the cell's own plan the numbers equal those of result.json and episodes.parquet.
 
-    data: the pool, or the folder of the data; $FEWSHOT_DATA or datasets/ where absent. Raises BenchError where it holds
-    other images than the cell was tested on.
+    Args:
+        trained: A cell from `load_cell`.
+        data: The pool, or the folder of the data. None: $FEWSHOT_DATA, or else datasets/.
+
+    Returns:
+        `accuracy` (fraction in [0, 1]) and `loss` (nats), each a float64 tensor of shape [test tasks].
+
+    Raises:
+        BenchError: If the pool holds other images than the cell was tested on.
+
+    Examples:
+        >>> scores = evaluate_cell(cell)
+        >>> len(scores.accuracy) == cell.cell.evaluation.tasks
+        True
     """
     pool = pool_for(trained.cell.dataset, data)
     check_same_images(trained, pool.pool)
@@ -32,10 +44,10 @@ def evaluate_cell(trained: TrainedCell, data: Data = None) -> Scores:
 
 
 def scorer(trained: TrainedCell, pool: Pool, protocol: Protocol) -> Score:
-    """How test tasks come out by a protocol. To be called within `as_planned(trained.plan)`.
+    """A function that scores test tasks by a protocol. Call it within `as_planned(trained.plan)`.
 
-    Whatever the protocol, task i has the same classes and support images, and queries are added to those there were:
-    so protocols are compared task by task.
+    Task i has the same classes and support images in every protocol, and more queries are added to those of fewer. So
+    protocols can be compared task by task.
     """
     evaluation = replace(trained.cell.evaluation, queries=protocol.queries)
     assembly = assemble(replace(trained.cell, evaluation=evaluation), pool, trained.plan)
@@ -53,7 +65,7 @@ def scorer(trained: TrainedCell, pool: Pool, protocol: Protocol) -> Score:
 
 
 def check_same_images(trained: TrainedCell, pool: Pool) -> None:
-    """Raises BenchError where the pool is not the one that the cell was tested on."""
+    """Raises BenchError if the pool is not the one that the cell was tested on."""
     tested_on, held = trained.result["fingerprint"].get("pool_hash"), pool.manifest["pool_hash"]
     if tested_on != held:
         raise BenchError(
@@ -63,5 +75,5 @@ def check_same_images(trained: TrainedCell, pool: Pool) -> None:
 
 
 def right_answers(scores: Scores, protocol: Protocol, ways: int) -> list[int]:
-    """How many queries of each task were answered right."""
+    """The number of correctly classified queries of each task."""
     return torch.round(scores.accuracy * ways * protocol.queries).to(torch.int64).tolist()

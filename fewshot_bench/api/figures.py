@@ -1,4 +1,4 @@
-"""Figures of one cell as pictures, which a notebook shows."""
+"""Figures of one cell as PIL images, which a notebook shows."""
 
 import io
 from pathlib import Path
@@ -16,10 +16,23 @@ DPI = 120
 
 
 def plot_learned(cell: str | Path, *hyperparameters: str) -> Image.Image:
-    """What the cell in a folder learned beside its weights, over epochs: one line a parameter tensor.
+    """Plot the hyperparameters that a cell learned, over epochs, with one line per parameter tensor.
 
-    hyperparameters: "lr", "beta1", ...; all where none is named. The values are in the cell's hyperparameters.parquet.
-    Raises BenchError where nothing was learned, or not these.
+    The values are in the cell's hyperparameters.parquet.
+
+    Args:
+        cell: The cell's folder, results/GRID/cells/CELL.
+        *hyperparameters: Names such as "lr" or "beta1". None given: all that were learned.
+
+    Returns:
+        The figure, as a PIL image.
+
+    Raises:
+        BenchError: If the folder holds no cell, or if the cell did not learn these hyperparameters.
+
+    Examples:
+        >>> plot_learned(folders[0], "lr").format
+        'PNG'
     """
     folder = Path(cell).resolve()
     found = read_cell(folder) if folder.is_dir() else None

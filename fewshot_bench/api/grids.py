@@ -1,4 +1,4 @@
-"""A grid trained from Python, as `fewshot-bench run` does it."""
+"""Train a grid from Python, as `fewshot-bench run` does."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,12 +20,29 @@ def run_grid(
     device: str = "auto",
     accept_code: bool = False,
 ) -> list[Path]:
-    """Trains and evaluates what is missing of a grid; returns its cells' folders in `out`, in order.
+    """Train and evaluate the cells of a grid that are not done yet.
 
-    grid: what a grid file holds, as a dict of its tables; or the path of one, or a preset's name. Called again it goes
-    on, as the command does; an interrupted notebook loses at most half a minute. accept_code: keep results
-    and checkpoints that were made before the code that the grid names by import path was changed. Raises BenchError if
-    there are such results and they are not accepted, if the grid has an invalid entry, or if a cell failed.
+    Call it again to resume: finished cells are kept, and unfinished ones go on from their last checkpoint. An
+    interruption costs at most half a minute of training.
+
+    Args:
+        grid: The tables of a grid file as a dict, or the path of a grid file, or a preset's name.
+        out: The folder of results. It is created if it does not exist.
+        data_dir: The folder of the data. None: $FEWSHOT_DATA, or else datasets/.
+        device: A torch device, or "auto": a GPU if there is one.
+        accept_code: Keep results and checkpoints of your own code that was edited after they were made.
+
+    Returns:
+        The folder of each cell, in the order of the grid.
+
+    Raises:
+        BenchError: If the grid has invalid entries, if a cell failed, or if your own code was edited since and
+            `accept_code` is not given.
+
+    Examples:
+        >>> folders = run_grid(grid, out="results/tutorial")
+        >>> folders[0].parent.as_posix()
+        'results/tutorial/cells'
     """
     if isinstance(grid, Mapping):
         make_importable(Path.cwd())

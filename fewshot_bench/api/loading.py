@@ -1,4 +1,4 @@
-"""A finished cell, loaded back from its folder as its test had it."""
+"""Load a finished cell from its folder, in the state in which it was tested."""
 
 import json
 import warnings
@@ -28,11 +28,20 @@ from fewshot_bench.training.replica import member
 
 @dataclass(frozen=True, repr=False)
 class TrainedCell:
-    """What a cell's test was taken with.
+    """A finished cell, with all that its test used.
 
-    members: meta-parameters of the epochs that it averages, best first; files: the checkpoints they came from, whose
-    names hold their hashes, and that of the last meta-step; stage: what training had come to; result: result.json.
-    changed: files of one's own code that were changed after the cell was computed, so `result` is the old code's.
+    Attributes:
+        folder: The cell's folder.
+        cell: Its configuration.
+        plan: How it is computed here: device, threads, precision.
+        learner: The learner.
+        parts: The network as a pure function, and the inner optimizer.
+        stage: The state at the end of training: the meta-optimizer's statistics, inner steps, epoch.
+        members: Meta-parameters of the epochs whose logits the test averages, best epoch first.
+        files: The checkpoints that were read, those of `members` and of the last meta-step. Names hold hashes.
+        result: The content of result.json.
+        changed: Files of your own code that were edited after the cell was computed. If there are any, `result` is
+            that of the old code.
     """
 
     folder: Path
@@ -53,19 +62,32 @@ class TrainedCell:
 
     @property
     def doubt(self) -> str:
-        """A clause that says that its code was changed; empty if it was not."""
+        """A clause that says which code was edited since; empty if none was."""
         names = f"{listed(self.changed)} {was_or_were(self.changed)}"
         return f"{names} changed since, so what is computed now may differ from {RESULT}" if self.changed else ""
 
 
 def load_cell(folder: str | Path, *, device: str | None = None) -> TrainedCell:
-    """The finished cell in `folder`. Needs no images; nothing is unpickled, and every file is checked by its hash.
+    """Load a finished cell.
 
-    Warns if code that the cell names by import path was changed since.
+    No images are needed. Nothing is unpickled, and every file that is read is checked by its hash. A warning says if
+    your own code, which the cell names by import path, was edited since.
 
-    device: where to compute; absent: as the cell's own plan has it, which gives the bits of its test, or elsewhere
-    where this machine has no such device, within float error. Raises BenchError where the cell is not done, was
-    renamed or changed, or a checkpoint is gone or torn.
+    Args:
+        folder: The cell's folder, results/GRID/cells/CELL.
+        device: The torch device to compute on. None: the device of the cell's own plan, which reproduces its test bit
+            for bit. If this machine has no such device, another is used, and numbers differ by rounding.
+
+    Returns:
+        The cell with its meta-parameters, configuration, plan and result.
+
+    Raises:
+        BenchError: If the cell is not done, was renamed or edited, or if a checkpoint is missing or damaged.
+
+    Examples:
+        >>> cell = load_cell(folders[0])
+        >>> cell.cell.dataset, cell.cell.ways, cell.cell.learner
+        ('glyphs', 3, 'maml++')
     """
     trained = loaded(folder, device=device)
     if trained.changed:
@@ -74,7 +96,7 @@ def load_cell(folder: str | Path, *, device: str | None = None) -> TrainedCell:
 
 
 def loaded(folder: str | Path, *, device: str | None = None) -> TrainedCell:
-    """As load_cell, without the warning."""
+    """`load_cell` without the warning."""
     path = Path(folder).resolve()
     found = _on_disk(path)
     if found.status != "done":
@@ -99,7 +121,7 @@ def loaded(folder: str | Path, *, device: str | None = None) -> TrainedCell:
 
 
 def _made(path: Path, cell: Cell, plan: Plan, result: Mapping[str, Any]) -> TrainedCell:
-    """The cell as it was when its training had ended."""
+    """The cell in the state at the end of its training."""
     learner, parts = learner_and_parts(cell, plan)
     state = begin(learner, parts, cell.training.inner_steps, plan.device)
     files = [*_last_step(path, cell, state, result), *_epochs(path, cell, state, result)]
@@ -109,7 +131,7 @@ def _made(path: Path, cell: Cell, plan: Plan, result: Mapping[str, Any]) -> Trai
 
 
 def _on_disk(path: Path) -> CellFolder:
-    """The cell at a path, whatever its state. Raises BenchError where there is none."""
+    """The cell at a path, in any state. Raises BenchError if there is none."""
     found = read_cell(path) if path.is_dir() else None
     if found is not None:
         return found
@@ -122,7 +144,7 @@ def _on_disk(path: Path) -> CellFolder:
 
 
 def _last_step(path: Path, cell: Cell, state: TrainingState, result: Mapping[str, Any]) -> list[str]:
-    """Brings `state` to the last meta-step; the name of its checkpoint. An untrained cell has none."""
+    """Restore `state` to the last meta-step. Returns the name of its checkpoint; an untrained cell has none."""
     if cell.training.iterations == 0:
         return []
     file = _named(path, "step", cell.training.iterations)
@@ -135,14 +157,14 @@ def _last_step(path: Path, cell: Cell, state: TrainingState, result: Mapping[str
 
 
 def _epochs(path: Path, cell: Cell, state: TrainingState, result: Mapping[str, Any]) -> list[str]:
-    """The files of the epochs that the test averages, best first."""
+    """The checkpoints of the epochs that the test averages, best epoch first."""
     if not state.epochs:
         return [_named(path, "epoch", epoch) for epoch in result["ensemble_epochs"]]
     return [str(record["file"]) for record in best_epochs(state.epochs, cell.evaluation.ensemble)]
 
 
 def _named(path: Path, kind: str, number: int) -> str:
-    """The name of a cell's sound checkpoint. Raises BenchError where there is none."""
+    """The name of the cell's undamaged checkpoint. Raises BenchError if there is none."""
     there = sorted((path / CHECKPOINTS).glob(f"{kind}-{number:08d}-*.safetensors"), reverse=True)
     sound = next((file.name for file in there if checkpoint.read(file) is not None), None)
     if sound is not None:

@@ -1,4 +1,4 @@
-"""A dataset's images, opened by name."""
+"""Open a dataset's images by name."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,13 @@ from fewshot_bench.data.progress import Progress, silent
 
 @dataclass(frozen=True, repr=False)
 class DatasetPool:
-    """A dataset and its images, memory-mapped: `pool.images` is uint8 [classes, examples, channels, height, width]."""
+    """A dataset with its images by class.
+
+    Attributes:
+        dataset: Name, image shape, class splits and normalisation.
+        pool: The images, memory-mapped: `pool.images` is uint8 [classes, examples, channels, height, width], and
+            `pool.classes` are the names of the classes.
+    """
 
     dataset: Dataset
     pool: Pool
@@ -42,10 +48,22 @@ def pool_for(name: str, data: Data) -> DatasetPool:
 
 
 def open_pool(name: str, data_dir: str | Path | None = None, progress: Progress = silent) -> DatasetPool:
-    """The images of the dataset `name`, prepared from its raw files the first time (glyphs: drawn, about 10 s).
+    """Open the images of a dataset. The first call prepares them from the raw files (glyphs: draws them, about 10 s).
 
-    data_dir: folder of the data; $FEWSHOT_DATA or datasets/ where absent; progress: told how far preparing is. Raises
-    BenchError where the dataset is not known, or neither prepared nor there to be prepared.
+    Args:
+        name: "omniglot", "mini-imagenet" or "glyphs".
+        data_dir: The folder of the data. None: $FEWSHOT_DATA, or else datasets/.
+        progress: Called with the progress of preparing.
+
+    Returns:
+        The dataset with its images.
+
+    Raises:
+        BenchError: If the dataset is unknown, or if there are neither prepared images nor raw files.
+
+    Examples:
+        >>> open_pool("glyphs")
+        glyphs: 1,120 classes, 20 images each, 1 x 28 x 28
     """
     folder = default_data_dir() if data_dir is None else Path(data_dir)
     return DatasetPool(dataset(name), opened(name, folder, progress))

@@ -1,4 +1,4 @@
-"""One's own images made like a dataset's: its size, its channels, its polarity; and what was done to them, in words."""
+"""Prepare your own images like those of a dataset: size, channels, dark strokes on white; and record what was done."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,13 +17,13 @@ from fewshot_bench.data.decoding import character, photo
 from fewshot_bench.data.walking import files_below
 
 Images = OneImage | Sequence[OneImage]
-"""One image or several; an array or tensor with four axes is several, and so is a folder: all files below it.
+"""One image or several. An array or tensor with four axes is several images. A folder is all files below it.
 
-Hidden files in a folder are ignored, and so are Thumbs.db and desktop.ini; every other file has to be an image.
+Hidden files, Thumbs.db and desktop.ini are ignored; every other file in a folder has to be an image.
 """
 
 Strokes = Literal["auto", "dark", "light"]
-"""Of drawn characters: what is ink. "auto": whatever the edge of the image is not."""
+"""What is ink in drawn characters. "auto": dark if the edge of the image is light, and the reverse."""
 
 STROKES = get_args(Strokes)
 
@@ -31,7 +31,13 @@ ORIGINAL = 105  # pixels a side of Omniglot's drawings
 
 
 class Prepared(NamedTuple):
-    """pixels: uint8 [n, channels, height, width]; names: of files, else numbers; done: to each image, in words."""
+    """Prepared images.
+
+    Attributes:
+        pixels: uint8 [n, channels, height, width].
+        names: File names, or numbers for images that have none.
+        done: How each image was prepared, in words.
+    """
 
     pixels: NDArray[np.uint8]
     names: tuple[str, ...]
@@ -39,14 +45,32 @@ class Prepared(NamedTuple):
 
 
 def prepare_images(images: Images, dataset: str, *, strokes: Strokes = "auto") -> Prepared:
-    """Images as a network that was trained on `dataset` expects them.
+    """Prepare images as a network that was trained on `dataset` expects them.
 
-    omniglot: paper around them until they are square, grey, contrast stretched, dark strokes on white; 105 x 105 in
-    black and white, then 28 x 28 by nearest neighbour, as the dataset itself. Strokes should be about a thirtieth of
-    the side: thinner ones break. glyphs: the same up to the size, then 28 x 28 by averaging. mini-imagenet: RGB, and
-    84 x 84 by Pillow's bicubic filter whatever the shape was, as in MAML++'s loader.
+    omniglot: padded to a square with the background, converted to grey, contrast stretched, dark strokes on white.
+    Then 105 x 105 in black and white, and 28 x 28 by nearest neighbour, as the dataset itself. Strokes should be about
+    a thirtieth of the side; thinner strokes break.
 
-    Raises BenchError for what is no image.
+    glyphs: the same, but averaged to 28 x 28 in grey.
+
+    mini-imagenet: RGB, resized to 84 x 84 by Pillow's bicubic filter, ignoring the aspect ratio, as in MAML++'s loader.
+
+    Args:
+        images: One or several PIL images, file paths, file contents, open files, arrays or tensors; or a folder. A
+            uint8 array that has the dataset's own shape is used unchanged.
+        dataset: "omniglot", "mini-imagenet" or "glyphs".
+        strokes: What is ink in drawn characters: "dark", "light", or "auto" to decide by the edge of the image.
+
+    Returns:
+        The pixels, the names, and what was done to each image.
+
+    Raises:
+        BenchError: If something is not an image, or if there is none.
+
+    Examples:
+        >>> from PIL import Image
+        >>> prepare_images(Image.new("RGB", (90, 60)), "mini-imagenet").pixels.shape
+        (1, 3, 84, 84)
     """
     known = known_dataset(dataset)
     if strokes not in STROKES:

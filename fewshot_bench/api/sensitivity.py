@@ -1,4 +1,4 @@
-"""How much of an accuracy is protocol: one trained network, judged in the ways that papers judge theirs."""
+"""How much of an accuracy is due to the protocol: one trained cell, evaluated by the protocols that papers use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,17 +25,22 @@ CSV = "sensitivity.csv"
 
 @dataclass(frozen=True, repr=False)
 class Sensitivity:
-    """A row a protocol, the cell's own first; a notebook shows the table."""
+    """Accuracies of one trained cell by several protocols, its own first. A notebook shows the table.
+
+    Attributes:
+        trained: The cell.
+        rows: One row per protocol.
+    """
 
     trained: TrainedCell
     rows: tuple[Row, ...]
 
     def frame(self) -> pd.DataFrame:
-        """The rows as numbers, in percent."""
+        """The rows as a pandas table, in percent."""
         return frame(self.rows)
 
     def table(self) -> Table:
-        """The rows as people read them."""
+        """The rows as a formatted table with footnotes."""
         return table_of(self.trained, self.rows)
 
     def _repr_markdown_(self) -> str:
@@ -55,13 +60,31 @@ def sensitivity(
     steps: Sequence[int] = Wanted().steps,
     say: Say = lambda text: None,
 ) -> Sensitivity:
-    """Evaluates a finished cell, without training, by its own protocol and by others.
+    """Evaluate a finished cell by its own protocol and by others, without training.
 
-    cell: loaded, or its folder; data: the pool, or the folder of the data; the lists: the values of each factor; say:
-    told how long it will take, then each result. Everything is written into the cell's folder as it is found,
-    sensitivity.json by task and sensitivity.csv; called again it measures only what is new. Raises BenchError for a
-    value that no protocol can have, before anything else, as load_cell and evaluate_cell do, where code that the cell
-    names was changed since, and where another process measures the same cell.
+    Results are written into the cell's folder as they come: sensitivity.json by task, and sensitivity.csv. Call it
+    again to resume: only new protocols are measured.
+
+    Args:
+        cell: A cell from `load_cell`, or its folder.
+        data: The pool, or the folder of the data. None: $FEWSHOT_DATA, or else datasets/.
+        tasks: Numbers of test tasks.
+        queries: Numbers of query images per class.
+        ensemble: Numbers of epochs whose logits are averaged.
+        steps: Numbers of inner steps.
+        say: Called with the expected duration, then with each result.
+
+    Returns:
+        One row per protocol; differences to the cell's own protocol are paired by task.
+
+    Raises:
+        BenchError: If a value is impossible, if the cell cannot be loaded or the images differ, if your own code was
+            edited since, or if another process measures the same cell.
+
+    Examples:
+        >>> table = sensitivity(cell, tasks=[24], queries=[1], ensemble=[1], steps=[1])
+        >>> table.frame()["factor"][0]
+        'as tested'
     """
     values = Wanted(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps))
     check_wanted(values)
@@ -90,7 +113,7 @@ def sensitivity(
 
 
 def jobs_of(wanted: Sequence[Variation]) -> list[Job]:
-    """What to measure, in order: the own protocol as tested, the other protocols, then the own on longer lists."""
+    """What to measure, in order: the own protocol as tested, other protocols, then the own protocol on more tasks."""
     own = wanted[0].protocol
     possible = [Job(one.protocol, one.tasks) for one in wanted if not one.reason]
     longer = sorted(job for job in possible if job.protocol == own)

@@ -1,4 +1,4 @@
-"""One task of a dataset: a few classes, a few images of each to learn from (support) and to be asked about (query)."""
+"""Sample one few-shot task: a few classes, with support images to learn from and query images to classify."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,14 +19,20 @@ from fewshot_bench.data.tasks import TaskShape, sampler, task_key
 
 @dataclass(frozen=True, repr=False)
 class ImageTask:
-    """Images by class name, uint8 [images, channels, height, width]; a notebook shows them as a picture."""
+    """One few-shot task. A notebook shows it as a picture.
+
+    Attributes:
+        dataset: The dataset's name.
+        support: Class name -> images to learn from, uint8 [shots, channels, height, width].
+        query: Class name -> images to classify, uint8 [queries, channels, height, width].
+    """
 
     dataset: str
     support: dict[str, NDArray[np.uint8]]
     query: dict[str, NDArray[np.uint8]]
 
     def picture(self) -> Image.Image:
-        """Support and query side by side, a line a class."""
+        """Support and query images side by side, one row per class."""
         rows = [Row(name, [images, self.query[name]]) for name, images in self.support.items()]
         return sheet(["support", "query"], rows)
 
@@ -50,12 +56,27 @@ def sample_task(
     seed: int = 0,
     index: int = 0,
 ) -> ImageTask:
-    """Task number `index` of a stream: always the same one, the one that cells of a grid meet there.
+    """Task number `index` of a stream of tasks. The same arguments always give the same task, as in a grid's cells.
 
-    pool: from open_pool; or from peers.pools.pool_of, which has no class splits, so all its classes are drawn from.
-    part: "train", "val" or "test", which is the default; split: a class split of the dataset, the first if empty;
-    seed: of the stream (in a cell's test: [evaluation] `seed`). Training tasks are not rotated by quarter turns.
-    Raises BenchError if there are too few classes or images.
+    Args:
+        pool: From `open_pool`, or from `peers.pools.pool_of`. The latter has no class splits, so tasks use all classes.
+        ways: Classes in the task.
+        shots: Support images per class.
+        queries: Query images per class.
+        part: "train", "val" or "test". None: "test".
+        split: A class split of the dataset. Empty: its first.
+        seed: Seed of the stream; in a cell's test this is `evaluation.seed`. Training tasks are not rotated here.
+        index: The number of the task, from 0.
+
+    Returns:
+        Support and query images by class name.
+
+    Raises:
+        BenchError: If the pool has too few classes or images.
+
+    Examples:
+        >>> sample_task(open_pool("glyphs"), ways=3, shots=1, queries=4).query.popitem()[1].shape
+        (4, 1, 28, 28)
     """
     source = _source(pool, part, split)
     members, images = source.members, source.pool.images

@@ -1,18 +1,24 @@
-"""Faults that a sentence explains. The command line prints the sentence; nobody needs a traceback for them."""
+"""User errors, whose message explains them. The command line prints the message without a traceback."""
 
 from fewshot_bench.basics.counting import counted
 
 
 class BenchError(Exception):
-    """Bad input or surroundings: the message says what is wrong, where, and what to do."""
+    """A user error: bad input, data or environment. The message says what is wrong, where, and what to do.
+
+    Examples:
+        >>> open_pool("omniglott")
+        Traceback (most recent call last):
+        BenchError: unknown dataset 'omniglott' (did you mean 'omniglot'?). Known: glyphs, mini-imagenet, omniglot.
+    """
 
 
 class DataError(BenchError):
-    """Raw data or a prepared pool is missing, broken or not what it claims to be."""
+    """Raw data or a prepared pool is missing, damaged, or not the dataset that it claims to be."""
 
 
 class GridError(BenchError):
-    """A grid asks for what does not exist or cannot be. `problems` holds every fault found, one sentence each."""
+    """A grid has invalid entries. `problems` has one sentence for each."""
 
     def __init__(self, problems: list[str], where: str) -> None:
         self.problems = problems
@@ -22,7 +28,7 @@ class GridError(BenchError):
 
 
 class CellError(BenchError):
-    """One cell cannot go on; the others can. The message becomes the cell's reason in the table."""
+    """One cell failed; others can go on. The message becomes the cell's reason in the table."""
 
 
 EXPLAINED = {
