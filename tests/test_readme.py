@@ -1,6 +1,8 @@
-"""What README.md says can be pasted."""
+"""What README.md, the how-to pages and the reference of the grid file say can be pasted and is complete."""
 
+import dataclasses
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -9,17 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from fewshot_bench.cells.cell import AXES, Evaluation, Training
 from fewshot_bench.cli.main import main
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, presets
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+GRID_FILE = (CHECKOUT / "docs" / "reference" / "grid-file.md").read_text(encoding="utf-8")
+REPRODUCING = (CHECKOUT / "docs" / "reproducing-a-table.md").read_text(encoding="utf-8")
 
 
-def block(language: str, containing: str) -> str:
-    """The one fenced block of README.md that holds a text."""
-    (found,) = [code for code in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in code]
+def block(language: str, containing: str, page: str = README) -> str:
+    """The one fenced block of a page that holds a text."""
+    (found,) = [code for code in re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL) if containing in code]
     return found
 
 
@@ -28,7 +33,9 @@ def test_the_two_commands_of_a_new_machine():
     assert "pip install uv && uv run pytest" in README
 
 
-@pytest.mark.parametrize("page", [CHECKOUT / "README.md", *CHECKOUT.glob("*/README.md"), *CHECKOUT.glob("docs/*.md")])
+@pytest.mark.parametrize(
+    "page", [CHECKOUT / "README.md", *CHECKOUT.glob("*/README.md"), *CHECKOUT.glob("docs/**/*.md")]
+)
 def test_links_lead_somewhere_and_nothing_is_left_to_fill_in(page):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
@@ -47,13 +54,36 @@ def test_ci_runs_the_readmes_test_commands_and_nothing_else():
     assert script.partition('cd "$(dirname "$0")/.."\n')[2] == block("bash", "pytest")
 
 
+def test_the_readme_is_short_and_counts_the_presets():
+    assert len(README.split()) < 1_600
+    assert re.search(r"(\d+) presets\]\(docs/reference/presets.md\)", README).group(1) == str(len(presets()))
+
+
 def test_every_preset_is_listed_with_its_budget():
-    assert set(re.findall(r"^\| `([a-z+-]+)` \|", README, re.MULTILINE)) == set(presets())
+    page = runpy.run_path(str(CHECKOUT / "docs" / "site" / "presets_page.py"))
+    text = page["PAGE"].read_text(encoding="utf-8")
+    assert text == page["page"](presets()), "run: uv run docs/site/presets_page.py"
+    rows = re.findall(r"^\| `([a-z+-]+)` \| .+ \| .*\d.* \|$", text, re.MULTILINE)
+    assert sorted(rows) == sorted(presets())
 
 
 def test_the_grid_file_is_complete_and_right():
-    grid = GridFile("README", "README.md", tomllib.loads(block("toml", "[grid]")))
+    grid = GridFile("page", "grid-file.md", tomllib.loads(block("toml", "[grid]", GRID_FILE)))
     assert len(expand(grid)) == 75
+
+
+@pytest.mark.parametrize("section", [Training, Evaluation])
+def test_the_reference_of_the_grid_file_has_every_key_with_its_default(section):
+    part = GRID_FILE.partition(f"\n## [{section.__name__.lower()}]\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| .+ \|$", part, re.MULTILINE)
+    found = {name: None if text == "absent" else tomllib.loads(f"x = {text}")["x"] for name, text in rows}
+    assert found == {field.name: field.default for field in dataclasses.fields(section)}
+
+
+def test_the_reference_of_the_grid_file_has_every_axis():
+    part = GRID_FILE.partition("\n## [grid]: the axes\n")[2].partition("\n## ")[0]
+    keys = [key for row in re.findall(r"^\| (`.*?) \|", part, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)]
+    assert sorted(keys) == sorted(AXES)
 
 
 def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, glyphs_data):
@@ -69,9 +99,13 @@ def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, glyphs_data):
     assert len(list((tmp_path / "results" / "mine" / "figures").glob("*learning-rates.png"))) == 4
 
 
-REPRODUCE = re.findall(
-    r"^uv run run_bench.py (run .*?)(?:\s+#.*)?$", block("bash", "omniglot-cpu --dry-run"), re.MULTILINE
-)
+REPRODUCE = {
+    line: None
+    for page in (README, REPRODUCING)
+    for line in re.findall(
+        r"^uv run run_bench.py (run .*?)(?:\s+#.*)?$", block("bash", "omniglot-cpu --dry-run", page), re.MULTILINE
+    )
+}
 
 
 @pytest.mark.parametrize("line", REPRODUCE)
@@ -82,6 +116,8 @@ def test_reproducing_starts_from_a_preset_that_is_there(line, capsys):
 
 
 def test_one_cell_of_the_papers_grid(capsys):
-    command = block("bash", "training.iterations=7500").replace("\\\n", " ").removeprefix("uv run run_bench.py ")
+    command = (
+        block("bash", "training.iterations=7500", REPRODUCING).replace("\\\n", " ").removeprefix("uv run run_bench.py ")
+    )
     assert main([*shlex.split(command), "--dry-run"]) == 0
     assert "1 cell (1 new);" in capsys.readouterr().err

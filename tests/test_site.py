@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import fewshot_bench
 from tests.test_structure import files, imported
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,11 @@ def test_every_page_is_there(site: Path) -> None:
         name = "index.html" if page.name == "README.md" else f"{page.stem}.html"
         assert (site / page.relative_to(CHECKOUT)).with_name(name).is_file(), page
     assert len(list(site.rglob("*.html"))) > len(pages) > 20
+
+
+def test_the_python_page_has_every_public_name(site: Path) -> None:
+    page = Page(site / "docs" / "reference" / "python.html")
+    assert {f"fewshot_bench.{name}" for name in fewshot_bench.__all__} - page.anchors == set()
 
 
 def test_links_lead_somewhere_and_nothing_is_fetched(site: Path) -> None:
