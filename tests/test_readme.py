@@ -1,20 +1,26 @@
 """What README.md, the how-to pages and the reference of the grid file say can be pasted and is complete."""
 
 import dataclasses
+import io
 import re
 import runpy
 import shlex
 import subprocess
 import sys
 import tomllib
+from contextlib import redirect_stdout, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from fewshot_bench.cells.cell import AXES, Evaluation, Training
+from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.cells.cell import AXES, NO_INNER_OPTIMIZER, Evaluation, Training
 from fewshot_bench.cli.main import main
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, presets
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.learners import LEARNERS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -52,6 +58,42 @@ def test_every_preset_says_what_it_costs():
 def test_ci_runs_the_readmes_test_commands_and_nothing_else():
     script = (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")
     assert script.partition('cd "$(dirname "$0")/.."\n')[2] == block("bash", "pytest")
+
+
+AXIS_TABLES = {"learner": LEARNERS, "backbone": BACKBONES, "inner optimizer": INNER_OPTIMIZERS}
+
+
+@pytest.mark.parametrize("axis", AXIS_TABLES)
+def test_the_names_of_an_axis_are_listed(axis):
+    known = set(AXIS_TABLES[axis]) - {NO_INNER_OPTIMIZER}
+    (row,) = re.findall(rf"^\| {axis} \| (.*) \|$", README, re.MULTILINE)
+    assert set(re.findall(r"`([^`]+)`", row)) == known
+    (row,) = re.findall(rf"^\| `{axis.replace(' ', '_')}` \| (.*) \| required \|$", GRID_FILE, re.MULTILINE)
+    assert axis == "learner" or set(re.findall(r"`([^`]+)`", row)) == known
+
+
+PAGES = [CHECKOUT / "README.md", *sorted(CHECKOUT.glob("docs/**/*.md"))]
+PROGRAM = re.compile(r"(?:uv run (?:--extra \w+ )*run_bench\.py|(?:uv run )?fewshot-bench) ([a-z]+)\b([^#\n]*)")
+
+
+@cache
+def help_of(command: str) -> str:
+    """What a command prints for --help."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), suppress(SystemExit):
+        main([command, "--help"])
+    return printed.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_commands_of_the_pages_have_these_options(page):
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    code = re.findall(r"```bash\n(.*?)```", text, re.DOTALL) + re.findall(r"^    (\S.*)$", text, re.MULTILINE)
+    code += re.findall(r"`((?:uv run|fewshot-bench) [^`]+)`", text)
+    for command, words in PROGRAM.findall("\n".join(code)):
+        assert f"fewshot-bench {command}" in help_of(command), command
+        options = re.findall(r"(?<=\s)--[a-z][a-z-]*", words.partition(";")[0])
+        assert [option for option in options if option not in help_of(command)] == [], (command, words)
 
 
 def test_the_readme_is_short_and_counts_the_presets():
