@@ -18,7 +18,7 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.cells.cell import AXES, NO_INNER_OPTIMIZER, Evaluation, Training
 from fewshot_bench.cli.main import main
 from fewshot_bench.grid.expand import expand
-from fewshot_bench.grid.files import GridFile, presets
+from fewshot_bench.grid.files import GridFile, presets, with_changes
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 
@@ -112,6 +112,17 @@ def test_every_preset_is_listed_with_its_budget():
 def test_the_grid_file_is_complete_and_right():
     grid = GridFile("page", "grid-file.md", tomllib.loads(block("toml", "[grid]", GRID_FILE)))
     assert len(expand(grid)) == 75
+
+
+def test_the_cells_of_the_first_grid_are_those_that_its_page_shows():
+    page = (CHECKOUT / "docs" / "first-grid.md").read_text(encoding="utf-8")
+    ((file, text),) = re.findall(r"cat > (\S+) <<'EOF'\n(.*?)EOF\n", page, re.DOTALL)
+    grid = GridFile("first", file, tomllib.loads(text))
+    shown = re.findall(r"^(new|done) +(\S+) ", page, re.MULTILINE)
+    first = [cell.id for cell in expand(grid)]
+    assert shown[:4] == [("new", name) for name in first]
+    more = [cell.id for cell in expand(with_changes(grid, [], [0, 1]))]
+    assert shown[4:] == [("done" if name in first else "new", name) for name in more[:4]]
 
 
 @pytest.mark.parametrize("section", [Training, Evaluation])
