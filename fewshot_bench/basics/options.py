@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -38,12 +38,11 @@ def schema(factory: Callable[..., Any]) -> dict[str, Option]:
     source without importing it, if that is possible.
     """
     if isinstance(factory, Lazy):
-        read = _schema_in_source(factory.path)
-        known = schema(factory.load()) if read is None else read
-        return {
-            name: option._replace(default=dict(factory.options).get(name, option.default))
-            for name, option in known.items()
-        }
+        given = dict(factory.options)
+        known = _schema_in_source(factory.path, tuple(given))
+        if known is None:
+            return schema(partial(factory.load(), **given))
+        return {name: option._replace(default=given.get(name, option.default)) for name, option in known.items()}
     made_by = bare(factory)
     try:
         hints = typing.get_type_hints(made_by.__init__ if inspect.isclass(made_by) else made_by)
@@ -57,10 +56,11 @@ def schema(factory: Callable[..., Any]) -> dict[str, Option]:
 
 
 @cache
-def _schema_in_source(path: str) -> dict[str, Option] | None:
+def _schema_in_source(path: str, given: tuple[str, ...]) -> dict[str, Option] | None:
     """The schema of a function or dataclass by the text of its module; None if an annotation or default is not plain.
 
-    Plain is what Python's own types, Literal and aliases of these in the same module can say.
+    Plain is what Python's own types, Literal and aliases of these in the same module can say. given: arguments that are
+    set beforehand, which are options even if they have no default.
     """
     module, _, name = path.partition(":")
     spec = importlib.util.find_spec(module)
@@ -82,7 +82,8 @@ def _schema_in_source(path: str) -> dict[str, Option] | None:
                     return {ast.unparse(one.target): Option(value(one.annotation), value(one.value)) for one in fields}
                 if isinstance(node, ast.FunctionDef):
                     pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-                    return {arg.arg: Option(value(arg.annotation), value(to)) for arg, to in pairs if to is not None}
+                    options = [(one, to) for one, to in pairs if to is not None or one.arg in given]
+                    return {one.arg: Option(value(one.annotation), to and value(to)) for one, to in options}
             except Exception:
                 return None
     return None
