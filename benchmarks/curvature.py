@@ -19,7 +19,7 @@ from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.hypergradients.problem import solve
 from fewshot_bench.hypergradients.vectors import row, shaped
-from fewshot_bench.learners.proximal import regularised
+from fewshot_bench.learners.adaptation import regularised
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.meta_step import begin, stage
 from fewshot_bench.training.plan import Plan

@@ -41,7 +41,7 @@ def counted(cell: Cell, steps: int, msl_epochs: int) -> int:
     model = build(lambda: make(image, cell.ways, **dict(cell.backbone_options)), cell.ways, seed=0, operations=FUSED)
     rule = find("inner optimizer", cell.inner_optimizer, INNER_OPTIMIZERS)(**dict(cell.inner_optimizer_options))
     task = any_task(image, cell.train_ways, cell.train_shots, cell.training.queries)
-    parts = Parts(model, rule, cell.dataset, cell.ways)
+    parts = Parts(model, rule, cell.ways)
     return arithmetic.counted(of_learner(_learner(cell, msl_epochs), parts, task, Asked(steps, 0))).flop
 
 

@@ -1,7 +1,9 @@
 """What the pages for newcomers say can be pasted, and what they show is what comes."""
 
+import importlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PAGES = [
     pytest.param("adding-a-backbone", "my_net:my_net", id="backbone"),
     pytest.param("adding-an-inner-optimizer", "my_rule:my_rule", id="inner optimizer"),
-    pytest.param("adding-a-learner", "my_learner:MyLearner", id="learner"),
+    pytest.param("adding-a-learner", "my_learner:my_learner", id="learner"),
 ]
 
 
@@ -68,3 +70,36 @@ def test_what_check_says_of_a_fault(page, newcomer, here, capsys):
     assert main(words.split()) == 1
     (shown,) = blocks(page, "text")
     assert without_decimals(capsys.readouterr().out) == without_decimals(shown)
+
+
+def changed(folder: Path, diff: str) -> None:
+    """Applies a unified diff to the files in a folder."""
+    words = ["git", "apply", "--unsafe-paths", f"--directory={folder}", "-"]
+    subprocess.run(words, cwd=folder, input=diff, text=True, check=True)
+
+
+def test_the_diff_that_gives_a_learner_a_batch_gradient(here, capsys):
+    of_batch, _ = blocks("adding-a-learner", "diff")
+    assert main(["new", "learner", "my_learner"]) == 0
+    changed(here, of_batch)
+    assert importlib.import_module("my_learner").my_learner().batch_gradient is not None
+    capsys.readouterr()
+    assert main(["check", "learner", "my_learner:my_learner"]) == 0, capsys.readouterr().out
+
+
+def test_the_diff_that_brings_a_learner_into_the_package(tmp_path):
+    _, in_package = blocks("adding-a-learner", "diff")
+    shutil.copytree(CHECKOUT / "fewshot_bench", tmp_path / "fewshot_bench")
+    shutil.copy(CHECKOUT / "run_bench.py", tmp_path)
+    text = (CHECKOUT / "fewshot_bench" / "cli" / "templates" / "learner.py.txt").read_text(encoding="utf-8")
+    (tmp_path / "fewshot_bench" / "learners" / "my_learner.py").write_text(text.replace("NAME", "my_learner"))
+    changed(tmp_path, in_package)
+    script = """
+from fewshot_bench.report.citing import citations
+assert set(citations()["learner"]["my-learner"]) == {"finn2017"}
+from fewshot_bench.cli.main import main
+assert main(["list", "learner", "my-learner"]) == 0
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("my-learner: MAML held near its start. MAML, and the adapted weights are held"), done
+    assert "hold    = 0.1" in done.stdout

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fewshot_bench.basics.about import learners
 from fewshot_bench.basics.options import frozen, schema
 from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.grid.expand import expand
@@ -17,8 +18,10 @@ from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import begin, meta_step
 from fewshot_bench.training.plan import Plan
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "learners"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "learners"
 INDEX = FOLDER / "README.md"
+ABOUT = learners()
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.md")) if path != INDEX}
 
 
@@ -26,9 +29,24 @@ def test_there_is_a_page_for_each_learner_and_none_besides():
     assert set(PAGES) == set(LEARNERS)
 
 
-def test_the_index_names_every_learner_once():
-    named = re.findall(r"^\| \[([^\]]+)\]\((\S+)\.md\) \|", INDEX.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(named) == sorted((name, name) for name in LEARNERS)
+def test_the_index_has_a_row_for_each_learner_as_its_file_says():
+    rows = [f"| [{name}]({name}.md) | {ABOUT[name]['learns']} | {ABOUT[name]['gradient']} | " for name in LEARNERS]
+    rows = [f"{row}{ABOUT[name]['title']} |" for row, name in zip(rows, LEARNERS, strict=True)]
+    assert [line for line in INDEX.read_text(encoding="utf-8").splitlines() if line.startswith("| [")] == rows
+
+
+def test_the_readme_names_every_learner_once():
+    (row,) = re.findall(r"^\| learner \| (.*) \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.findall(r"`([^`]+)`", row) == list(LEARNERS)
+
+
+def test_what_is_read_without_importing_is_what_is_there():
+    assert set(ABOUT) == set(LEARNERS)
+    for name, about in ABOUT.items():
+        set_here = about.get("options", {})
+        assert {key: schema(LEARNERS[name])[key].default for key in set_here} == set_here
+        assert not about["title"].endswith(".")
+    assert len({about["title"] for about in ABOUT.values()}) == len(ABOUT)
 
 
 def defaults(page: str) -> dict[str, object]:
@@ -63,7 +81,7 @@ def test_every_metric_stands_on_the_page(name, pattern_pool):
     assembly = assemble(cell, pattern_pool, Plan("cpu", 1, 1))
     metrics = meta_step(assembly, gradients(assembly), begin(assembly.learner, assembly.parts, 1, "cpu"))
     section = PAGES[name].partition("## What is logged")[2].partition("\n## ")[0]
-    assert {"loss", "accuracy", "meta_rate"} <= set(metrics)
+    assert set(metrics) == {"loss", "accuracy", "meta_rate", *ABOUT[name].get("metrics", {})}
     assert [metric for metric in metrics if f"`{metric}`" not in section] == []
 
 

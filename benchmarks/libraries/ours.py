@@ -91,7 +91,7 @@ def assembly(work: Work, plan: Plan, table: Operations | None = None) -> Assembl
     model = as_function(work.network, setting.ways, plan.device, table or operations(plan))
     options = {} if setting.rule == "sgd" else {"eps": work.eps, **ADAM}
     rule = INNER_OPTIMIZERS[setting.rule](lr=work.rate, lr_min=0.0, **options)
-    parts = Parts(model, rule, setting.shape, setting.ways)
+    parts = Parts(model, rule, setting.ways)
     return Assembly(cell, plan, LEARNERS["maml"](), parts, cast(Any, None), {})
 
 

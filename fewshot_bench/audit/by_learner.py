@@ -27,7 +27,6 @@ def on_images(learner: Learner, *, recompute: bool = False) -> Implementation:
         parts = Parts(
             model=as_function(images.initial(images.small_network), images.WAYS),
             opt=sgd(lr=float(problem.phi["lr"])),
-            dataset="noise",
             train_classes=images.WAYS,
         )
         meta = _gradient(learner, parts, images.STEPS, each(problem.tasks), recompute)
@@ -43,7 +42,7 @@ def on_points(learner: Learner) -> Implementation:
     def run(problem: Problem) -> Params:
         layers = OrderedDict(hidden=nn.Linear(2, 5), bend=nn.Tanh(), top=nn.Linear(5, 2))
         model = as_function(nn.Sequential(layers), ways=2)._replace(weights=select(problem.phi, "start"))
-        parts = Parts(model, sgd(lr=LR), dataset="points", train_classes=2)
+        parts = Parts(model, sgd(lr=LR), train_classes=2)
         meta = _gradient(learner, parts, STEPS, [_as_task(one) for one in each(problem.tasks)])
         strength = {"log_strength": meta[LOG_LAM]} if LOG_LAM in meta else {}
         return grouped("start", select(meta, WEIGHTS)) | strength

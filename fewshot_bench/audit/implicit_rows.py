@@ -13,8 +13,8 @@ from fewshot_bench.hypergradients.known_problems.network import LR as NETWORK_LR
 from fewshot_bench.hypergradients.known_problems.ridge import LR as RIDGE_LR
 from fewshot_bench.hypergradients.solvers import Solver, conjugate_gradients, identity, neumann
 from fewshot_bench.hypergradients.unrolled import unrolled
-from fewshot_bench.learners.imaml import Imaml
-from fewshot_bench.learners.imaml_released import ImamlReleased
+from fewshot_bench.learners.imaml import imaml
+from fewshot_bench.learners.imaml_released import imaml_released
 
 SECTION = "implicit"
 QUADRATIC, RIDGE, NETWORK = "quadratic, minimum", "ridge, leave one out", "small network, minimum"
@@ -59,12 +59,12 @@ def _at(problem: str) -> list[Row]:
 
 
 IMAML = [
-    Row(SECTION, NETWORK, OURS, "learner Imaml", IN_ALL, on_points(Imaml(learn_lam=True)), FEW),
+    Row(SECTION, NETWORK, OURS, "learner Imaml", IN_ALL, on_points(imaml(learn_lam=True)), FEW),
     Row(
-        SECTION, NETWORK, OURS, "learner Imaml(iterations=27)", IN_ALL, on_points(Imaml(learn_lam=True, iterations=27))
+        SECTION, NETWORK, OURS, "learner Imaml(iterations=27)", IN_ALL, on_points(imaml(learn_lam=True, iterations=27))
     ),
     Row(SECTION, NETWORK, OURS, "imaml-released's system", START, one_by_one(implicit(released_system(27))), RELEASED),
-    Row(SECTION, NETWORK, OURS, "learner ImamlReleased", START, on_points(ImamlReleased()), REPRODUCED),
+    Row(SECTION, NETWORK, OURS, "learner ImamlReleased", START, on_points(imaml_released()), REPRODUCED),
 ]
 """The learners, with the strength of their tie learned; and what the public code computes."""
 

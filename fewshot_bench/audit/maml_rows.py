@@ -14,7 +14,7 @@ from fewshot_bench.hypergradients.finite_differences import finite_differences
 from fewshot_bench.hypergradients.forward_mode import forward_mode
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled
-from fewshot_bench.learners.maml import Maml
+from fewshot_bench.learners.maml import maml
 
 SECTION = "maml"
 QUADRATIC, NETWORK = "quadratic, 5 steps", "batch norm network, 5 steps"
@@ -57,6 +57,6 @@ MAML_ROWS = [
     Row(SECTION, QUADRATIC, OURS, "unrolled(last=4)", IN_ALL, one_by_one(unrolled(last=4)), TRUNCATED),
     Row(SECTION, QUADRATIC, OURS, "displacement()", ("start",), one_by_one(displacement()), REPTILE),
     *_on(NETWORK, IN_IMAGES),
-    Row(SECTION, NETWORK, OURS, "learner Maml", IN_IMAGES, on_images(Maml(msl_epochs=0))),
-    Row(SECTION, NETWORK, OURS, "learner Maml, recomputed", IN_IMAGES, on_images(Maml(msl_epochs=0), recompute=True)),
+    Row(SECTION, NETWORK, OURS, "learner Maml", IN_IMAGES, on_images(maml(msl_epochs=0))),
+    Row(SECTION, NETWORK, OURS, "learner Maml, recomputed", IN_IMAGES, on_images(maml(msl_epochs=0), recompute=True)),
 ]

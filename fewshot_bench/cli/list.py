@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from fewshot_bench.basics.about import learners
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, unknown
 from fewshot_bench.cli.parsing import Unsaid
-from fewshot_bench.cli.parts import docs, factory, first_sentence, option_rows, sentence, unbroken
+from fewshot_bench.cli.parts import docs, factory, first_sentence, option_rows, sentence, unbroken, without_arguments
 from fewshot_bench.cli.wrapping import beside, wrapped
 from fewshot_bench.grid.files import TABLES, presets
 from fewshot_bench.report.console import screen
@@ -75,7 +76,8 @@ def _sentences(kind: str) -> dict[str, str]:
         from fewshot_bench.data.datasets import DATASETS
 
         return {name: _dataset(known) for name, known in DATASETS.items()}
-    return {name: sentence(make) for name, make in _factories(kind).items()}
+    titles = {name: f"{about['title']}." for name, about in learners().items()} if kind == "learners" else {}
+    return {name: titles.get(name, sentence(make)) for name, make in _factories(kind).items()}
 
 
 def _factories(kind: str) -> Mapping[str, Callable[..., Any]]:
@@ -103,8 +105,9 @@ def _about(kind: str, name: str, width: int) -> list[str]:
         make = factory(AXES[kind], name)
         options = _options(make, width)
         heading = f'Options, set in a grid by [{TABLES[AXES[kind]]}."{name}"]:' if options else "No options."
-        more = [part for line in unbroken(docs(make))[1:] for part in wrapped(line, width) or [""]]
-        return [*wrapped(f"{name}: {sentence(make)}", width), *more, "", heading, *options]
+        more = [part for line in unbroken(without_arguments(docs(make)))[1:] for part in wrapped(line, width) or [""]]
+        title = [learners()[name]["title"] + "."] if kind == "learners" and name in learners() else []
+        return [*wrapped(f"{name}: {' '.join([*title, sentence(make)])}", width), *more, "", heading, *options]
     sentences = _sentences(kind)
     if name not in sentences:
         raise BenchError(unknown(kind.removesuffix("s"), name, sentences))

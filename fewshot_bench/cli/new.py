@@ -2,7 +2,6 @@
 
 import importlib.util
 import keyword
-import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -33,7 +32,7 @@ class Options:
     kind: tyro.conf.Positional[Kind]
     """What it is."""
     name: tyro.conf.Positional[str]
-    """Its name: of the file, and of the function in it (of a learner's class: the same in CamelCase)."""
+    """Its name: of the file, and of the function in it."""
     into: Path = Path()
     """Folder of both files, made if it is missing."""
 
@@ -54,7 +53,7 @@ def command(options: Options) -> int:
     _check_free(name)
     write_text(file, _filled(f"{kind}.py.txt", name))
     write_text(test, _filled(f"test_{kind}.py.txt", name))
-    path = f"{name}:{_camel(name) if kind == 'learner' else name}"
+    path = f"{name}:{name}"
     where = "" if options.into == Path() else f", in {options.into}"
     print(NEXT.format(file=file.name, test=test.name, where=where, kind=kind, path=path, axis=kind.replace("-", "_")))
     return 0
@@ -73,8 +72,7 @@ def _check_free(name: str) -> None:
 
 def _filled(template: str, name: str) -> str:
     text = (files("fewshot_bench") / "cli" / "templates" / template).read_text(encoding="utf-8")
-    text = text.replace("CLASS", _camel(name)).replace("NAME", name)
-    return _sorted_imports(text, f"from {name} import ")
+    return _sorted_imports(text.replace("NAME", name), f"from {name} import ")
 
 
 def _sorted_imports(text: str, own: str) -> str:
@@ -87,8 +85,3 @@ def _sorted_imports(text: str, own: str) -> str:
             first -= 1
         lines[first : at + 1] = sorted(lines[first : at + 1], key=lambda line: line.split()[1].lower())
     return "".join(lines)
-
-
-def _camel(name: str) -> str:
-    """my_learner -> MyLearner."""
-    return "".join(part[:1].upper() + part[1:] for part in re.split("_+", name))

@@ -54,9 +54,14 @@ def docs(factory: Callable[..., Any]) -> str:
     return inspect.getdoc(bare(factory)) or ""
 
 
+def without_arguments(text: str) -> str:
+    """A docstring up to its section "Args:", whose entries stand with the options."""
+    return re.split(r"^(?:Args|Raises):$", text, maxsplit=1, flags=re.MULTILINE)[0].rstrip()
+
+
 def sentence(factory: Callable[..., Any]) -> str:
     """The first sentence of its docstring, and what a partial has set."""
-    settings = [f"{name} = {shown(value)}" for name, value in getattr(factory, "keywords", {}).items()]
+    settings = [f"{name} = {shown(value)}" for name, value in preset_options(factory).items()]
     first = first_sentence(docs(factory))
     return f"{first} With {', '.join(settings)}." if settings else first
 

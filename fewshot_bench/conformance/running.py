@@ -49,5 +49,5 @@ def assembly_of(
         evaluation=Evaluation(both_batch_norms=True),
     )
     model = build_tried(lambda: make(image, ways), image, ways, 0, plan.device, operations(plan))
-    parts = Parts(model, opt, cell.dataset, max(TRAIN_CLASSES, ways))
+    parts = Parts(model, opt, max(TRAIN_CLASSES, ways))
     return Assembly(cell, plan, learner, parts, random_streams(cell, image, plan.device), {})

@@ -19,7 +19,7 @@ from fewshot_bench.data.splits import read_split
 from fewshot_bench.grid.work import NOTHING, Work, plus, times
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
-from fewshot_bench.learners.base import BatchNorm, Learner
+from fewshot_bench.learners.base import BatchNorm, Learner, as_learner
 from fewshot_bench.learners.model import build
 from fewshot_bench.training.arithmetic import NOWHERE, Asked, Network, of_network
 from fewshot_bench.training.assembly import count_weights
@@ -166,8 +166,7 @@ def _assumed(ways: int, of_support: int, shots: int, of_queries: int, queries: i
 
 
 def _learner(cell: Cell) -> Learner:
-    made: Learner = find("learner", cell.learner, LEARNERS)(**dict(cell.learner_options))
-    return made
+    return as_learner(find("learner", cell.learner, LEARNERS)(**dict(cell.learner_options)))
 
 
 def _training(cell: Cell) -> Episode:

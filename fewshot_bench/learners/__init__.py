@@ -3,21 +3,20 @@
 from collections.abc import Callable
 from functools import partial
 
+from fewshot_bench.learners import finetune, imaml, imaml_released, maml, maml_family, protonet, reptile
 from fewshot_bench.learners.base import Learner
-from fewshot_bench.learners.finetune import Finetune
-from fewshot_bench.learners.imaml import Imaml
-from fewshot_bench.learners.imaml_released import ImamlReleased
-from fewshot_bench.learners.maml_family import MAML_FAMILY
-from fewshot_bench.learners.protonet import Protonet
-from fewshot_bench.learners.reptile import Reptile
+
+_FILES = (
+    (maml.maml, maml_family.NAMES),
+    (imaml.imaml, imaml.NAMES),
+    (imaml_released.imaml_released, imaml_released.NAMES),
+    (reptile.reptile, reptile.NAMES),
+    (protonet.protonet, protonet.NAMES),
+    (finetune.finetune, finetune.NAMES),
+)
+"""A line a file: its function, and its names in a grid with what each says of itself."""
 
 LEARNERS: dict[str, Callable[..., Learner]] = {
-    **MAML_FAMILY,
-    "imaml": Imaml,
-    "imaml-released": ImamlReleased,
-    "imaml-variational": partial(Imaml, objective="variational"),
-    "reptile": Reptile,
-    "protonet": Protonet,
-    "finetune": Finetune,
+    name: partial(make, **about.get("options", {})) for make, names in _FILES for name, about in names.items()
 }
 """Name in a grid -> factory. Its keyword arguments are what `[learners.<name>]` may set."""

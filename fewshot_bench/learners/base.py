@@ -1,11 +1,13 @@
-"""The contract of a learner: meta-parameters, how it adapts, its meta-gradient for one task, and how that is used."""
+"""The contract of a learner: a value of functions, what they are given and what they return."""
 
 from collections.abc import Callable, Hashable
-from typing import Literal, NamedTuple, Protocol
+from math import cos, pi
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Params
 from fewshot_bench.learners.model import Model
@@ -22,14 +24,10 @@ BatchNorm = Literal["transductive", "inductive"]
 
 
 class Parts(NamedTuple):
-    """What a cell crosses a learner with.
-
-    dataset: its name, for rules that published code ties to one. train_classes: classes that training tasks draw from.
-    """
+    """What a cell crosses a learner with. train_classes: how many classes training tasks draw from."""
 
     model: Model
     opt: InnerOptimizer
-    dataset: str
     train_classes: int
 
 
@@ -47,7 +45,7 @@ class Traits(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """What training has come to, the same for all tasks of a meta-step or an evaluation.
+    """How far training is, the same for all tasks of a meta-step or an evaluation.
 
     outer: the meta-optimizer's statistics; memory: of the learner; steps: of the inner loop; epoch: from 0.
     recompute: inner steps are computed once more on the way back instead of kept (hypergradients/recomputed.py); a
@@ -62,10 +60,10 @@ class Stage(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """One task's meta-gradient.
+    """A meta-gradient, of one task, of several (stacked on a leading axis), or of a batch.
 
     meta: shaped like the meta-parameters. metrics: 0-dimensional tensors, "loss" and "accuracy" at least. memory: what
-    the next task is given; where the learner has memory, tasks come one after another.
+    the next task is given; a learner with memory has its tasks one after another.
     """
 
     meta: Meta
@@ -89,66 +87,108 @@ class Progress(NamedTuple):
         return self.iterations / self.per_epoch
 
 
-class MetaUpdate(NamedTuple):
-    """How the mean gradient over tasks moves the meta-parameters.
+Optimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
+"""Makes the meta-optimizer of the meta-parameters, in the order of `Learner.start`."""
 
-    optimizer(tensors): of the meta-parameters, in the order of `Learner.start`. rate(progress): its learning rate at a
-    meta-step. clip(gradient): what it is given in place of the mean. bound(meta): what comes back into its range after.
+Rate = Callable[[Progress], float]
+"""The meta-learning rate at a meta-step."""
+
+
+class MetaUpdate(NamedTuple):
+    """How the batch's meta-gradient moves the meta-parameters.
+
+    clip(gradient): the gradient that the optimizer is given instead; clip_on: datasets on which it is clipped, None:
+    all. bound(meta): the meta-parameters brought back into their ranges after the step.
     """
 
-    optimizer: Callable[[list[Tensor]], torch.optim.Optimizer]
-    rate: Callable[[Progress], float]
+    optimizer: Optimizer
+    rate: Rate
     clip: Callable[[Meta], Meta] = lambda gradient: gradient
     bound: Callable[[Meta], Meta] = lambda meta: meta
+    clip_on: tuple[str, ...] | None = None
 
 
-class Learner(Protocol):
-    """Pure functions of what they are given; options are fields of a frozen dataclass.
+OfTasks = Callable[[Meta, Task], Gradient]
+"""(meta, tasks) -> `meta_gradient` of each of the tasks at these meta-parameters, stacked on a leading axis."""
 
-    Everything is for ONE task: batches of tasks are made outside, with the gradient inside.
+BatchGradient = Callable[[Parts, Meta, Stage, Task, OfTasks], Gradient]
+
+
+def _weights(parts: Parts, steps: int) -> Meta:
+    return grouped(WEIGHTS, parts.model.weights)
+
+
+class Learner(NamedTuple):
+    """A learner: pure functions of what they are given. All but `batch_gradient` are for ONE task, under `vmap`.
+
+    meta_gradient(parts, meta, stage, task) -> Gradient: the task's meta-gradient.
+    predict(parts, meta, stage, task, batch_norm) -> logits [queries, ways] after adapting to the support set, without
+    dropout; the query labels are not looked at.
+    update(parts) -> MetaUpdate: the meta-optimizer and its schedule.
+    start(parts, steps) -> Meta: the meta-parameters before the first meta-step; default: the network's weights. steps:
+    of the inner loop in training.
+    traits: what the rest of the program has to know.
+    memory(parts) -> Memory: what the first task is given; default: nothing is carried from task to task.
+    phase(epoch): two epochs of one phase are the same computation, so a program made in one is used in the other.
+    Default: all are. Give it if anything depends on `Stage.epoch`; `lambda epoch: epoch` is always right.
+    learned(parts, meta) -> Meta: what to draw over training beside the weights: "<hyperparameter>/<parameter>", each []
+    or [inner steps]; default: nothing.
+    batch_gradient(parts, meta, stage, tasks, of_one) -> Gradient: the batch's, without a task axis. of_one(meta, tasks)
+    gives `meta_gradient` of each task, stacked, and may be called several times. Default: the mean over tasks.
     """
 
-    @property
-    def traits(self) -> Traits:
-        """What the rest of the program has to know."""
-        ...
-
-    def start(self, parts: Parts, steps: int) -> Meta:
-        """The meta-parameters before the first meta-step. steps: of the inner loop in training."""
-        ...
-
-    def memory(self, parts: Parts) -> Memory:
-        """What the first task is given; empty for a learner that carries nothing from task to task."""
-        ...
-
-    def meta_gradient(self, parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
-        """This task's gradient."""
-        ...
-
-    def phase(self, epoch: int) -> Hashable:
-        """Two epochs of one phase are the same computation: what is done with `Stage.epoch` depends on this alone.
-
-        A program made in one epoch is used again in all others of its phase. `return epoch` is always right: a program
-        for each epoch.
-        """
-        ...
-
-    def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
-        """Logits [queries, ways] after adapting to the support set; the query labels are not looked at."""
-        ...
-
-    def update(self, parts: Parts) -> MetaUpdate:
-        """The meta-optimizer and its schedule."""
-        ...
-
-    def learned(self, parts: Parts, meta: Meta) -> Meta:
-        """What to draw over training beside the weights: "<hyperparameter>/<parameter>", each [] or [inner steps]."""
-        ...
+    meta_gradient: Callable[[Parts, Meta, Stage, Task], Gradient]
+    predict: Callable[[Parts, Meta, Stage, Task, BatchNorm], Tensor]
+    update: Callable[[Parts], MetaUpdate]
+    start: Callable[[Parts, int], Meta] = _weights
+    traits: Traits = Traits()
+    memory: Callable[[Parts], Memory] = lambda parts: {}
+    phase: Callable[[int], Hashable] = lambda epoch: 0
+    learned: Callable[[Parts, Meta], Meta] = lambda parts, meta: {}
+    batch_gradient: BatchGradient | None = None
 
 
-def lacking(made: object) -> list[str]:
-    """What a Learner has and `made` has not, by name."""
-    return [name for name in vars(Learner) if not name.startswith("_") and not hasattr(made, name)]
+def as_learner(made: object) -> Learner:
+    """The Learner itself, or the Learner of an object that has functions of these names, such as methods of a class.
+
+    Raises BenchError if one is missing that has no default.
+    """
+    if isinstance(made, Learner):
+        return made
+    lacking = [name for name in Learner._fields if name not in Learner._field_defaults and not hasattr(made, name)]
+    if lacking:
+        raise BenchError(f"{type(made).__name__} has no {', '.join(lacking)}; learners/base.py says what they are.")
+    return Learner(**{name: getattr(made, name) for name in Learner._fields if hasattr(made, name)})
+
+
+def clipped(rule: MetaUpdate, gradient: Meta, dataset: str) -> Meta:
+    """The gradient that the meta-optimizer is given, on this dataset."""
+    return rule.clip(gradient) if rule.clip_on is None or dataset in rule.clip_on else gradient
+
+
+def adam(lr: float, eps: float = 1e-8) -> Optimizer:
+    """torch's Adam as a meta-optimizer."""
+    return lambda tensors: torch.optim.Adam(tensors, lr=lr, eps=eps)
+
+
+def constant(rate: float) -> Rate:
+    """The same throughout."""
+    return lambda progress: rate
+
+
+def cosine(start: float, end: float) -> Rate:
+    """Cosine annealing as torch's CosineAnnealingLR with T_max = all epochs, stepped once an epoch (MAML++)."""
+    return lambda at: end + (start - end) * (1 + cos(pi * min(at.epoch / at.epochs, 1.0))) / 2
+
+
+def linear(start: float, end: float) -> Rate:
+    """From `start` at the first meta-step towards `end` after the last (Reptile's --meta-step, --meta-step-final)."""
+    return lambda at: start + (end - start) * at.iteration / at.iterations
+
+
+def halving(start: float, every: int) -> Rate:
+    """Half as much after each `every` meta-steps: torch's StepLR with gamma 0.5; 0: the same throughout."""
+    return lambda at: start * 0.5 ** (at.iteration // every if every else 0)
 
 
 def select(meta: Meta, group: str) -> Params:

@@ -3,8 +3,7 @@
 Facts of the code are from wyharveychen/CloserLookFewShot (methods/baselinetrain.py, baselinefinetune.py, backbone.py).
 """
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable
 from math import inf
 from typing import Literal
 
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.func import grad, grad_and_value
 
 from fewshot_bench.backbones.noise import Noise, uniform
+from fewshot_bench.basics.about import About
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.inner_optimizers.base import Params, check_range
@@ -21,19 +21,29 @@ from fewshot_bench.learners.base import (
     WEIGHTS,
     BatchNorm,
     Gradient,
-    Memory,
+    Learner,
     Meta,
     MetaUpdate,
     Parts,
     Stage,
     Traits,
     accuracy,
+    adam,
+    constant,
     grouped,
     select,
 )
-from fewshot_bench.learners.minibatches import minibatch
 from fewshot_bench.learners.model import Model, query_logits
-from fewshot_bench.learners.schedules import constant
+from fewshot_bench.learners.streams import minibatch, noise
+
+NAMES: dict[str, About] = {
+    "finetune": {
+        "title": "the baseline: pre-training on all classes, then a new head for each task (Chen et al. 2019)",
+        "learns": "an embedding",
+        "gradient": "plain",
+        "cite": {"chen2019": "the baseline, and its protocol", "kingma2015": "the optimizer of pre-training"},
+    }
+}
 
 CLASSIFIER = "classifier"
 """The group of pre-training's own head: "weight" [training classes, features], and "bias" of a linear one."""
@@ -41,8 +51,15 @@ CLASSIFIER = "classifier"
 _GUARD = 1e-5  # added to lengths that are divided by (backbone.py, distLinear)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finetune:
+def finetune(
+    *,
+    adapt: Literal["head", "all"] = "head",
+    classifier: Literal["linear", "cosine"] = "linear",
+    scale: float = 2.0,
+    batch: int = 4,
+    meta_lr: float = 0.001,
+    batch_norm: BatchNorm = "transductive",
+) -> Learner:
     """The Baseline: a classifier of all training classes, then for each task a new head, fitted to its support set.
 
     Pre-training takes all of a task's images, support and query alike, as examples of their classes in the split; a
@@ -52,114 +69,87 @@ class Finetune:
     0.001, in a grid: `[inner_optimizers.sgd]` and `[evaluation] inner_steps`.
     The new head begins as the network's own at initialisation, which is never trained. The inner optimizer begins with
     nothing remembered: pre-training's statistics are of another loss.
+
+    Args:
+        adapt: What is fitted to the support set: the new head, or the whole network with it.
+        classifier: Both heads: linear (Baseline), or `scale` times the cosine to a vector of each class (Baseline++).
+        scale: Of the cosine; 2 for at most 200 classes, 10 for more (distLinear).
+        batch: Support images of a step at test (the paper's 4, of 100 steps; the code makes 100 passes); 0: all of
+            them.
+        meta_lr: Adam's learning rate in pre-training (torch's default, train.py).
+        batch_norm: What normalises a query: the others, or the support set and itself alone. In pre-training a task is
+            one batch. The code tests with running averages of training ("eval mode"), which no learner here has.
+
+    Raises:
+        ValueError: An option is out of range.
     """
+    check_range("meta_lr", meta_lr, 0, inf)
+    check_range("scale", scale, 0, inf)
+    check_range("batch", batch, 0, inf)
 
-    adapt: Literal["head", "all"] = "head"
-    """What is fitted to the support set: the new head, or the whole network with it."""
+    def scores(z: Tensor, head: Params) -> Tensor:
+        """Logits of embedded images. z: [n, features]; head["weight"]: [classes, features]; result: [n, classes]."""
+        if classifier == "cosine":
+            return scale * _directions(z) @ _directions(head["weight"]).T
+        return F.linear(z, head["weight"], head.get("bias"))
 
-    classifier: Literal["linear", "cosine"] = "linear"
-    """Both heads: linear (Baseline), or `scale` times the cosine to a vector of each class (Baseline++)."""
-
-    scale: float = 2.0
-    """Of the cosine; 2 for at most 200 classes, 10 for more (distLinear)."""
-
-    batch: int = 4
-    """Support images of a step at test (the paper's 4, of 100 steps; the code makes 100 passes); 0: all of them."""
-
-    meta_lr: float = 0.001
-    """Adam's learning rate in pre-training (torch's default, train.py)."""
-
-    batch_norm: BatchNorm = "transductive"
-    """What normalises a query: the others, or the support set and itself alone. In pre-training a task is one batch.
-
-    The code tests with running averages of training ("eval mode"), which no learner here has.
-    """
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for an option out of range."""
-        check_range("meta_lr", self.meta_lr, 0, inf)
-        check_range("scale", self.scale, 0, inf)
-        check_range("batch", self.batch, 0, inf)
-
-    @property
-    def traits(self) -> Traits:
-        return Traits(self.batch_norm, any_ways=True)
-
-    def start(self, parts: Parts, steps: int) -> Meta:
+    def start(parts: Parts, steps: int) -> Meta:
         """The classifier starts uniform within 1 / sqrt(features), its biases zero: the same for all seeds."""
         model = parts.model
         features = _head(model)["weight"].shape[1]
         body = {name: w for name, w in model.weights.items() if name not in model.head}
         example = next(iter(body.values()), _head(model)["weight"])
         drawn = uniform(torch.zeros((), dtype=torch.int64), (parts.train_classes, features))
-        classifier = {"weight": ((2 * drawn - 1) / features**0.5).to(example)}
-        if self.classifier == "linear":
-            classifier["bias"] = example.new_zeros(parts.train_classes)
-        return grouped(WEIGHTS, body) | grouped(CLASSIFIER, classifier)
+        head = {"weight": ((2 * drawn - 1) / features**0.5).to(example)}
+        if classifier == "linear":
+            head["bias"] = example.new_zeros(parts.train_classes)
+        return grouped(WEIGHTS, body) | grouped(CLASSIFIER, head)
 
-    def memory(self, parts: Parts) -> Memory:
-        return {}
-
-    def meta_gradient(self, parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
+    def meta_gradient(parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
         images = torch.cat([task.support.x, task.query.x])
         classes = task.classes[torch.cat([task.support.y, task.query.y])]
 
         def loss(meta: Meta) -> tuple[Tensor, Tensor]:
-            z = parts.model.embed(select(meta, WEIGHTS), images, Noise(task.key, 0))
-            logits = self._scores(z, select(meta, CLASSIFIER))
+            z = parts.model.embed(select(meta, WEIGHTS), images, noise(task, "batch"))
+            logits = scores(z, select(meta, CLASSIFIER))
             return F.cross_entropy(logits, classes), logits
 
         gradient, (value, logits) = grad_and_value(loss, has_aux=True)(meta)
         return Gradient(gradient, {"loss": value, "accuracy": accuracy(logits, classes)}, {})
 
-    def phase(self, epoch: int) -> Hashable:
-        return 0
-
-    def predict(self, parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
-        model, body, head = parts.model, select(meta, WEIGHTS), _head(parts.model)
-        if self.adapt == "head":  # embedded once: the body stands still
-            queries = query_logits(model.embed, batch_norm, body, task)
-            embedded = Batch(model.embed(body, task.support.x, None), task.support.y)
-            return self._scores(queries, self._fitted(parts, stage, head, embedded, task.key, self._scores))
-
-        def logits(w: Params, images: Tensor, noise: Noise | None = None) -> Tensor:
-            own = {name: w[name] for name in body}
-            return self._scores(model.embed(own, images, noise), select(w, CLASSIFIER))
-
-        w = body | grouped(CLASSIFIER, head)
-        w = self._fitted(parts, stage, w, task.support, task.key, lambda x, w: logits(w, x))
-        return query_logits(logits, batch_norm, w, task)
-
-    def update(self, parts: Parts) -> MetaUpdate:
-        return MetaUpdate(
-            optimizer=lambda tensors: torch.optim.Adam(tensors, lr=self.meta_lr), rate=constant(self.meta_lr)
-        )
-
-    def learned(self, parts: Parts, meta: Meta) -> Meta:
-        return {}
-
-    def _fitted(
-        self,
-        parts: Parts,
-        stage: Stage,
-        w: Params,
-        support: Batch,
-        key: Tensor,
-        logits: Callable[[Tensor, Params], Tensor],
+    def fitted(
+        parts: Parts, steps: int, w: Params, support: Batch, key: Tensor, logits: Callable[[Tensor, Params], Tensor]
     ) -> Params:
         """`w` after the steps of the inner optimizer on the support set. support.x: whatever `logits` takes."""
         state, hyper = parts.opt.init(w, None), parts.opt.hyperparameters(w)
-        for t in range(stage.steps):
-            x, y = minibatch(support, key, self.batch, t)
+        for t in range(steps):
+            x, y = minibatch(support, key, batch, t)
             gradient = grad(lambda w, x=x, y=y: F.cross_entropy(logits(x, w), y))(w)
             w, state = parts.opt.step(w, gradient, state, hyper)
         return w
 
-    def _scores(self, z: Tensor, head: Params) -> Tensor:
-        """Logits of embedded images. z: [n, features]; head["weight"]: [classes, features]; result: [n, classes]."""
-        if self.classifier == "cosine":
-            return self.scale * _directions(z) @ _directions(head["weight"]).T
-        return F.linear(z, head["weight"], head.get("bias"))
+    def predict(parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
+        model, body, head = parts.model, select(meta, WEIGHTS), _head(parts.model)
+        if adapt == "head":  # embedded once: the body stands still
+            queries = query_logits(model.embed, batch_norm, body, task)
+            embedded = Batch(model.embed(body, task.support.x, None), task.support.y)
+            return scores(queries, fitted(parts, stage.steps, head, embedded, task.key, scores))
+
+        def logits(w: Params, images: Tensor, noise: Noise | None = None) -> Tensor:
+            own = {name: w[name] for name in body}
+            return scores(model.embed(own, images, noise), select(w, CLASSIFIER))
+
+        w = body | grouped(CLASSIFIER, head)
+        w = fitted(parts, stage.steps, w, task.support, task.key, lambda x, w: logits(w, x))
+        return query_logits(logits, batch_norm, w, task)
+
+    return Learner(
+        meta_gradient,
+        predict,
+        update=lambda parts: MetaUpdate(adam(meta_lr), constant(meta_lr)),
+        start=start,
+        traits=Traits(batch_norm, any_ways=True),
+    )
 
 
 def _directions(vectors: Tensor) -> Tensor:
@@ -168,7 +158,7 @@ def _directions(vectors: Tensor) -> Tensor:
 
 
 def _head(model: Model) -> Params:
-    """The head as the network began with it, by "weight" and "bias". Raises BenchError where there is none."""
+    """The head as the network began with it, by "weight" and "bias". Raises BenchError if there is none."""
     head = {name.rpartition(".")[2]: model.weights[name] for name in model.head}
     if "weight" not in head:
         raise BenchError("`finetune` needs a network whose last layer is an nn.Linear with one output a class.")

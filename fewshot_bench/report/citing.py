@@ -8,11 +8,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from fewshot_bench.basics.about import learners
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import CellFolder
 
 KINDS = ("dataset", "split", "learner", "backbone", "inner_optimizer", "option")
-"""Tables of citations.toml whose entries are names; "split" has "<dataset>:<split>"."""
+"""Tables of `citations` whose entries are names; "split" has "<dataset>:<split>"."""
 
 OPTIONS = ("learner_options", "backbone_options", "inner_optimizer_options")
 VERSIONS = {"fewshot_bench": "fewshot-bench", "ansel2024": "torch"}
@@ -32,8 +33,9 @@ def references() -> Mapping[str, str]:
 
 @cache
 def citations() -> Mapping[str, Any]:
-    """citations.toml."""
-    return tomllib.loads(files("fewshot_bench.report").joinpath("citations.toml").read_text(encoding="utf-8"))
+    """citations.toml, and for learners what their files say."""
+    text = files("fewshot_bench.report").joinpath("citations.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text) | {"learner": {name: about["cite"] for name, about in learners().items()}}
 
 
 def bibtex(cells: Sequence[CellFolder]) -> str:
@@ -55,7 +57,7 @@ def bibtex(cells: Sequence[CellFolder]) -> str:
 
 
 def reasons_of(cells: Sequence[CellFolder]) -> tuple[Reasons, list[str]]:
-    """Why each key is cited for these cells, and the names that citations.toml does not have."""
+    """Why each key is cited for these cells, and the names that `citations` does not have."""
     used = dict.fromkeys(name for cell in cells for name in _used(cell))
     reasons: Reasons = {key: {f"{why}.": None} for key, why in citations()["always"].items()}
     unknown = []
@@ -70,7 +72,7 @@ def reasons_of(cells: Sequence[CellFolder]) -> tuple[Reasons, list[str]]:
 
 
 def _used(cell: CellFolder) -> Iterator[tuple[str, str]]:
-    """(kind, name) of what a cell names, as citations.toml calls it."""
+    """(kind, name) of what a cell names, as `citations` calls it."""
     config = cell.config
     for kind in KINDS[:-1]:
         yield kind, f"{config['dataset']}:{config['split']}" if kind == "split" else str(config[kind])

@@ -18,7 +18,7 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
-from fewshot_bench.learners.base import Learner, Parts
+from fewshot_bench.learners.base import Learner, Parts, as_learner
 from fewshot_bench.learners.model import as_function, build, made
 from fewshot_bench.learners.smoke_test import tried, without_features
 from fewshot_bench.training.plan import Plan
@@ -88,13 +88,13 @@ def learner_and_parts(cell: Cell, plan: Plan, network: Network | None = None) ->
     make_optimizer = _with_options(
         "inner optimizer", INNER_OPTIMIZERS, cell.inner_optimizer, cell.inner_optimizer_options
     )
-    learner = _with_options("learner", LEARNERS, cell.learner, cell.learner_options)()
+    learner = as_learner(_with_options("learner", LEARNERS, cell.learner, cell.learner_options)())
     network = network or build_network(cell)
     model = as_function(network.module, cell.ways, plan.device, operations(plan))
     if model.head and not network.has_features:
         model = without_features(model, cell.ways)
     train_classes = len(read_split(cell.dataset, cell.split).part("train"))
-    return learner, Parts(model, make_optimizer(), cell.dataset, train_classes)
+    return learner, Parts(model, make_optimizer(), train_classes)
 
 
 def operations(plan: Plan) -> Operations:

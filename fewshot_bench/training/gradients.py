@@ -7,8 +7,9 @@ import torch
 from torch.func import vmap
 from torch.utils._pytree import tree_map
 
+from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.hypergradients.problem import Task
-from fewshot_bench.learners.base import Gradient, Stage
+from fewshot_bench.learners.base import BatchGradient, Gradient, Meta, Parts, Stage
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.meta_step import Gradients, TrainingState, stage
 from fewshot_bench.training.programs.base import OfOne, Program
@@ -19,10 +20,11 @@ def gradients(assembly: Assembly) -> Gradients:
     """For cells like `assembly`'s, seeds apart. Programs are made when needed, one for each phase of the learner.
 
     Several states are replicas: their tensors are stacked and one program computes them all (`vmap` over replicas
-    inside that over tasks). They have to have done the same number of meta-steps.
+    inside that over tasks). They have to have done the same number of meta-steps. Replicas of a learner with memory or
+    a `batch_gradient` are computed one after another. Raises BenchError if a learner has both.
     """
     programs: dict[tuple[Hashable, int], Program] = {}
-    steps, plan = assembly.cell.training.inner_steps, assembly.plan
+    steps, plan, of_batch = assembly.cell.training.inner_steps, assembly.plan, assembly.learner.batch_gradient
 
     def find(states: Sequence[TrainingState], tasks: Sequence[Task]) -> list[Gradient]:
         now = [stage(state, steps, assembly.cell.training.iterations_per_epoch, plan.recompute) for state in states]
@@ -30,10 +32,19 @@ def gradients(assembly: Assembly) -> Gradients:
         if key not in programs:
             programs.clear()  # a phase that is over does not come back
             of_one = _of_one(assembly, now[0])
+            if states[0].memory and of_batch:
+                raise BenchError(
+                    f"the learner {assembly.cell.learner} has both `memory` and `batch_gradient`: memory needs tasks "
+                    "one after another, a batch's gradient needs them together. Leave one out."
+                )
             if states[0].memory:
                 programs[key] = program(of_one, plan._replace(tasks_at_once=1))
             else:
-                programs[key] = program(of_one if len(states) == 1 else vmap(of_one), plan)
+                programs[key] = program(of_one if len(states) == 1 or of_batch else vmap(of_one), plan)
+        if of_batch:
+            return [
+                _of_batch(of_batch, assembly.parts, programs[key], *one) for one in zip(states, now, tasks, strict=True)
+            ]
         if states[0].memory:
             return [_one_after_another(programs[key], *one) for one in zip(states, now, tasks, strict=True)]
         shared = [(state.meta, at.outer, at.memory) for state, at in zip(states, now, strict=True)]
@@ -56,6 +67,24 @@ def _of_one(assembly: Assembly, now: Stage) -> OfOne:
         return assembly.learner.meta_gradient(assembly.parts, meta, at, task)
 
     return of_one
+
+
+def _of_batch(
+    of_batch: BatchGradient, parts: Parts, many: Program, state: TrainingState, now: Stage, tasks: Task
+) -> Gradient:
+    """The learner's gradient of a whole batch, on a leading axis of one."""
+
+    def of_one(meta: Meta, tasks: Task) -> Gradient:
+        found = many((meta, now.outer, now.memory), tasks)
+        return tree_map(torch.clone, found)  # a recorded program lays its next results over them
+
+    found = of_batch(parts, state.meta, now, tasks, of_one)
+    if {name: g.shape for name, g in found.meta.items()} != {name: p.shape for name, p in state.meta.items()}:
+        raise BenchError(
+            "the learner's `batch_gradient` does not have the names and shapes of the meta-parameters. It gives one "
+            "gradient for the batch, without an axis for tasks."
+        )
+    return tree_map(lambda leaf: leaf[None], found)
 
 
 def _one_after_another(one_task: Program, state: TrainingState, now: Stage, tasks: Task) -> Gradient:

@@ -11,7 +11,7 @@ from torch import Tensor
 from fewshot_bench.basics.errors import CellError
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import OuterState
-from fewshot_bench.learners.base import WEIGHTS, Gradient, Learner, Memory, Meta, Parts, Progress, Stage, select
+from fewshot_bench.learners.base import WEIGHTS, Gradient, Learner, Memory, Meta, Parts, Progress, Stage, clipped, select
 from fewshot_bench.training.assembly import Assembly
 
 HINT = "A lower learning rate may help, or a network without infinite derivatives."
@@ -32,7 +32,11 @@ class TrainingState:
 
 
 Gradients = Callable[[Sequence[TrainingState], Sequence[Task]], list[Gradient]]
-"""(states, a batch of tasks for each) -> for each the gradients of its tasks, stacked."""
+"""(states, a batch of tasks for each) -> for each the gradients of its tasks, stacked.
+
+The mean of the stacked gradients moves the meta-parameters. A learner with a `batch_gradient` has one in the stack: the
+batch's.
+"""
 
 
 def begin(learner: Learner, parts: Parts, steps: int, device: str) -> TrainingState:
@@ -111,7 +115,7 @@ def take(assembly: Assembly, state: TrainingState, found: Gradient) -> dict[str,
     largest = {_GRADIENT + name: torch.linalg.vector_norm(g, math.inf) for name, g in mean.items()}
     rule = assembly.learner.update(assembly.parts)
     rate = rule.rate(progress)
-    update(state, rule.clip(mean), rate, rule.bound)
+    update(state, clipped(rule, mean, assembly.cell.dataset), rate, rule.bound)
     state.memory = found.memory
     return {**metrics, "meta_rate": torch.tensor(rate, dtype=torch.float64), **largest}
 

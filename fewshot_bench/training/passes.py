@@ -134,4 +134,4 @@ def _asked_of(
     ways = episode.ways
     model = build(lambda: _StandIn(a, b, c, ways), ways, seed=0)
     task = any_task(ImageShape(1, pixels, a), ways, episode.shots, episode.queries, "cpu")
-    return of_learner(learner, Parts(model, rule, episode.dataset, episode.classes), task, asked)
+    return of_learner(learner, Parts(model, rule, episode.classes), task, asked)

@@ -81,14 +81,23 @@ def test_a_name_comes_with_all_about_it(capsys):
     assert any(line.startswith("lr, beta1, beta2, eps: initial values") for line in lines)
 
 
-def test_an_option_of_a_dataclass_comes_with_its_meaning(capsys):
+def test_an_option_comes_with_its_meaning(capsys):
     (line,) = [line for line in listed(capsys, "learner", "maml++") if line.split()[:1] == ["truncate"]]
     assert line.split()[:6] == ["truncate", "=", "absent", "a", "whole", "number"]
     assert "Differentiate through so many of the last inner steps only" in line
 
 
+def test_a_learner_is_told_by_what_sets_it_apart(capsys):
+    rows = {line.split()[0]: line for line in listed(capsys, "learners") if not line.startswith(" ")}
+    assert rows["fomaml"].endswith("  MAML without second derivatives.")
+    assert len({line.partition("  ")[2] for line in rows.values()}) == len(LEARNERS)
+
+
 def test_what_a_name_sets_is_told(capsys):
-    assert "With learn_hyperparameters = false" in next(line for line in listed(capsys) if line.startswith("  fomaml "))
+    lines = listed(capsys, "fomaml")
+    assert lines[0].startswith("fomaml: MAML without second derivatives. MAML (Finn et al. 2017)")
+    assert "With learn_hyperparameters = false" in lines[0]
+    assert "Args:" not in lines
 
 
 def test_a_preset_is_printed_as_it_is(capsys):

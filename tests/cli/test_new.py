@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 KINDS = {
     "backbone": ("my_net", "my_net:my_net", len(backbone.CHECKS) + 1),
     "inner-optimizer": ("my_rule", "my_rule:my_rule", len(inner_optimizer.CHECKS) + 1),
-    "learner": ("my_learner", "my_learner:MyLearner", len(learner.CHECKS) + 2),
+    "learner": ("my_learner", "my_learner:my_learner", len(learner.CHECKS) + 2),
 }
 """Kind -> a name, the import path of what is made, and how many tests are written."""
 

@@ -1,4 +1,4 @@
-"""Learners with one fault each."""
+"""Learners with one fault each, most of them classes with methods, which are understood as well as a Learner."""
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +15,9 @@ class Spoiled:
         return getattr(MAML, name)
 
 
-class NoMemory(Spoiled):
+class NoPrediction(Spoiled):
     def __getattr__(self, name):
-        if name == "memory":
+        if name == "predict":
             raise AttributeError(name)
         return super().__getattr__(name)
 
@@ -122,7 +122,7 @@ CASES = [
     (Transposed, "logits", False, "transductive, 2 steps: gives [3, 6] for logits of shape [6, 3]."),
     (Counts, "pure functions", False, "meta_gradient: given the same once more it gives another result"),
     (needs_a_rate, "options", False, "nothing gives it the argument `rate`"),
-    (NoMemory, "contract", False, "has no memory"),
+    (NoPrediction, "contract", False, "has no predict;"),
     (SeesLabels, "labels are unseen", False, "they are looked at"),
     (AlwaysTransductive, "inductive", False, "Normalise a query with the support set"),
     (MissesOne, "gradient", False, "names or shapes are not those of start"),

@@ -147,26 +147,25 @@ def test_a_learner_without_inner_loop_has_one_cell_for_all_inner_optimizers():
 
 def test_a_learner_by_import_path_says_itself_whether_it_has_an_inner_loop(tmp_path, monkeypatch):
     (tmp_path / "my_learners.py").write_text(
-        "from dataclasses import dataclass\n"
-        "from fewshot_bench.learners.protonet import Protonet\n"
-        "@dataclass(frozen=True, kw_only=True)\n"
-        "class Mine(Protonet):\n"
-        "    pass\n"
+        "from fewshot_bench.learners.protonet import protonet as mine\n"
         "def not_one():\n"
         "    return 3\n"
         "class older:\n"
-        "    traits = Mine().traits\n"
+        "    traits = mine().traits\n"
         "    start = memory = meta_gradient = predict = update = learned = print\n"
+        "class oldest:\n"
+        "    start = meta_gradient = predict = print\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    text = MIXED.replace('"protonet"', '"my_learners:Mine"')
-    assert {c.inner_optimizer for c in cells(text) if c.learner == "my_learners:Mine"} == {"none"}
+    for name in ("my_learners:mine", "my_learners:older"):  # a class with methods is understood too
+        text = MIXED.replace('"protonet"', f'"{name}"')
+        assert {c.inner_optimizer for c in cells(text) if c.learner == name} == {"none"}
     for name, lacks in (
-        ("not_one", "traits, start, memory, meta_gradient, phase, predict, update, learned"),
-        ("older", "phase"),
+        ("not_one", "int has no meta_gradient, predict, update"),
+        ("oldest", "oldest has no update"),
     ):
         told = faults(MIXED.replace('"protonet"', f'"my_learners:{name}"'))
-        assert told == [f'[learners."my_learners:{name}"]: it has no {lacks}; learners/base.py says what they are.']
+        assert told == [f'[learners."my_learners:{name}"]: {lacks}; learners/base.py says what they are.']
 
 
 def test_training_tasks_of_other_sizes_are_for_learners_that_take_them():

@@ -35,12 +35,10 @@ def _blocks(image: ImageShape, ways: int, activation: nn.Module, pool: nn.Module
     return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(4, ways))
 
 
-def parts(
-    make=small, rule: str = "sgd", dtype=torch.float64, dataset: str = "omniglot", ways: int = 3, **options
-) -> Parts:
+def parts(make=small, rule: str = "sgd", dtype=torch.float64, ways: int = 3, **options) -> Parts:
     model = build(make, ways, seed=0)
     weights = {name: tensor.to(dtype) for name, tensor in model.weights.items()}
-    return Parts(model._replace(weights=weights), INNER_OPTIMIZERS[rule](**options), dataset, tiny.TRAIN_CLASSES)
+    return Parts(model._replace(weights=weights), INNER_OPTIMIZERS[rule](**options), tiny.TRAIN_CLASSES)
 
 
 def tasks(count: int = 2, ways: int = 3, image: ImageShape = IMAGE, shots: int = 1) -> Task:

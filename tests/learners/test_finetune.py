@@ -13,8 +13,8 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Batch
 from fewshot_bench.learners.base import WEIGHTS, Progress, select
-from fewshot_bench.learners.finetune import CLASSIFIER, Finetune
-from fewshot_bench.learners.minibatches import minibatch
+from fewshot_bench.learners.finetune import CLASSIFIER, finetune
+from fewshot_bench.learners.streams import minibatch
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
@@ -69,7 +69,7 @@ def logits_of(network, task, batch_norm):
 def test_adaptation_is_torchs(adapt, batch, classifier, batch_norm):
     """torch.optim on a module: the head alone on embeddings of the whole support set, or all of it on images."""
     made, task = parts(rule="sgd", **SGD), one(tasks(shots=2))
-    learner = Finetune(adapt=adapt, batch=batch, classifier=classifier)
+    learner = finetune(adapt=adapt, batch=batch, classifier=classifier)
     meta = trained(learner, made)
     logits = learner.predict(made, meta, at(mid_training(made), 30), task, batch_norm)
 
@@ -92,7 +92,7 @@ def test_adaptation_is_torchs(adapt, batch, classifier, batch_norm):
 @pytest.mark.parametrize("classifier", ["linear", "cosine"])
 def test_pre_training_is_classification_of_all_training_classes(classifier):
     made, task = parts(), one(tasks(shots=2))
-    learner = Finetune(classifier=classifier)
+    learner = finetune(classifier=classifier)
     meta = trained(learner, made)
     gradient, metrics, memory = learner.meta_gradient(made, meta, at(no_statistics(made)), task)
 
@@ -118,7 +118,7 @@ def test_pre_training_is_classification_of_all_training_classes(classifier):
 
 def test_the_classifier_starts_as_torch_initialises_a_layer_but_from_no_seed():
     made = parts()
-    start = select(Finetune().start(made._replace(train_classes=5000), 3), CLASSIFIER)
+    start = select(finetune().start(made._replace(train_classes=5000), 3), CLASSIFIER)
     weight = start["weight"]
     assert weight.shape == (5000, 4)
     assert not start["bias"].any()
@@ -127,7 +127,7 @@ def test_the_classifier_starts_as_torch_initialises_a_layer_but_from_no_seed():
     for moment in (torch.max, torch.min, torch.std):
         assert torch.isclose(moment(weight), moment(theirs).double(), atol=0.01)
     assert abs(weight.mean()) < 0.01
-    assert select(Finetune().start(made._replace(train_classes=5000), 3), CLASSIFIER)["weight"].equal(weight)
+    assert select(finetune().start(made._replace(train_classes=5000), 3), CLASSIFIER)["weight"].equal(weight)
 
 
 @pytest.mark.parametrize("adapt", ["head", "all"])
@@ -135,7 +135,7 @@ def test_the_classifier_starts_as_torch_initialises_a_layer_but_from_no_seed():
 def test_query_labels_are_not_looked_at(batch_norm, adapt):
     made, task = parts(), one(tasks())
     blind = task._replace(query=task.query._replace(y=torch.full_like(task.query.y, -1)))
-    learner, now = Finetune(adapt=adapt), at(no_statistics(made))
+    learner, now = finetune(adapt=adapt), at(no_statistics(made))
     meta = learner.start(made, 3)
     seen, unseen = (learner.predict(made, meta, now, each, batch_norm) for each in (task, blind))
     assert seen.equal(unseen)
@@ -144,7 +144,7 @@ def test_query_labels_are_not_looked_at(batch_norm, adapt):
 @pytest.mark.parametrize("adapt", ["head", "all"])
 def test_inductive_queries_do_not_see_each_other_and_transductive_ones_do(adapt):
     made, task = parts(), one(tasks())
-    learner, now = Finetune(adapt=adapt), at(no_statistics(made))
+    learner, now = finetune(adapt=adapt), at(no_statistics(made))
     meta = learner.start(made, 3)
     other = task._replace(query=task.query._replace(x=torch.cat([task.query.x[:1], 1 - task.query.x[1:]])))
     for batch_norm, alike in (("inductive", True), ("transductive", False)):
@@ -156,7 +156,7 @@ def test_inductive_queries_do_not_see_each_other_and_transductive_ones_do(adapt)
 def test_layouts_agree_for_every_backbone(name):
     """vmap and the plain loop, in pre-training and in new heads."""
     made = parts(make=lambda: BACKBONES[name](IMAGE, 3), rule="adam")
-    learner, now = Finetune(), at(mid_training(made), 3)
+    learner, now = finetune(), at(mid_training(made), 3)
     meta, batch = learner.start(made, 3), tasks(count=2)
     looped, mapped = (over_tasks(lambda t: learner.meta_gradient(made, meta, now, t), n)(batch) for n in (1, 2))
     for key, expected in looped.meta.items():
@@ -168,25 +168,25 @@ def test_layouts_agree_for_every_backbone(name):
 
 def test_without_steps_the_head_is_the_networks_own():
     made, task = parts(), one(tasks())
-    learner = Finetune()
+    learner = finetune()
     logits = learner.predict(made, learner.start(made, 0), at(no_statistics(made), 0), task, "transductive")
     expected = made.model.apply(made.model.weights, task.query.x, None)
     assert torch.allclose(logits, expected, rtol=0, atol=1e-14)
 
 
 def test_the_rate_stays():
-    rate = Finetune(meta_lr=0.02).update(parts()).rate
+    rate = finetune(meta_lr=0.02).update(parts()).rate
     assert {rate(Progress(iteration, 100, 10)) for iteration in range(100)} == {0.02}
 
 
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="`meta_lr` is -1"):
-        Finetune(meta_lr=-1)
+        finetune(meta_lr=-1)
     with pytest.raises(ValueError, match="`batch` is -1"):
-        Finetune(batch=-1)
+        finetune(batch=-1)
     made = parts(make=lambda: nn.Sequential(nn.Conv2d(1, 3, 28), nn.Flatten()))
     with pytest.raises(BenchError, match=r"last layer is an nn\.Linear"):
-        Finetune().start(made, 3)
+        finetune().start(made, 3)
 
 
 def test_pre_training_makes_features_that_new_heads_can_use(pattern_pool: Pool, few_training_classes):

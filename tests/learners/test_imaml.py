@@ -8,9 +8,10 @@ from torch.func import grad, jacrev
 from fewshot_bench.hypergradients.problem import solve
 from fewshot_bench.hypergradients.vectors import row, shaped
 from fewshot_bench.learners import LEARNERS
+from fewshot_bench.learners.adaptation import regularised
 from fewshot_bench.learners.base import WEIGHTS, grouped, select
-from fewshot_bench.learners.imaml import LOG_LAM, Imaml
-from fewshot_bench.learners.imaml_released import ImamlReleased
+from fewshot_bench.learners.imaml import LOG_LAM, imaml
+from fewshot_bench.learners.imaml_released import imaml_released
 from tests.learners.networks import at, no_statistics, one, parts, smooth, tasks
 
 LAM, STEPS = 30.0, 120
@@ -19,7 +20,13 @@ LAM, STEPS = 30.0, 120
 
 def converged(**options):
     made = parts(smooth, lr=0.02)
-    return made, Imaml(lam=LAM, iterations=60, **options), at(no_statistics(made), STEPS), one(tasks())
+    return made, imaml(lam=LAM, iterations=60, **options), at(no_statistics(made), STEPS), one(tasks())
+
+
+def adapted(made, stage, meta, task):
+    """Where adaptation ends, without dropout."""
+    problem = regularised(made, stage, lambda meta: LAM, lambda *unused: None, noisy=False)
+    return solve(problem, meta, task)[0]
 
 
 def directions(meta):
@@ -65,9 +72,9 @@ def test_residuals_tell_how_far_the_theorem_is():
     assert near["solver_residual"] < 1e-10
     early = learner.meta_gradient(made, meta, stage._replace(steps=2), task).metrics
     assert early["inner_residual"] > 0.01
-    coarse = Imaml(lam=LAM, iterations=1).meta_gradient(made, meta, stage, task).metrics
+    coarse = imaml(lam=LAM, iterations=1).meta_gradient(made, meta, stage, task).metrics
     assert coarse["solver_residual"] > 1e-3
-    w, _ = solve(learner._problem(made, stage._replace(steps=2), noisy=False), meta, task)
+    w = adapted(made, stage._replace(steps=2), meta, task)
     inner = grad(lambda w: F.cross_entropy(made.model.apply(w, task.support.x, None), task.support.y))(w)
     by_hand = torch.cat([(inner[k] + LAM * (w[k] - made.model.weights[k])).reshape(-1) for k in w]).norm()
     assert torch.isclose(early["inner_residual"], by_hand, rtol=1e-12, atol=0)
@@ -78,7 +85,7 @@ def test_the_moreau_envelope_has_reptiles_direction():
     made, learner, stage, task = converged(objective="variational")
     meta = learner.start(made, STEPS)
     found = learner.meta_gradient(made, meta, stage, task).meta
-    w, _ = solve(learner._problem(made, stage, noisy=False), meta, task)
+    w = adapted(made, stage, meta, task)
     for name, start in select(meta, WEIGHTS).items():
         assert torch.allclose(found[f"{WEIGHTS}/{name}"], LAM * (start - w[name]), rtol=0, atol=1e-13)
 
@@ -94,7 +101,7 @@ def test_lambda_starts_where_it_is_set_and_is_shown_as_it_is():
 def test_released_solves_another_system_than_the_papers(iterations):
     """Written out with a dense Hessian: descent, one pull-back step, (2 I + H / (lam + 10)) x = b."""
     made, task, steps, lam = parts(smooth, lr=0.1), one(tasks()), 4, 2.0
-    learner = ImamlReleased(iterations=iterations)
+    learner = imaml_released(iterations=iterations)
     start = made.model.weights
 
     def on_support(w):
@@ -122,7 +129,7 @@ def test_released_solves_another_system_than_the_papers(iterations):
 def test_released_adapts_without_penalty_at_test():
     """measure_accuracy.py of imaml_dev runs with --lam 0: as MAML does."""
     made, task = parts(), one(tasks())
-    stage, learner = at(no_statistics(made), 3), ImamlReleased()
+    stage, learner = at(no_statistics(made), 3), imaml_released()
     ours = learner.predict(made, learner.start(made, 3), stage, task, "transductive")
     maml = LEARNERS["maml"]()
     assert torch.equal(ours, maml.predict(made, maml.start(made, 3), stage, task, "transductive"))
@@ -130,6 +137,6 @@ def test_released_adapts_without_penalty_at_test():
 
 def test_options_that_exclude_each_other_are_refused():
     with pytest.raises(ValueError, match="`learn_lam` is for the query objective"):
-        Imaml(learn_lam=True, objective="variational")
+        imaml(learn_lam=True, objective="variational")
     with pytest.raises(ValueError, match="`lam` is 0"):
-        Imaml(lam=0.0)
+        imaml(lam=0.0)

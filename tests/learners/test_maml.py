@@ -7,10 +7,8 @@ import torch.nn.functional as F
 
 from fewshot_bench.backbones.norms import with_batch_statistics
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
-from fewshot_bench.learners.base import WEIGHTS, Progress, select
-from fewshot_bench.learners.maml import Maml
-from fewshot_bench.learners.schedules import cosine
-from fewshot_bench.learners.step_weights import multi_step
+from fewshot_bench.learners.base import WEIGHTS, Progress, clipped, cosine, select
+from fewshot_bench.learners.maml import maml, multi_step
 from tests.learners.networks import at, mid_training, no_statistics, one, parts, small, smooth, tasks
 
 STEPS = 3
@@ -27,7 +25,7 @@ def meta_loss(learner, parts, meta, stage, task):
 def test_meta_gradient_equals_finite_differences(rule, epoch):
     """The multi-step loss at its start (epoch 0), while it decays, and after it (10)."""
     made, task = parts(smooth, rule), one(tasks())
-    learner, stage = Maml(), at(mid_training(made), STEPS, epoch)
+    learner, stage = maml(), at(mid_training(made), STEPS, epoch)
     meta = learner.start(made, STEPS)
     gradient = learner.meta_gradient(made, meta, stage, task).meta
     assert set(gradient) == set(meta)
@@ -51,7 +49,7 @@ def test_meta_gradient_equals_higher(rule):
     """`higher` differentiates the same network, tasks and rates; its gradient to beta2 is wrong and left out."""
     options = {"eps": 0.0} if rule == "adam" else {}  # higher adds eps elsewhere than torch.optim does
     made, task = parts(small, rule, **options), one(tasks())
-    learner = Maml(msl_epochs=0)
+    learner = maml(msl_epochs=0)
     meta = learner.start(made, STEPS)
     gradient, metrics, _ = learner.meta_gradient(made, meta, at(no_statistics(made), STEPS), task)
 
@@ -91,8 +89,8 @@ def double_leaf(value):
 def test_first_order_ignores_how_inner_gradients_change():
     """One step from w: the first-order gradient is the query gradient at w - lr g; to lr it stays exact."""
     made, task = parts(), one(tasks())
-    meta, stage = Maml().start(made, 1), at(no_statistics(made), 1)
-    gradient = Maml(second_order=False, msl_epochs=0).meta_gradient(made, meta, stage, task).meta
+    meta, stage = maml().start(made, 1), at(no_statistics(made), 1)
+    gradient = maml(second_order=False, msl_epochs=0).meta_gradient(made, meta, stage, task).meta
     weights = made.model.weights
 
     def loss(w, batch):
@@ -104,22 +102,22 @@ def test_first_order_ignores_how_inner_gradients_change():
     for name in weights:
         assert torch.allclose(gradient[f"{WEIGHTS}/{name}"], at_adapted[name], rtol=0, atol=1e-14)
         assert torch.allclose(gradient[f"lr/{name}"], -(at_adapted[name] * g[name]).sum(), rtol=0, atol=1e-14)
-    exact = Maml(msl_epochs=0).meta_gradient(made, meta, stage, task).meta
+    exact = maml(msl_epochs=0).meta_gradient(made, meta, stage, task).meta
     assert any(not torch.allclose(exact[key], gradient[key]) for key in gradient)
 
 
 def test_inductive_queries_do_not_see_each_other_and_transductive_ones_do():
     made, task = parts(), one(tasks())
-    meta, stage = Maml().start(made, 2), at(no_statistics(made), 2)
+    meta, stage = maml().start(made, 2), at(no_statistics(made), 2)
     other = task._replace(query=task.query._replace(x=torch.cat([task.query.x[:1], 1 - task.query.x[1:]])))
     for batch_norm, alike in (("inductive", True), ("transductive", False)):
-        first, second = (Maml().predict(made, meta, stage, t, batch_norm)[0] for t in (task, other))
+        first, second = (maml().predict(made, meta, stage, t, batch_norm)[0] for t in (task, other))
         assert torch.allclose(first, second, rtol=0, atol=1e-12) == alike
 
 
 def test_inductive_meta_gradient_equals_finite_differences():
     made, task = parts(smooth), one(tasks())
-    learner, stage = Maml(batch_norm="inductive", msl_epochs=0), at(no_statistics(made), STEPS)
+    learner, stage = maml(batch_norm="inductive", msl_epochs=0), at(no_statistics(made), STEPS)
     meta = learner.start(made, STEPS)
     gradient = learner.meta_gradient(made, meta, stage, task).meta
     size, key = 1e-6, "weights/0.weight"
@@ -132,7 +130,7 @@ def test_inductive_meta_gradient_equals_finite_differences():
 
 def test_no_inner_step_is_the_plain_query_loss():
     made, task = parts(), one(tasks())
-    learner = Maml()
+    learner = maml()
     meta = learner.start(made, 0)
     loss = meta_loss(learner, made, meta, at(no_statistics(made), 0), task)
     expected = F.cross_entropy(made.model.apply(made.model.weights, task.query.x, None), task.query.y)
@@ -160,7 +158,7 @@ def test_meta_learning_rate_is_torchs_cosine():
 
 
 def test_learned_rates_and_betas_are_brought_back_into_range():
-    made, learner = parts(rule="adam"), Maml()
+    made, learner = parts(rule="adam"), maml()
     meta = {key: torch.full_like(value, -3.0) for key, value in learner.start(made, STEPS).items()}
     bound = learner.update(made).bound
     low, high = bound(meta), bound({key: -value for key, value in meta.items()})
@@ -173,11 +171,12 @@ def test_learned_rates_and_betas_are_brought_back_into_range():
 
 def test_only_the_network_is_clamped_and_only_on_mini_imagenet():
     """Of each step's gains and shifts too: the codes go over all parameters of the classifier."""
-    learner = Maml()
+    learner = maml()
     gradient = {"weights/w": torch.tensor([-30.0, 5.0]), "norms/n": torch.tensor([[9.0], [11.0]])}
     gradient |= {"lr/w": torch.tensor(30.0)}
-    clamped = learner.update(parts(dataset="mini-imagenet")).clip(gradient)
+    rule = learner.update(parts())
+    clamped = clipped(rule, gradient, "mini-imagenet")
     assert clamped["weights/w"].tolist() == [-10, 5]
     assert clamped["norms/n"].tolist() == [[9], [10]]
     assert clamped["lr/w"] == 30
-    assert learner.update(parts()).clip(gradient) == gradient
+    assert clipped(rule, gradient, "omniglot") == gradient

@@ -8,8 +8,8 @@ from torch.func import grad
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import WEIGHTS, select
-from fewshot_bench.learners.maml import NORMS, Maml
-from fewshot_bench.learners.maml_family import MAML_FAMILY
+from fewshot_bench.learners.maml import NORMS, maml
+from fewshot_bench.learners.maml_family import NAMES
 from tests.learners.networks import at, mid_training, no_statistics, one, parts, small, smooth, tasks
 
 STEPS = 3
@@ -28,7 +28,7 @@ def slope(learner, made, meta, stage, task, direction, size=1e-6):
 
 
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
-@pytest.mark.parametrize("name", [name for name in MAML_FAMILY if name != "fomaml"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "fomaml"])
 def test_meta_gradient_equals_finite_differences(name, rule):
     made, task, learner = parts(smooth, rule), one(tasks()), LEARNERS[name]()
     stage, meta = at(mid_training(made), STEPS), learner.start(made, STEPS)
@@ -100,9 +100,9 @@ def test_original_has_rates_and_norms_for_each_step():
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 def test_recomputed_meta_gradients_are_the_same(rule):
     made, task = parts(small, rule), one(tasks())
-    meta = Maml().start(made, STEPS)
+    meta = maml().start(made, STEPS)
     exact, again = (
-        Maml().meta_gradient(made, meta, at(mid_training(made), STEPS, epoch=3, recompute=recompute), task)
+        maml().meta_gradient(made, meta, at(mid_training(made), STEPS, epoch=3, recompute=recompute), task)
         for recompute in (False, True)
     )
     for key, value in exact.meta.items():
@@ -112,7 +112,7 @@ def test_recomputed_meta_gradients_are_the_same(rule):
 
 @pytest.mark.parametrize("options", [{"second_order": False}, {"second_order_from": 4}, {"truncate": 2}], ids=str)
 def test_what_is_not_differentiated_through_all_steps_is_not_recomputed(options):
-    made, task, learner = parts(), one(tasks()), Maml(**options)
+    made, task, learner = parts(), one(tasks()), maml(**options)
     meta = learner.start(made, STEPS)
     kept, asked = (
         learner.meta_gradient(made, meta, at(no_statistics(made), STEPS, epoch=3, recompute=recompute), task)
@@ -123,10 +123,10 @@ def test_what_is_not_differentiated_through_all_steps_is_not_recomputed(options)
 
 def test_the_order_of_the_derivative_is_annealed():
     made, task = parts(), one(tasks())
-    meta = Maml().start(made, STEPS)
+    meta = maml().start(made, STEPS)
 
     def gradient(epoch, **options):
-        return Maml(msl_epochs=0, **options).meta_gradient(made, meta, at(no_statistics(made), STEPS, epoch), task).meta
+        return maml(msl_epochs=0, **options).meta_gradient(made, meta, at(no_statistics(made), STEPS, epoch), task).meta
 
     first, second = gradient(0, second_order=False), gradient(0)
     early, late = gradient(4, second_order_from=5), gradient(5, second_order_from=5)
@@ -141,7 +141,7 @@ def test_the_order_of_the_derivative_is_annealed():
 
 def test_a_phase_ends_where_the_computation_changes():
     """Multi-step weights move in epochs 0 to 3, which is the first of the last step's loss alone; first order to 5."""
-    made, task, learner = parts(), one(tasks()), Maml(msl_epochs=3, second_order_from=5)
+    made, task, learner = parts(), one(tasks()), maml(msl_epochs=3, second_order_from=5)
     meta = learner.start(made, STEPS)
     found = [learner.meta_gradient(made, meta, at(no_statistics(made), STEPS, epoch), task) for epoch in range(8)]
     changes = [
@@ -157,7 +157,7 @@ def test_a_phase_ends_where_the_computation_changes():
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 def test_bijectors_start_where_the_clamp_does_and_cannot_leave_the_range(rule, constraint):
     made = parts(rule=rule)
-    clamped, free = Maml(), Maml(constraint=constraint)
+    clamped, free = maml(), maml(constraint=constraint)
     meta = free.start(made, STEPS)
     wanted = clamped.learned(made, clamped.start(made, STEPS))
     for key, value in free.learned(made, meta).items():
@@ -174,7 +174,7 @@ def test_bijectors_start_where_the_clamp_does_and_cannot_leave_the_range(rule, c
 
 def test_a_start_that_a_bijector_never_reaches_is_refused():
     with pytest.raises(ValueError, match="`lr` starts at a bound"):
-        Maml(constraint="exp").start(parts(lr=1e-4), STEPS)
+        maml(constraint="exp").start(parts(lr=1e-4), STEPS)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -202,4 +202,4 @@ def test_layouts_agree_for_every_learner(name):
 )
 def test_options_that_exclude_each_other_are_refused(options, says):
     with pytest.raises(ValueError, match=says):
-        Maml(**options)
+        maml(**options)

@@ -8,9 +8,8 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.batching import over_tasks
-from fewshot_bench.learners.base import WEIGHTS, Progress, grouped, select
-from fewshot_bench.learners.protonet import Protonet
-from fewshot_bench.learners.schedules import halving
+from fewshot_bench.learners.base import WEIGHTS, Progress, grouped, halving, select
+from fewshot_bench.learners.protonet import protonet
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
@@ -49,7 +48,7 @@ def by_hand(embed, task, batch_norm, distance):
 @pytest.mark.parametrize("batch_norm", MODES)
 def test_logits_are_minus_the_distances_to_class_means(batch_norm, distance):
     made, task = parts(), shuffled(one(tasks(shots=3)))
-    learner = Protonet(distance=distance)
+    learner = protonet(distance=distance)
     meta, stage = learner.start(made, 5), at(no_statistics(made))
     logits = learner.predict(made, meta, stage, task, batch_norm)
     expected = by_hand(lambda x: made.model.embed(made.model.weights, x, None), task, batch_norm, distance)
@@ -61,7 +60,7 @@ def test_logits_are_minus_the_distances_to_class_means(batch_norm, distance):
 @pytest.mark.parametrize("batch_norm", MODES)
 def test_gradient_equals_finite_differences(batch_norm, distance):
     made, task = parts(smooth), shuffled(one(tasks(shots=2)))
-    learner, now = Protonet(distance=distance, batch_norm=batch_norm), at(no_statistics(made))
+    learner, now = protonet(distance=distance, batch_norm=batch_norm), at(no_statistics(made))
     meta = learner.start(made, 5)
     found = learner.meta_gradient(made, meta, now, task)
 
@@ -82,13 +81,13 @@ def test_gradient_equals_finite_differences(batch_norm, distance):
 
 def test_the_head_takes_no_part():
     made, task = parts(), one(tasks())
-    meta = Protonet().start(made, 5)
+    meta = protonet().start(made, 5)
     assert set(meta) == set(grouped(WEIGHTS, made.model.weights)) - set(
         grouped(WEIGHTS, dict.fromkeys(made.model.head))
     )
     other = made.model.weights | {name: made.model.weights[name] + 1 for name in made.model.head}
     changed = made._replace(model=made.model._replace(weights=other))
-    logits = [Protonet().predict(p, meta, at(no_statistics(made)), task, "transductive") for p in (made, changed)]
+    logits = [protonet().predict(p, meta, at(no_statistics(made)), task, "transductive") for p in (made, changed)]
     assert made.model.head
     assert logits[0].equal(logits[1])
 
@@ -97,7 +96,7 @@ def test_the_head_takes_no_part():
 def test_query_labels_are_not_looked_at(batch_norm):
     made, task = parts(), one(tasks())
     blind = task._replace(query=task.query._replace(y=torch.full_like(task.query.y, -1)))
-    learner, now = Protonet(), at(no_statistics(made))
+    learner, now = protonet(), at(no_statistics(made))
     meta = learner.start(made, 5)
     seen, unseen = (learner.predict(made, meta, now, each, batch_norm) for each in (task, blind))
     assert seen.equal(unseen)
@@ -105,7 +104,7 @@ def test_query_labels_are_not_looked_at(batch_norm):
 
 def test_inductive_queries_do_not_see_each_other_and_transductive_ones_do():
     made, task = parts(), one(tasks())
-    learner, now = Protonet(), at(no_statistics(made))
+    learner, now = protonet(), at(no_statistics(made))
     meta = learner.start(made, 5)
     other = task._replace(query=task.query._replace(x=torch.cat([task.query.x[:1], 1 - task.query.x[1:]])))
     for batch_norm, alike in (("inductive", True), ("transductive", False)):
@@ -117,7 +116,7 @@ def test_inductive_queries_do_not_see_each_other_and_transductive_ones_do():
 def test_layouts_agree_for_every_backbone_and_any_number_of_ways(name):
     """vmap(grad(task)) and the plain loop, on tasks of 4 classes for networks of 3."""
     made, batch = parts(make=lambda: BACKBONES[name](IMAGE, 3)), tasks(count=2, ways=4)
-    learner, now = Protonet(), at(no_statistics(made))
+    learner, now = protonet(), at(no_statistics(made))
     meta = learner.start(made, 5)
     looped, mapped = (
         over_tasks(lambda task: learner.meta_gradient(made, meta, now, task), at_once)(batch) for at_once in (1, 2)
@@ -133,7 +132,7 @@ def test_layouts_agree_for_every_backbone_and_any_number_of_ways(name):
 def test_the_rate_is_halved_as_torch_does():
     optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=0.001)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 20, gamma=0.5)  # epochs of 100 tasks, as in the code
-    rate = Protonet().update(parts()).rate
+    rate = protonet().update(parts()).rate
     for epoch in range(65):
         for iteration in (100 * epoch, 100 * epoch + 99):
             assert rate(Progress(iteration, 10_000, 500)) == pytest.approx(schedule.get_last_lr()[0], rel=1e-12)
@@ -144,9 +143,9 @@ def test_the_rate_is_halved_as_torch_does():
 
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="`meta_lr` is -1"):
-        Protonet(meta_lr=-1)
+        protonet(meta_lr=-1)
     with pytest.raises(ValueError, match="`halve_every` is -1"):
-        Protonet(halve_every=-1)
+        protonet(halve_every=-1)
 
 
 def test_it_learns_from_tasks_of_more_classes_than_it_is_tested_on(pattern_pool: Pool):

@@ -8,9 +8,9 @@ from torch.func import functional_call, vmap
 from fewshot_bench.backbones.norms import with_batch_statistics
 from fewshot_bench.hypergradients.problem import Batch
 from fewshot_bench.learners.base import WEIGHTS, Progress, select
-from fewshot_bench.learners.imaml import Imaml
-from fewshot_bench.learners.minibatches import minibatch
-from fewshot_bench.learners.reptile import Reptile
+from fewshot_bench.learners.imaml import imaml
+from fewshot_bench.learners.reptile import reptile
+from fewshot_bench.learners.streams import minibatch
 from tests.learners.networks import at, no_statistics, one, parts, small, smooth, tasks
 
 STEPS = 5
@@ -40,7 +40,7 @@ def by_torch(made, task, batch, optimizer_of, network=None, optimizer=None):
 @pytest.mark.parametrize("batch", [0, 4])
 def test_direction_is_start_less_end(rule, options, optimizer, batch):
     made, task = parts(small, rule, **options), one(tasks(shots=3))
-    learner = Reptile(inner_batch=batch)
+    learner = reptile(inner_batch=batch)
     meta = learner.start(made, STEPS)
     found = learner.meta_gradient(made, meta, at(no_statistics(made), STEPS), task)
     end, network, _ = by_torch(made, task, batch, optimizer)
@@ -52,7 +52,7 @@ def test_direction_is_start_less_end(rule, options, optimizer, batch):
 def test_carried_moments_go_on_from_task_to_task():
     """One torch optimizer over two tasks, the weights put back in between, as openai/supervised-reptile does it."""
     made, batch = parts(small, "adam", **ADAM), tasks(count=2, shots=3)
-    learner = Reptile(inner_batch=4, carry_state=True)
+    learner = reptile(inner_batch=4, carry_state=True)
     meta, stage = learner.start(made, STEPS), at(no_statistics(made), STEPS, memory=learner.memory(made))
     network = optimizer = None
     for index in range(2):
@@ -64,7 +64,7 @@ def test_carried_moments_go_on_from_task_to_task():
         )
         for name, start in made.model.weights.items():
             assert torch.allclose(found.meta[f"{WEIGHTS}/{name}"], start - end[name], rtol=0, atol=1e-12), name
-    fresh = Reptile(inner_batch=4).meta_gradient(made, meta, at(no_statistics(made), STEPS), one(batch, 1))
+    fresh = reptile(inner_batch=4).meta_gradient(made, meta, at(no_statistics(made), STEPS), one(batch, 1))
     assert any(not torch.allclose(fresh.meta[key], found.meta[key], atol=1e-6) for key in meta)
     assert fresh.memory == {}
     prediction = learner.predict(made, meta, stage, one(batch), "transductive")
@@ -73,7 +73,7 @@ def test_carried_moments_go_on_from_task_to_task():
 
 
 def test_the_schedule_is_linear_and_the_step_interpolates():
-    rule = Reptile(meta_step=1.0, meta_step_final=0.0).update(parts())
+    rule = reptile(meta_step=1.0, meta_step_final=0.0).update(parts())
     assert [rule.rate(Progress(i, 100, 10)) for i in (0, 25, 99)] == pytest.approx([1.0, 0.75, 0.01])
     start, end = torch.tensor([3.0]), torch.tensor([5.0])
     w = start.clone()
@@ -98,7 +98,7 @@ def test_minibatches_pass_over_all_images_in_an_order_of_the_tasks_own():
 
 def test_one_training_is_judged_both_ways():
     made, task = parts(), one(tasks())
-    learner, stage = Reptile(), at(no_statistics(made), 2)
+    learner, stage = reptile(), at(no_statistics(made), 2)
     meta = learner.start(made, 2)
     transductive, inductive = (learner.predict(made, meta, stage, task, m) for m in ("transductive", "inductive"))
     assert transductive.shape == inductive.shape == (3, 3)
@@ -108,7 +108,7 @@ def test_one_training_is_judged_both_ways():
 def test_with_a_hold_on_the_start_inside_it_is_the_moreau_envelopes_gradient():
     """lam times Reptile's direction, by torch's own walk, is what imaml-variational follows."""
     made, task, steps = parts(smooth, lr=0.02), one(tasks()), 60
-    learner = Imaml(lam=30.0, objective="variational")
+    learner = imaml(lam=30.0, objective="variational")
     meta, stage = learner.start(made, steps), at(no_statistics(made), steps)
     envelope = learner.meta_gradient(made, meta, stage, task).meta
     start = {name: p.clone().requires_grad_() for name, p in made.model.weights.items()}

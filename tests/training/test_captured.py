@@ -147,7 +147,10 @@ def test_names_may_come_in_another_order(no_gpu):
     assert torch.equal(run(dict(reversed(shared.items())), tasks)["a"], found)
 
 
-@pytest.mark.parametrize(("learner", "options"), [("maml++", ()), ("reptile", (("carry_state", True),))])
+@pytest.mark.parametrize(
+    ("learner", "options"),
+    [("maml++", ()), ("reptile", (("carry_state", True),)), ("tests.learners.test_batch_gradient:sharp_maml", ())],
+)
 def test_a_cell_trains_by_recordings_as_it_does_traced(no_gpu, pattern_pool, learner, options):
     """Two seeds side by side: counts of meta-steps, which are numbers of the host, are inputs as all others; and each
     task of a learner with memory has results of its own.

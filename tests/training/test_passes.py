@@ -39,7 +39,7 @@ def work(learner, rule, make, image, asked, episode=EPISODE):
     """With the network itself."""
     model = build(lambda: make(image, episode.ways), episode.ways, seed=0, operations=FUSED)
     task = any_task(image, episode.ways, episode.shots, episode.queries, "cpu")
-    return of_learner(learner, Parts(model, INNER_OPTIMIZERS[rule](), episode.dataset, episode.classes), task, asked)
+    return of_learner(learner, Parts(model, INNER_OPTIMIZERS[rule](), episode.classes), task, asked)
 
 
 def network(make, image, ways):

@@ -66,6 +66,6 @@ def maml(
 ) -> Trial:
     """maml++: its meta-gradient goes through the gradient of the inner step, to weights and learning rates."""
     model = model_of(net, dtype=dtype, operations=operations)
-    parts = Parts(model, INNER_OPTIMIZERS[rule](lr=RATE), "omniglot", TRAIN_CLASSES)
+    parts = Parts(model, INNER_OPTIMIZERS[rule](lr=RATE), TRAIN_CLASSES)
     learner, stage = LEARNERS["maml++"](second_order=second_order), at_the_start(parts.model.weights, STEPS)
     return Trial(learner.start(parts, STEPS), lambda meta, task: learner.meta_gradient(parts, meta, stage, task))

@@ -2,20 +2,24 @@
 
 from fewshot_bench.conformance.findings import Check, Stages
 from fewshot_bench.conformance.learner.contract import (
+    Candidate,
     contract,
     gradient,
+    inductive,
+    labels_are_unseen,
+    logits,
     memory,
     meta_parameters,
     options,
     pure_functions,
     shown,
+    trial,
+    two_tasks,
 )
 from fewshot_bench.conformance.learner.gradients import gradient_of_the_loss, phases, vmap_equals_loop
-from fewshot_bench.conformance.learner.prediction import inductive, labels_are_unseen, logits
-from fewshot_bench.conformance.learner.subject import Candidate
 from fewshot_bench.conformance.learner.training import descent, meta_steps, other_ways, run, traced
 
-__all__ = ["CHECKS", "STAGES", "Candidate"]
+__all__ = ["CHECKS", "STAGES", "Candidate", "trial", "two_tasks"]
 
 STAGES: Stages[Candidate] = (
     (contract,),

@@ -1,26 +1,76 @@
-"""Tests of what a learner's functions give: names, shapes and types, and the same for the same."""
+"""Tests of what a learner's functions return: names, shapes and types, predictions, and the same for the same.
 
+A candidate is tried with a small network without kinks, SGD and two tasks, in float64.
+"""
+
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
-from fewshot_bench.conformance.findings import Outcome, listed
-from fewshot_bench.conformance.learner.subject import STEPS, Candidate, trial, two_tasks
-from fewshot_bench.conformance.measures import finite, impurity, same
+from fewshot_bench.basics.counting import counted
+from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.conformance.findings import Outcome, listed, within
+from fewshot_bench.conformance.measures import apart, finite, impurity, same
 from fewshot_bench.conformance.options import settable
-from fewshot_bench.conformance.tiny import one
-from fewshot_bench.learners.base import Gradient, MetaUpdate, Progress, Traits, lacking
+from fewshot_bench.conformance.tiny import TRAIN_CLASSES, in_training, one, smooth, tasks
+from fewshot_bench.hypergradients.problem import Task
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.learners.base import (
+    Gradient,
+    Learner,
+    Memory,
+    Meta,
+    MetaUpdate,
+    Parts,
+    Progress,
+    Stage,
+    Traits,
+    as_learner,
+)
+from fewshot_bench.learners.model import build
+
+IMAGE, WAYS, STEPS = ImageShape(1, 8, 8), 3, 2
+
+ALONE = 1e-10  # allowed between an inductive prediction among some queries and among others
+
+
+class Candidate(NamedTuple):
+    """make() -> learner, its options given."""
+
+    make: Callable[..., Any]
+
+
+class Trial(NamedTuple):
+    """A learner in mid-training, its meta-parameters where they start."""
+
+    learner: Learner
+    parts: Parts
+    meta: Meta
+    stage: Stage
+
+
+def trial(candidate: Candidate, memory: Memory | None = None) -> Trial:
+    """With SGD, after some meta-steps of another start; memory: of the task before, else what the first is given."""
+    learner = as_learner(candidate.make())
+    model = build(lambda: smooth(IMAGE, WAYS).double(), WAYS, seed=0)
+    parts = Parts(model, INNER_OPTIMIZERS["sgd"](), TRAIN_CLASSES)
+    carried = learner.memory(parts) if memory is None else memory
+    return Trial(learner, parts, learner.start(parts, STEPS), in_training(model.weights, STEPS, carried))
+
+
+def two_tasks(ways: int = WAYS, queries: int = 2) -> Task:
+    """1-shot tasks on a leading axis."""
+    return tasks(IMAGE, ways, torch.float64, queries=queries)
 
 
 def contract(candidate: Candidate) -> Outcome:
-    """All that learners.base.Learner names."""
-    made = candidate.make()
-    missing = lacking(made)
-    if missing:
-        return False, f"a {type(made).__name__} has no {listed(missing, most=9)}; learners/base.py says what they are."
+    """What learners.base.Learner names and has no default for."""
+    made = as_learner(candidate.make())
     if not isinstance(made.traits, Traits):
-        return False, f"traits is a {type(made.traits).__name__}; it has to be Traits, and a property."
+        return False, f"traits is a {type(made.traits).__name__}; it has to be Traits, and no method."
     told = [f"{name} = {value!r}" for name, value in made.traits._asdict().items()]
     return True, ", ".join(told)
 
@@ -115,6 +165,46 @@ def shown(candidate: Candidate) -> Outcome:
     if bad:
         return False, f'learned gives {listed(bad)}; names are "<hyperparameter>/<parameter>", values [] or [steps].'
     return True, listed(dict.fromkeys(name.partition("/")[0] for name in values), most=9)
+
+
+def logits(candidate: Candidate) -> Outcome:
+    """One row a query, after as many steps as in training, none, or more."""
+    learner, parts, meta, stage = trial(candidate)
+    for queries in (1, 2):
+        for steps in (STEPS, 0, STEPS + 3):
+            for batch_norm in ("transductive", "inductive"):
+                task, now = one(two_tasks(queries=queries)), stage._replace(steps=steps)
+                found, wanted = learner.predict(parts, meta, now, task, batch_norm), (queries * WAYS, WAYS)
+                if found.shape != wanted or not finite(found):
+                    what = f"{list(found.shape)}" if found.shape != wanted else "what is not finite"
+                    return (
+                        False,
+                        f"{batch_norm}, {counted(steps, 'step')}: gives {what} for logits of shape {list(wanted)}.",
+                    )
+    return True, f"[queries, ways], finite, after 0, {STEPS} and {STEPS + 3} steps"
+
+
+def labels_are_unseen(candidate: Candidate) -> Outcome:
+    """Query labels are what predictions are judged by."""
+    learner, parts, meta, stage = trial(candidate)
+    task = one(two_tasks())
+    swapped = task._replace(query=task.query._replace(y=(task.query.y + 1) % WAYS))
+    for batch_norm in ("transductive", "inductive"):
+        if not same(*(learner.predict(parts, meta, stage, t, batch_norm) for t in (task, swapped))):
+            return False, f"{batch_norm} predictions change with the labels of the queries: they are looked at."
+    return True, "predictions are the same whatever they are"
+
+
+def inductive(candidate: Candidate) -> Outcome:
+    """A query's prediction does not depend on the queries that come with it."""
+    learner, parts, meta, stage = trial(candidate)
+    task = one(two_tasks())
+    x = task.query.x.clone()
+    x[1:] = 1 - x[1:]
+    among_others = task._replace(query=task.query._replace(x=x))
+    first, second = (learner.predict(parts, meta, stage, t, "inductive")[0] for t in (task, among_others))
+    what = "inductive predictions for one query among two sets of others"
+    return within(apart(first, second), ALONE, what, "Normalise a query with the support set: see model.query_logits.")
 
 
 def _not_flat(tensors: Any) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from fewshot_bench.conformance.findings import Outcome, within
-from fewshot_bench.conformance.learner.subject import Candidate, trial, two_tasks
+from fewshot_bench.conformance.learner.contract import Candidate, trial, two_tasks
 from fewshot_bench.conformance.measures import apart, same, slope
 from fewshot_bench.conformance.tiny import one
 from fewshot_bench.hypergradients.batching import over_tasks

@@ -10,11 +10,12 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.cells.cell import Training
 from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, within
-from fewshot_bench.conformance.learner.subject import IMAGE, WAYS, Candidate, trial, two_tasks
+from fewshot_bench.conformance.learner.contract import IMAGE, WAYS, Candidate, trial, two_tasks
 from fewshot_bench.conformance.measures import apart, finite
 from fewshot_bench.conformance.running import assembly_of, runs
 from fewshot_bench.conformance.tiny import one, smooth, tasks
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.learners.base import as_learner
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import TrainingState, batch, begin, meta_step
@@ -37,7 +38,7 @@ META_STEPS = 5
 
 def run(candidate: Candidate) -> Outcome:
     """As a grid runs it, with a small network and SGD."""
-    learner = candidate.make()
+    learner = as_learner(candidate.make())
     rule = INNER_OPTIMIZERS["sgd" if learner.traits.inner_loop else "none"]()
     return runs(learner, smooth, rule, IMAGE, WAYS)
 
@@ -55,7 +56,7 @@ def other_ways(candidate: Candidate) -> Outcome:
 
 def meta_steps(candidate: Candidate) -> Outcome:
     """One with each kind of network, and with SGD and Adam."""
-    pairs = CROSSED if candidate.make().traits.inner_loop else [(network, "none") for network in NETWORKS]
+    pairs = CROSSED if as_learner(candidate.make()).traits.inner_loop else [(network, "none") for network in NETWORKS]
     for network, rule in pairs:
         assembly = _assembly(candidate, NETWORKS[network], SMALL, rule, steps=1, count=1)
         state = _state(assembly)
@@ -70,7 +71,7 @@ def meta_steps(candidate: Candidate) -> Outcome:
 
 def traced(candidate: Candidate) -> Outcome:
     """Written down for the first meta-step's tasks, and carried out for others, from other meta-parameters."""
-    rule = "sgd" if candidate.make().traits.inner_loop else "none"
+    rule = "sgd" if as_learner(candidate.make()).traits.inner_loop else "none"
     as_written, down = (
         _assembly(candidate, lambda *shape: smooth(*shape).double(), IMAGE, rule, steps=2, count=2, program=program)
         for program in ("eager", "traced")
@@ -105,7 +106,7 @@ def _assembly(
     program: ProgramKind = "eager",
 ) -> Assembly:
     """A cell that meets the same tasks at every meta-step, of the type of its weights."""
-    plan, learner = Plan("cpu", 1, 1, program), candidate.make()
+    plan, learner = Plan("cpu", 1, 1, program), as_learner(candidate.make())
     training = Training(
         iterations=META_STEPS, iterations_per_epoch=META_STEPS, tasks_per_batch=count, inner_steps=steps
     )

@@ -15,7 +15,7 @@ from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.inner_optimizers.base import OuterState
 from fewshot_bench.learners.base import Meta, Parts, Stage
-from fewshot_bench.learners.maml import Maml
+from fewshot_bench.learners.maml import maml
 from fewshot_bench.learners.model import build
 
 WAYS, STEPS, TASKS = 4, 2, 2
@@ -27,7 +27,7 @@ RULES = {"sgd": {"lr": 0.001}, "adam": {"lr": 0.001, "eps": 1e-3}}
 def setting(name: str, rule: str, image: ImageShape, operations: Operations):
     """A task's meta-gradient as a function of meta-parameters and task, and what to give it; float64."""
     model = build(lambda: BACKBONES[name](image, WAYS).double(), WAYS, seed=0, operations=operations)
-    parts, learner = Parts(model, INNER_OPTIMIZERS[rule](**RULES[rule]), "omniglot", 100), Maml(msl_epochs=0)
+    parts, learner = Parts(model, INNER_OPTIMIZERS[rule](**RULES[rule]), 100), maml(msl_epochs=0)
     zeros = {key: torch.zeros_like(value) for key, value in model.weights.items()}
     stage = Stage(OuterState(zeros, zeros, torch.zeros((), dtype=torch.float64)), {}, STEPS, 20)
     generator = torch.Generator().manual_seed(1)

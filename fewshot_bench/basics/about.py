@@ -1,0 +1,71 @@
+"""What the package's learners say of themselves: title, citations, published numbers, metrics, options.
+
+Each file of learners/ has a literal `NAMES: dict[str, About]`. It is read from the file's syntax tree, so that reports
+and `cite`, which do without torch, need not import the learners.
+"""
+
+import ast
+from functools import cache
+from importlib.resources import files
+from typing import Any, NotRequired, TypedDict
+
+NAMES = "NAMES"
+"""The constant that is read; its value is a literal, without calls, names or f-strings."""
+
+
+class Comparable(TypedDict):
+    """The numbers of one method in one source of report/paper_numbers.csv, which stand beside rows of a learner.
+
+    recipe: what the numbers stand for. batch_norm: of the rows ("transductive" if absent); None: any. backbone,
+    inner_optimizer: of the rows ("vgg", "sgd"); None: as the source's own line has it. std: whether the number behind
+    ± is a standard deviation over seeds. quoted: whose numbers the source repeats, in a sentence.
+    """
+
+    source: str
+    method: str
+    recipe: str
+    batch_norm: NotRequired[str | None]
+    backbone: NotRequired[str | None]
+    inner_optimizer: NotRequired[str | None]
+    std: NotRequired[bool]
+    quoted: NotRequired[str]
+
+
+class About(TypedDict):
+    """One name in a grid.
+
+    title: what sets it apart, a line without a full stop. learns: what is meta-learned. gradient: how its meta-gradient
+    is computed. cite: key of report/references.bib -> why it is cited. metrics: what it logs beside loss, accuracy and
+    meta_rate, by name -> meaning. published: numbers that stand beside its rows. options: where its options' defaults
+    differ from the function's.
+    """
+
+    title: str
+    learns: str
+    gradient: str
+    cite: dict[str, str]
+    metrics: NotRequired[dict[str, str]]
+    published: NotRequired[list[Comparable]]
+    options: NotRequired[dict[str, Any]]
+
+
+@cache
+def learners() -> dict[str, About]:
+    """Name of a learner -> what it says of itself, in the order of files and of names in them."""
+    found: dict[str, About] = {}
+    folder = files("fewshot_bench").joinpath("learners")
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".py"):
+            found |= literal(file.read_text(encoding="utf-8"), NAMES) or {}
+    return found
+
+
+def literal(source: str, name: str) -> Any:
+    """The value of a module's annotated constant, a literal; None if the module has no such constant.
+
+    Raises ValueError if the value is not a literal.
+    """
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.AnnAssign) and statement.value and ast.unparse(statement.target) == name:
+            return ast.literal_eval(statement.value)
+    return None
