@@ -1,4 +1,4 @@
-"""The inner optimizer's hyperparameters as meta-parameters: how fine their grain is, and what keeps them in range."""
+"""The inner optimizer's hyperparameters as meta-parameters: one value a tensor, step or weight, kept in its range."""
 
 from collections.abc import Mapping
 from math import isinf
@@ -25,7 +25,7 @@ Bounds = Mapping[str, tuple[float, float]]
 def starting(opt: InnerOptimizer, params: Params, steps: int, grain: Grain, constraint: Constraint) -> Meta:
     """The meta-parameters "<hyperparameter>/<parameter>": [], [steps] or shaped like the parameter, by grain.
 
-    Raises ValueError where an initial value lies on a bound that the constraint can only come close to.
+    Raises ValueError if an initial value lies on a bound that the constraint only comes close to.
     """
     meta: Meta = {}
     for name, values in opt.hyperparameters(params).items():

@@ -86,7 +86,7 @@ def made(make: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 
 def no_features(why: str, ways: int) -> Apply:
-    """What stands in for `embed` where there is no head: it raises BenchError."""
+    """The `embed` of a network without a head: it raises BenchError."""
 
     def embed(weights: Params, images: Tensor, noise: Noise | None) -> Tensor:
         raise BenchError(
