@@ -7,10 +7,26 @@ and `cite`, which do without torch, need not import the learners.
 import ast
 from functools import cache
 from importlib.resources import files
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 NAMES = "NAMES"
 """The constant that is read; its value is a literal, without calls, names or f-strings."""
+
+
+BatchNorm = Literal["transductive", "inductive"]
+
+
+class Traits(NamedTuple):
+    """What others have to know of a learner.
+
+    batch_norm: how queries are normalised, part of the protocol that a number stands for. inner_loop: whether it adapts
+    with the inner optimizer; without, a grid has one cell of it for all of them. any_ways: whether it may be trained on
+    tasks of other ways than it is tested on.
+    """
+
+    batch_norm: BatchNorm = "transductive"
+    inner_loop: bool = True
+    any_ways: bool = False
 
 
 class Comparable(TypedDict):
@@ -37,7 +53,7 @@ class About(TypedDict):
     title: what sets it apart, a line without a full stop. learns: what is meta-learned. gradient: how its meta-gradient
     is computed. cite: key of report/references.bib -> why it is cited. metrics: what it logs beside loss, accuracy and
     meta_rate, by name -> meaning. published: numbers that stand beside its rows. options: where its options' defaults
-    differ from the function's.
+    differ from the function's. inner_loop, any_ways: its Traits, if they are not the usual ones.
     """
 
     title: str
@@ -47,17 +63,23 @@ class About(TypedDict):
     metrics: NotRequired[dict[str, str]]
     published: NotRequired[list[Comparable]]
     options: NotRequired[dict[str, Any]]
+    inner_loop: NotRequired[bool]
+    any_ways: NotRequired[bool]
 
 
 @cache
 def learners() -> dict[str, About]:
     """Name of a learner -> what it says of itself, in the order of files and of names in them."""
-    found: dict[str, About] = {}
     folder = files("fewshot_bench").joinpath("learners")
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py"):
-            found |= literal(file.read_text(encoding="utf-8"), NAMES) or {}
-    return found
+    stems = sorted(file.name.removesuffix(".py") for file in folder.iterdir() if file.name.endswith(".py"))
+    return {name: about for stem in stems for name, about in names_in(stem).items()}
+
+
+@cache
+def names_in(stem: str) -> dict[str, About]:
+    """The names that a file of learners/ defines, called without its suffix."""
+    file = files("fewshot_bench").joinpath("learners", f"{stem}.py")
+    return literal(file.read_text(encoding="utf-8"), NAMES) or {}
 
 
 def literal(source: str, name: str) -> Any:

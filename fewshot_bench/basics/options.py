@@ -3,13 +3,13 @@
 import ast
 import importlib.util
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from fewshot_bench.basics.names import Lazy, did_you_mean
 
@@ -55,38 +55,54 @@ def schema(factory: Callable[..., Any]) -> dict[str, Option]:
     }
 
 
+def preset_options(factory: Callable[..., Any]) -> dict[str, Any]:
+    """What a partial or a Lazy sets beforehand."""
+    return dict(factory.options) if isinstance(factory, Lazy) else dict(getattr(factory, "keywords", {}))
+
+
 @cache
 def _schema_in_source(path: str, given: tuple[str, ...]) -> dict[str, Option] | None:
-    """The schema of a function or dataclass by the text of its module; None if an annotation or default is not plain.
+    """The schema of a function at "package.module:name", by its source; None if it cannot be told without an import.
 
-    Plain is what Python's own types, Literal and aliases of these in the same module can say. given: arguments that are
-    set beforehand, which are options even if they have no default.
+    given: arguments that are set beforehand, which are options even if they have no default.
     """
     module, _, name = path.partition(":")
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    names = _names_of(module)
+    node = next((one for one in names.body if isinstance(one, ast.FunctionDef) and one.name == name), None)
+    if node is None:
         return None
-    names: dict[str, Any] = {"Literal": Literal, "Any": Any}
+    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    options = [(one, to) for one, to in pairs if to is not None or one.arg in given]
+    try:
+        return {one.arg: Option(names.value(one.annotation), to and names.value(to)) for one, to in options}
+    except Exception:  # an annotation or a default needs more than names of types and constants
+        return None
 
-    def value(node: ast.expr | None) -> Any:
-        return eval(compile(ast.Expression(node), module, "eval"), dict(names)) if node is not None else Any
 
-    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            with suppress(Exception):  # needs what is not plain; so does an option that mentions it
-                names[node.targets[0].id] = value(node.value)
-        if getattr(node, "name", None) == name:
-            try:
-                if isinstance(node, ast.ClassDef):
-                    fields = [one for one in node.body if isinstance(one, ast.AnnAssign) and one.value is not None]
-                    return {ast.unparse(one.target): Option(value(one.annotation), value(one.value)) for one in fields}
-                if isinstance(node, ast.FunctionDef):
-                    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-                    options = [(one, to) for one, to in pairs if to is not None or one.arg in given]
-                    return {one.arg: Option(value(one.annotation), to and value(to)) for one, to in options}
-            except Exception:
-                return None
-    return None
+class _Names(dict[str, Any]):
+    """Types and constants that a module names, by its source and that of modules of this package it imports from."""
+
+    def __init__(self, module: str) -> None:
+        spec = importlib.util.find_spec(module)
+        text = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
+        self.body = ast.parse(text).body
+
+    def __missing__(self, name: str) -> Any:
+        for node in self.body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+                return self.value(node.value)
+            if isinstance(node, ast.ImportFrom) and name in [alias.asname or alias.name for alias in node.names]:
+                own = str(node.module).startswith(__name__.partition(".")[0])
+                return _names_of(str(node.module))[name] if own else getattr(sys.modules[str(node.module)], name)
+        raise KeyError(name)
+
+    def value(self, node: ast.expr | None) -> Any:
+        return Any if node is None else eval(compile(ast.Expression(node), "", "eval"), {}, self)
+
+
+@cache
+def _names_of(module: str) -> _Names:
+    return _Names(module)
 
 
 def problems(values: Mapping[str, Any], known: Mapping[str, Option], where: str) -> list[str]:

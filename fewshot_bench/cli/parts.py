@@ -15,7 +15,7 @@ import docstring_parser
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import find
-from fewshot_bench.basics.options import bare, problems, schema, type_name, understood
+from fewshot_bench.basics.options import bare, preset_options, problems, schema, type_name, understood
 from fewshot_bench.grid.files import assigned, make_importable
 
 Kind = Literal["backbone", "inner-optimizer", "learner"]

@@ -42,20 +42,22 @@ class Options:
 
 def command(options: Options) -> int:
     """Runs the command; returns the exit status."""
-    # torch takes seconds to load: only now that the options are known to be good.
-    from fewshot_bench.cli.computing import compute
-    from fewshot_bench.cli.dry_run import print_estimates
     from fewshot_bench.grid.expand import expand
     from fewshot_bench.grid.files import read, with_changes
-    from fewshot_bench.grid.shards import part
-    from fewshot_bench.grid.validation import check_networks
 
     grid = with_changes(read(options.grid), options.set, options.seed)
     all_cells = expand(grid)
+
+    # These import torch, which takes seconds: a typo in the grid is told before.
+    from fewshot_bench.cli.computing import compute
+    from fewshot_bench.cli.dry_run import print_estimates
+    from fewshot_bench.grid.shards import part
+    from fewshot_bench.grid.validation import check_names
+
     cells = part(all_cells, options.shard)
     directory = options.out or Path("results") / grid.name
     if options.dry_run:
-        check_networks(cells)
+        check_names(cells)
         print_estimates(cells, directory, options.computing.device, all_cells)
         return 0
     return compute(cells, directory, options.computing)

@@ -1,7 +1,11 @@
-"""A grid's tables become cells: lists multiply, [[cells]] add to them, tables of a name override [training]."""
+"""A grid's tables become cells: lists multiply, [[cells]] add to them, tables of a name override [training].
+
+Nothing here imports torch, unless the grid names code by import path. grid/validation.py tries what the cells name.
+"""
 
 from typing import Any, NamedTuple
 
+from fewshot_bench.basics.about import Traits
 from fewshot_bench.basics.errors import GridError
 from fewshot_bench.basics.names import did_you_mean
 from fewshot_bench.basics.options import problems, understood
@@ -10,9 +14,8 @@ from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.axes import Point, points
 from fewshot_bench.grid.files import OWN_OPTIONS, OWN_TABLES, TABLES, GridFile, check_shape
-from fewshot_bench.grid.overrides import TRAINING, Override, overrides, tried, unused
-from fewshot_bench.grid.validation import impossible, unfit
-from fewshot_bench.learners.base import Traits
+from fewshot_bench.grid.overrides import TRAINING, Override, overrides, traits_of, unused
+from fewshot_bench.grid.validation import impossible, refusal, unfit
 
 SECTIONS = ("grid", "training", "evaluation", *TABLES.values(), "cells")
 EVALUATION = section_schema(Evaluation)
@@ -50,8 +53,9 @@ def expand(grid: GridFile) -> list[Cell]:
         faults += problems(block.own.get("evaluation", {}), EVALUATION, f"{block.where} evaluation")
         options = {axis: block.own.get(key, {}) for axis, key in OWN_OPTIONS.items()}
         given, wrong = overrides(content, found, options, block.where)
-        traits, refused = tried(given)
-        faults += wrong + refused
+        faults += wrong
+        traits, wrong = _traits(given)
+        faults += wrong
         for point in found:
             cell = _cell(point, given, traits[point["learner"]], content, block)
             faults += impossible(cell) + unfit(cell, traits[cell.learner])
@@ -72,6 +76,18 @@ def _blocks(content: dict[str, Any]) -> list[Block]:
         own = {key: table[key] for key in OWN_TABLES if key in table}
         blocks.append(Block(f"[[cells]] number {number}", base | axes, own))
     return blocks
+
+
+def _traits(given: dict[tuple[str, str], Override]) -> tuple[dict[str, Traits], list[str]]:
+    """The traits of each learner by name, the usual ones for one that cannot be made; and a sentence for each such."""
+    traits, faults = {}, []
+    for name, override in [(name, override) for (axis, name), override in given.items() if axis == "learner"]:
+        try:
+            traits[name] = traits_of(name, override.options)
+        except Exception as error:  # somebody's factory may raise anything; the sentence says what
+            traits[name] = Traits()
+            faults.append(refusal("learner", name, error))
+    return traits, faults
 
 
 def _cell(

@@ -6,14 +6,14 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.about import Traits, learners
 from fewshot_bench.basics.names import did_you_mean, find
 from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
 from fewshot_bench.cells.cell import Options, Training
 from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.grid.axes import SEAMS, Point
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES
-from fewshot_bench.learners.base import Traits, as_learner
+from fewshot_bench.learners import LEARNERS
 
 TRAINING = section_schema(Training)
 
@@ -57,25 +57,17 @@ def unused(content: dict[str, Any], points: Sequence[Point]) -> list[str]:
     return faults
 
 
-def tried(found: dict[tuple[str, str], Override]) -> tuple[dict[str, Traits], list[str]]:
-    """Each learner and inner optimizer made with its options.
+def traits_of(name: str, options: Options) -> Traits:
+    """What others have to know of a learner. Only one named by import path has to be made for that.
 
-    Returns the learners' traits by name, and a sentence for each that does not take the values or is no learner; the
-    usual traits stand for those of such a one.
+    Raises what making it raises.
     """
-    traits = {name: Traits() for axis, name in found if axis == "learner"}
-    faults = []
-    for (axis, name), override in found.items():
-        if axis == "backbone":  # needs an image and ways; tried with the cell
-            continue
-        try:
-            made = find(axis, name, SEAMS[axis])(**dict(override.options))
-            if axis == "learner":
-                traits[name] = as_learner(made).traits
-        except Exception as error:  # somebody's factory may raise anything; the sentence says what
-            what = str(error) if isinstance(error, BenchError | ValueError) else f"{type(error).__name__}: {error}"
-            faults.append(f'[{TABLES[axis]}."{name}"]: {what}')
-    return traits, faults
+    if name in LEARNERS:
+        about = learners()[name]
+        return Traits(inner_loop=about.get("inner_loop", True), any_ways=about.get("any_ways", False))
+    from fewshot_bench.learners.base import as_learner  # imports torch, as the learner itself does
+
+    return as_learner(find("learner", name, LEARNERS)(**dict(options))).traits
 
 
 def _off_default(options: dict[str, Any], known: dict[str, Option]) -> Options:

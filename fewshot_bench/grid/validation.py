@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fewshot_bench.basics.about import Traits
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, CellError, GridError, explained
 from fewshot_bench.basics.memory import out_of_memory
+from fewshot_bench.basics.names import find
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import PARTS, read_split
-
-if TYPE_CHECKING:
-    from fewshot_bench.learners.base import Traits
+from fewshot_bench.grid.files import TABLES
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.learners import LEARNERS
 
 _TRAINING = {
     "ways": 2,
@@ -59,7 +61,7 @@ def impossible(cell: Cell) -> list[str]:
     return faults
 
 
-def unfit(cell: Cell, traits: "Traits") -> list[str]:
+def unfit(cell: Cell, traits: Traits) -> list[str]:
     """A sentence for each thing that does not go with a learner of these traits."""
     faults = []
     if cell.train_ways != cell.ways and not traits.any_ways:
@@ -82,14 +84,36 @@ def check_parts(cells: Sequence[Cell], directory: Path, device: str, given: dict
     device, given: as the run will use them; see training.planning.find_plan. Raises GridError with one message for each
     network that cannot be trained, or else for each cell that cannot (training/rehearsal.py).
     """
-    check_networks(cells)
+    check_names(cells)
     rehearse(cells, directory, device, given)
 
 
-def check_networks(cells: Sequence[Cell]) -> None:
-    """Raises GridError if a network of the cells cannot be trained; see `unusable`."""
-    if faults := unusable(cells):
-        raise GridError(faults, "the grid, found by building its networks")
+def check_names(cells: Sequence[Cell]) -> None:
+    """Raises GridError if learners or inner optimizers refuse their options, or networks cannot be trained."""
+    if faults := refused(cells) + unusable(cells):
+        raise GridError(faults, "the grid, found by making what it names")
+
+
+def refused(cells: Sequence[Cell]) -> list[str]:
+    """A sentence for each learner and inner optimizer that does not take the values of its options."""
+    from fewshot_bench.learners.base import as_learner  # torch takes seconds to import
+
+    faults = []
+    for axis, table in (("learner", LEARNERS), ("inner_optimizer", INNER_OPTIMIZERS)):
+        for name, options in dict.fromkeys((getattr(cell, axis), getattr(cell, f"{axis}_options")) for cell in cells):
+            try:
+                made = find(axis, name, table)(**dict(options))
+                if axis == "learner":
+                    as_learner(made)
+            except Exception as error:  # somebody's factory may raise anything; the sentence says what
+                faults.append(refusal(axis, name, error))
+    return faults
+
+
+def refusal(axis: str, name: str, error: Exception) -> str:
+    """The sentence for a factory that raised an error for its options."""
+    what = str(error) if isinstance(error, BenchError | ValueError) else f"{type(error).__name__}: {error}"
+    return f'[{TABLES[axis]}."{name}"]: {what}'
 
 
 def unusable(cells: Sequence[Cell]) -> list[str]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Hashable
 from math import cos, pi
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from fewshot_bench.basics.about import BatchNorm as BatchNorm
+from fewshot_bench.basics.about import Traits as Traits
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Params
@@ -20,8 +22,6 @@ Memory = dict[str, Tensor]
 
 WEIGHTS = "weights"
 
-BatchNorm = Literal["transductive", "inductive"]
-
 
 class Parts(NamedTuple):
     """What a cell crosses a learner with. train_classes: how many classes training tasks draw from."""
@@ -29,19 +29,6 @@ class Parts(NamedTuple):
     model: Model
     opt: InnerOptimizer
     train_classes: int
-
-
-class Traits(NamedTuple):
-    """What others have to know of a learner.
-
-    batch_norm: how queries are normalised, part of the protocol that a number stands for. inner_loop: whether it adapts
-    with the inner optimizer; without, a grid has one cell of it for all of them. any_ways: whether it may be trained on
-    tasks of other ways than it is tested on.
-    """
-
-    batch_norm: BatchNorm = "transductive"
-    inner_loop: bool = True
-    any_ways: bool = False
 
 
 class Stage(NamedTuple):

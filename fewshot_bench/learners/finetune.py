@@ -39,6 +39,7 @@ from fewshot_bench.learners.streams import minibatch, noise
 NAMES: dict[str, About] = {
     "finetune": {
         "title": "the baseline: pre-training on all classes, then a new head for each task (Chen et al. 2019)",
+        "any_ways": True,
         "learns": "an embedding",
         "gradient": "plain",
         "cite": {"chen2019": "the baseline, and its protocol", "kingma2015": "the optimizer of pre-training"},

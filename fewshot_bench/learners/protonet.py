@@ -37,6 +37,8 @@ from fewshot_bench.learners.streams import noise
 NAMES: dict[str, About] = {
     "protonet": {
         "title": "prototypical networks: the nearest class mean in a learned embedding (Snell et al. 2017)",
+        "inner_loop": False,
+        "any_ways": True,
         "learns": "an embedding",
         "gradient": "plain",
         "cite": {"snell2017": "the algorithm", "kingma2015": "the meta-optimizer"},

@@ -11,7 +11,18 @@ from torch import Tensor
 from fewshot_bench.basics.errors import CellError
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import OuterState
-from fewshot_bench.learners.base import WEIGHTS, Gradient, Learner, Memory, Meta, Parts, Progress, Stage, clipped, select
+from fewshot_bench.learners.base import (
+    WEIGHTS,
+    Gradient,
+    Learner,
+    Memory,
+    Meta,
+    Parts,
+    Progress,
+    Stage,
+    clipped,
+    select,
+)
 from fewshot_bench.training.assembly import Assembly
 
 HINT = "A lower learning rate may help, or a network without infinite derivatives."

@@ -11,9 +11,10 @@ from fewshot_bench.basics.errors import BenchError, GridError
 from fewshot_bench.basics.files import replacing, write_text
 from fewshot_bench.basics.memory import forget_peak, peak_bytes
 from fewshot_bench.basics.names import find, unknown
-from fewshot_bench.basics.options import problems, schema, understood
+from fewshot_bench.basics.options import _schema_in_source, problems, schema, understood
 from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+from fewshot_bench.learners import LEARNERS
 
 
 def factory(image, *, size: int = 3, rate: float = 0.5, on: bool = True, kinds: tuple[str, ...] = ("a",)):
@@ -116,9 +117,12 @@ def test_the_peak_of_memory_is_since_it_was_forgotten():
     assert peak_bytes() - before < 0.1 * size
 
 
-@pytest.mark.parametrize("table", [BACKBONES, INNER_OPTIMIZERS], ids=["backbones", "inner optimizers"])
+@pytest.mark.parametrize(
+    "table", [BACKBONES, INNER_OPTIMIZERS, LEARNERS], ids=["backbones", "inner optimizers", "learners"]
+)
 def test_options_read_from_source_are_those_of_the_signature(table):
     for name, factory in table.items():
         read = schema(factory)
+        assert _schema_in_source(factory.path, tuple(dict(factory.options))) is not None, name
         assert read == schema(partial(factory.load(), **dict(factory.options))), name
         assert list(read) == list(schema(partial(factory.load(), **dict(factory.options)))), name

@@ -1,5 +1,7 @@
 """A grid file becomes cells, or all its faults at once."""
 
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -361,3 +363,17 @@ def test_a_fault_in_options_of_cells_is_told_where_it_stands():
     text = MINIMAL + "[[cells]]\ninner_optimizer_options = { beta1 = 0.1 }\n"
     with pytest.raises(GridError, match="number 1 inner_optimizer_options for sgd: nothing reads the key 'beta1'"):
         cells(text)
+
+
+def test_a_typo_is_told_without_importing_torch(tmp_path):
+    """Importing torch alone takes more than a second of processor time."""
+    code = (
+        "import sys; from fewshot_bench.cli.main import main; status = main(sys.argv[1:]); "
+        "sys.exit(status if 'torch' not in sys.modules else 'torch was imported')"
+    )
+    for grid in (MINIMAL.replace('"resnet-4"', '"resnet-40"'), MINIMAL + '[learners."maml++"]\nmeta_lrr = 0.1\n'):
+        (tmp_path / "grid.toml").write_text(grid)
+        words = [sys.executable, "-c", code, "run", str(tmp_path / "grid.toml")]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 2, done.stderr
+        assert "did you mean" in done.stderr

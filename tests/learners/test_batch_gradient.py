@@ -15,9 +15,8 @@ from fewshot_bench.learners.base import Gradient, Learner
 from fewshot_bench.learners.maml import maml
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import batch, begin, meta_step, take
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.state import begin
-from fewshot_bench.training.step import batch, meta_step, take
 from tests.learners.networks import one
 from tests.training.in_float64 import in_float64
 
