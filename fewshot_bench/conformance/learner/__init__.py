@@ -16,8 +16,16 @@ from fewshot_bench.conformance.learner.contract import (
     trial,
     two_tasks,
 )
-from fewshot_bench.conformance.learner.gradients import gradient_of_the_loss, phases, vmap_equals_loop
-from fewshot_bench.conformance.learner.training import descent, meta_steps, other_ways, run, traced
+from fewshot_bench.conformance.learner.gradients import (
+    descent,
+    gradient_of_the_loss,
+    meta_steps,
+    other_ways,
+    phases,
+    run,
+    traced,
+    vmap_equals_loop,
+)
 
 __all__ = ["CHECKS", "STAGES", "Candidate", "trial", "two_tasks"]
 
