@@ -20,9 +20,8 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners.base import Meta, as_learner
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.gradients import gradients
+from fewshot_bench.training.meta_step import TrainingState, batch, begin, meta_step
 from fewshot_bench.training.plan import Plan, ProgramKind
-from fewshot_bench.training.meta_step import TrainingState, begin
-from fewshot_bench.training.meta_step import batch, meta_step
 from fewshot_bench.training.tasks import Streams
 
 LAYOUT, SLOPE = 1e-10, 1e-6
