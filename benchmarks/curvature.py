@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch.func import grad, vjp
-from torch.utils._pytree import tree_map
 
 from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.data.locations import default_data_dir
+from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import solve
 from fewshot_bench.hypergradients.vectors import row, shaped
 from fewshot_bench.learners.adaptation import regularised

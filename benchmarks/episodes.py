@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves
 
 from benchmarks.loaders import Loader, learn2learn_loaders, ours, torchmeta_loaders
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.locations import default_data_dir
+from fewshot_bench.hypergradients.batching import tree_leaves
 
 PIXELS = 5 * (1 + 1) * 28 * 28  # of a task
 UNTIMED = 5  # batches: as many as torchmeta's workers have ready before they are asked, and one

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
 
 from benchmarks.settings import RATES, Setting
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.norms import with_batch_statistics
 from fewshot_bench.basics.names import find
 from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.inner_optimizers.base import Params
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch.utils._pytree import tree_leaves, tree_map
 
+from fewshot_bench.hypergradients.batching import tree_leaves, tree_map
 from fewshot_bench.hypergradients.known_problems.base import Known
 from fewshot_bench.hypergradients.problem import Bilevel
 from fewshot_bench.hypergradients.vectors import constant, norm, plus

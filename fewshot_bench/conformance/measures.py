@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map
 
+from fewshot_bench.hypergradients.batching import tree_flatten, tree_leaves, tree_map
 from fewshot_bench.hypergradients.vectors import dot, norm, plus, scaled
 from fewshot_bench.inner_optimizers.base import Params
 

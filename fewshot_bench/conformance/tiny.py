@@ -4,9 +4,9 @@ from collections import OrderedDict
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import OuterState, Params
 from fewshot_bench.learners.base import Memory, Stage

@@ -22,6 +22,7 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.training.assembly import Assembly, Network, assemble
 from fewshot_bench.training.environment import environment
 from fewshot_bench.training.plan import Plan, find_device
+from fewshot_bench.training.programs.interpreted import summary
 from fewshot_bench.training.replica import Interrupted, Moment
 
 SECONDS_BETWEEN_STATUS = 10.0
@@ -59,6 +60,7 @@ class Attempt:
     _spent: float = 0.0
     _marked: float = 0.0
     _last: Moment | None = None
+    _interpreter: list[str] = field(default_factory=list)  # what each traced program says of torch's interpreter
 
     def begin(self, pool: Pool, accept_code: bool, network: Network | None) -> Assembly:
         """Records what the cell is computed with, and makes it. Raises BenchError if it cannot go on from where it is.
@@ -88,7 +90,7 @@ class Attempt:
         )
         self.listener.moment(self.cell, building)
         folders.log(self.folder, f"{now()} begun or resumed: {self.plan}")
-        return assemble(self.cell, pool, self.plan, network)
+        return assemble(self.cell, pool, self.plan, network)._replace(note=self._interpreter.append)
 
     def moment(self, at: Moment) -> None:
         """Tells the listener and, now and then, the folder. Raises TakenOverError if another process has the folder."""
@@ -131,7 +133,8 @@ class Attempt:
         at = {} if last is None else {"phase": last.phase, "loss": last.loss, "accuracy": last.accuracy}
         seconds = round(self._spent + time.monotonic() - self._begun, 3)
         peak = _peak(self.plan.device, self._held)
-        return {"iterations": self.iterations, "seconds": seconds, "now": at, "peak_memory": peak}
+        found = {"iterations": self.iterations, "seconds": seconds, "now": at, "peak_memory": peak}
+        return found | ({"interpreter": summary(self._interpreter)} if self._interpreter else {})
 
 
 def requeue(folder: Path, where: str, **facts: Any) -> None:

@@ -1,11 +1,18 @@
-"""One task's computation over a batch of tasks: so many at once in one program, the same result whatever the number."""
+"""Trees of tensors, and one task's computation over a batch of tasks: so many at once, the same result for any number.
+
+Trees are torch's: nested tuples, lists, dicts and named tuples. Its functions for them lie in torch.utils._pytree,
+which is private by its name. This file alone imports that module (tried with torch 2.15.0), and everything else imports
+this file. Without it these functions would have to be written here, or optree become a dependency.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.func import vmap
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_map, tree_unflatten
+
+__all__ = ["TreeSpec", "over_tasks", "tree_flatten", "tree_leaves", "tree_map", "tree_unflatten"]
 
 
 def over_tasks(of_one: Callable[[Any], Any], at_once: int) -> Callable[[Any], Any]:

@@ -52,8 +52,11 @@ def headline(found: Sequence[Progress]) -> str:
     words = [f"{counts[kind]} {kind}" for kind in sorted(counts, key=kinds.index) if counts[kind]]
     spent = sum(one.cell.seconds or 0.0 for one in found)
     changed = sum(bool(one.cell.code.changed) for one in found)
-    other = f" Code was changed after {changed:,} of them began." if changed else ""
-    return f"{counted(len(found), 'cell')}: {', '.join(words)}; {duration(spent)} of computing so far.{other}"
+    slower = sum(bool(_interpreter(one.cell)) for one in found)
+    notes = [f"Code was changed after {changed:,} of them began."] if changed else []
+    notes += [f"Torch's interpreter could not carry out the programs of {slower:,} of them (--all)."] if slower else []
+    first = f"{counted(len(found), 'cell')}: {', '.join(words)}; {duration(spent)} of computing so far."
+    return " ".join([first, *notes])
 
 
 def progress_table(found: Sequence[Progress], every: bool) -> Table:
@@ -99,6 +102,12 @@ def _left(cell: CellFolder) -> float | None:
     return (planned - cell.iterations) * cell.seconds / cell.iterations
 
 
+def _interpreter(cell: Cell) -> str:
+    """Why torch's interpreter was not used, as status.json has it; "" if it was, or if nothing was traced."""
+    said = cell.said.get("interpreter")
+    return f"torch's interpreter was not used ({said})" if isinstance(said, str) and said != "used" else ""
+
+
 def _row(one: Progress) -> tuple[Entry, ...]:
     planned = one.cell.config.get("training", {}).get("iterations", "?")
     texts = (
@@ -108,6 +117,6 @@ def _row(one: Progress) -> tuple[Entry, ...]:
         "" if one.loss is None else f"{one.loss:.3f}",
         "" if one.accuracy is None else f"{100 * one.accuracy:.1f}",
         "" if one.left is None else duration(one.left),
-        "; ".join(filter(None, (one.who or one.cell.reason, one.cell.code.words))),
+        "; ".join(filter(None, (one.who or one.cell.reason, one.cell.code.words, _interpreter(one.cell)))),
     )
     return tuple(Entry(text) for text in texts)

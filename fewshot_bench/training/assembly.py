@@ -22,11 +22,15 @@ from fewshot_bench.learners.base import Learner, Parts, as_learner
 from fewshot_bench.learners.model import as_function, build, made
 from fewshot_bench.learners.smoke_test import tried, without_features
 from fewshot_bench.training.plan import Plan
+from fewshot_bench.training.programs.interpreted import Note
 from fewshot_bench.training.tasks import Streams, rotates, streams
 
 
 class Assembly(NamedTuple):
-    """Everything a cell's training needs, made; fingerprint: the protocol its numbers stand for."""
+    """Everything a cell's training needs, made; fingerprint: the protocol its numbers stand for.
+
+    note: told of each traced program whether torch's interpreter carries it out (programs/interpreted.py).
+    """
 
     cell: Cell
     plan: Plan
@@ -34,6 +38,7 @@ class Assembly(NamedTuple):
     parts: Parts
     streams: Streams
     fingerprint: dict[str, Any]
+    note: Note = lambda reason: None
 
 
 class Network(NamedTuple):

@@ -42,7 +42,7 @@ def predictions(assembly: Assembly) -> Predict:
                 at = now._replace(outer=outer, memory=memory)
                 return assembly.learner.predict(assembly.parts, meta, at, task, batch_norm)
 
-            programs[key] = program(of_one, assembly.plan)
+            programs[key] = program(of_one, assembly.plan, assembly.note)
         logits: Tensor = programs[key]((meta, now.outer, now.memory), tasks)
         return logits
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 from torch.func import vmap
-from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.learners.base import BatchGradient, Gradient, Meta, Parts, Stage
 from fewshot_bench.training.assembly import Assembly
@@ -38,9 +38,9 @@ def gradients(assembly: Assembly) -> Gradients:
                     "one after another, a batch's gradient needs them together. Leave one out."
                 )
             if states[0].memory:
-                programs[key] = program(of_one, plan._replace(tasks_at_once=1))
+                programs[key] = program(of_one, plan._replace(tasks_at_once=1), assembly.note)
             else:
-                programs[key] = program(of_one if len(states) == 1 or of_batch else vmap(of_one), plan)
+                programs[key] = program(of_one if len(states) == 1 or of_batch else vmap(of_one), plan, assembly.note)
         if of_batch:
             return [
                 _of_batch(of_batch, assembly.parts, programs[key], *one) for one in zip(states, now, tasks, strict=True)

@@ -8,12 +8,12 @@ such faults show before the first epoch.
 from dataclasses import replace
 
 import torch
-from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.training.assembly import Assembly, Network, learner_and_parts
 from fewshot_bench.training.evaluation import evaluate, predictions, tested_with

@@ -130,6 +130,17 @@ def test_a_failed_cell_says_why_and_is_a_fault(tmp_path, capsys):
     assert "the loss is nan at meta-step 7." in told
 
 
+def test_it_says_why_torchs_interpreter_was_not_used(tmp_path, capsys):
+    one, two = write_cell(tmp_path, name="one"), write_cell(tmp_path, seed=1, name="two")
+    mark(one, interpreter="used")
+    mark(two, interpreter="RuntimeError: no such operator")
+    told = said(capsys, tmp_path)
+    assert "Torch's interpreter could not carry out the programs of 1 of them (--all)." in told
+    told = said(capsys, tmp_path, "--all")
+    assert told.count("was not used") == 1
+    assert "RuntimeError: no such operator" in told
+
+
 def test_a_folder_without_cells_is_a_sentence(tmp_path, capsys):
     assert main(["status", str(tmp_path / "nowhere")]) == 2
     assert "there is no folder" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from fewshot_bench.training import planning
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.planning import Timing
 from fewshot_bench.training.replica import Interrupted
+from fewshot_bench.training.programs.torch_internals import InterpretersGraph
 
 CELL = Cell(
     dataset="omniglot",
@@ -60,6 +61,28 @@ def slow_plans(monkeypatch):
     monkeypatch.setattr(planning, "timed", timed)
     monkeypatch.setattr(planning, "WORTH_MEASURING", 0)
     return tried
+
+
+@pytest.mark.parametrize("program", ["eager", "traced"])
+def test_whether_torchs_interpreter_was_used_is_recorded(tmp_path, pattern_pool, monkeypatch, program):
+    """Without it the cell goes on, to the same bytes of its result."""
+
+    def broken(self, outputs):
+        raise RuntimeError("a new torch has another interface")
+
+    listener = Listener(lambda *at: None, lambda *end: None, lambda: False)
+    plan = {"program": program, "workers": 1, "tasks_at_once": 2}
+    said, results = [], []
+    for name in ("used", "broken"):
+        if name == "broken":
+            monkeypatch.setattr(InterpretersGraph, "function", broken)
+        assert run_cells([CELL], tmp_path / name, {"omniglot": pattern_pool}, "cpu", listener, plan) == []
+        folder = folders.folder_of(tmp_path / name, CELL)
+        said.append(folders.status(folder).get("interpreter"))
+        results.append((folder / "result.json").read_bytes())
+    expected = ["used", "RuntimeError: a new torch has another interface"]
+    assert said == (expected if program == "traced" else [None, None])
+    assert results[0] == results[1]
 
 
 def test_the_folder_says_what_is_done_with_the_cell_at_every_moment(folder, run):

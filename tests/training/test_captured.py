@@ -19,7 +19,7 @@ from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import batch, begin, meta_step, stage, take
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs.captured import WARM_UP, captured
-from fewshot_bench.training.programs.eager import eager
+from fewshot_bench.training.programs.making import eager
 from fewshot_bench.training.programs.traced import traced, written_down
 
 CELL = Cell(

@@ -13,10 +13,10 @@ from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import batch, begin, meta_step, take
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import traced as traced_module
-from fewshot_bench.training.programs.eager import eager
-from fewshot_bench.training.programs.footprint import peak_bytes
-from fewshot_bench.training.programs.interpreted import interpreted
-from fewshot_bench.training.programs.traced import traced, written_down
+from fewshot_bench.training.programs.interpreted import interpreted, summary
+from fewshot_bench.training.programs.making import eager
+from fewshot_bench.training.programs.torch_internals import InterpretersGraph
+from fewshot_bench.training.programs.traced import peak_bytes, traced, written_down
 from tests.training.in_float64 import in_float64
 
 EAGER = Plan("cpu", 1, 1)
@@ -168,7 +168,7 @@ def test_one_tensor_in_two_places_is_two_inputs():
 
 
 def test_replays_need_no_python():
-    """Every kind of argument that operations have; and what the interpreter cannot take is left to Python."""
+    """Every kind of argument that operations have."""
 
     def varied(x):
         y = torch.nn.functional.pad(x, (1, 1), value=0.5).to(torch.float64).contiguous()
@@ -179,10 +179,57 @@ def test_replays_need_no_python():
     x = torch.randn(4, generator=torch.Generator().manual_seed(0))
     graph = written_down(varied, [x])
     run = interpreted(graph)
-    assert run is not None
     for found, expected in zip(run(x + 1), varied(x + 1), strict=True):
         assert found.dtype == expected.dtype
         assert torch.equal(found, expected)
+
+
+def test_the_interpreter_is_used_and_that_is_noted():
+    notes = []
+    shared, tasks = inputs(5)
+    program = traced(cubes, 2, 1, notes.append)
+    for _ in range(2):
+        program(shared, tasks)
+    assert notes == ["used", "used"]  # once for chunks of two, once for the last of one
+    assert summary(notes) == "used"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("no list", "RuntimeError: a new torch"),
+        ("no run", "ValueError: of this operation it knows nothing"),
+        ("other bits", "its results are not those of Python, bit for bit"),
+    ],
+)
+def test_without_the_interpreter_python_goes_on_and_says_why(monkeypatch, workers, fault, reason):
+    """Whatever the interpreter does wrong, the results are the same."""
+
+    def function(self, outputs):
+        def run(*tensors):
+            if fault == "no run":
+                raise ValueError("of this operation it knows nothing")
+            return [torch.full_like(tensors[1], 7.0), tensors[1]]
+
+        if fault == "no list":
+            raise RuntimeError("a new torch\nhas another interface")
+        return run
+
+    monkeypatch.setattr(InterpretersGraph, "function", function)
+    notes = []
+    shared, tasks = inputs(6)
+    program, expected = traced(cubes, 2, workers, notes.append), eager(cubes, 2)(shared, tasks)
+    for _ in range(2):
+        found = program(shared, tasks)
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert notes == [reason]
+    assert summary(["used", *notes, "another"]) == reason
+
+
+def test_what_the_interpreter_cannot_take_is_raised():
+    graph = written_down(lambda x: [x + 1], [torch.ones(2)])
     node = next(node for node in graph.graph.nodes if node.op == "call_function")
     node.target = torch.nn.functional.relu  # a function of Python
-    assert interpreted(graph) is None
+    with pytest.raises(AttributeError, match="_schema"):
+        interpreted(graph)

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.func import grad, vmap
-from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, within
@@ -13,6 +12,7 @@ from fewshot_bench.conformance.inner_optimizer.subject import STEPS, Rule, bowl,
 from fewshot_bench.conformance.measures import apart, elsewhere, finite, slope
 from fewshot_bench.conformance.running import runs
 from fewshot_bench.conformance.tiny import in_training, smooth
+from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.training.programs.traced import recorded

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from torch.utils._pytree import TreeSpec, tree_flatten
+from fewshot_bench.hypergradients.batching import TreeSpec, tree_flatten, tree_leaves, tree_map
 
 OfOne = Callable[[Any, Any], Any]
 """(shared, task) -> result: a pure function of two trees of tensors. shared: what is the same for all tasks."""
@@ -40,3 +40,11 @@ def once(make: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return made[-1][1]
 
     return find
+
+
+def chunks(tasks: Any, at_once: int) -> list[Any]:
+    """The tasks in order, so many at a time; one by one without their axis."""
+    count = len(tree_leaves(tasks)[0])
+    if at_once == 1:
+        return [tree_map(lambda leaf, i=i: leaf[i], tasks) for i in range(count)]
+    return [tree_map(lambda leaf, i=i: leaf[i : i + at_once], tasks) for i in range(0, count, at_once)]

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_map
 
+from fewshot_bench.hypergradients.batching import TreeSpec, tree_flatten, tree_leaves, tree_map
 from fewshot_bench.training.programs.base import Program, once
 
 WARM_UP = 2  # runs before recording, for libraries that choose kernels and workspaces at first calls

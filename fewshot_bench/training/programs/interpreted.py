@@ -1,63 +1,65 @@
 """A list of operations carried out by torch's own interpreter, which needs no Python between them.
 
 Between two small operations Python takes about as long as the second: replays are 1.2 to 1.5 times faster without it.
-The interpreter's interface is not one that torch promises, so whatever it cannot take is left to Python.
+The interpreter's interface is private (torch_internals.py), so a list that it cannot take is left to Python, and the
+reason is recorded.
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
-from torch.utils._pytree import tree_leaves
 
-Flat = Callable[..., list[Tensor]]
+from fewshot_bench.hypergradients.batching import tree_leaves
+from fewshot_bench.training.programs.torch_internals import InterpretersGraph, number_of
 
-_DTYPES = {
-    torch.uint8: 0,
-    torch.int8: 1,
-    torch.int16: 2,
-    torch.int32: 3,
-    torch.int64: 4,
-    torch.float16: 5,
-    torch.float32: 6,
-    torch.float64: 7,
-    torch.bool: 11,
-    torch.bfloat16: 15,
-}
-"""Numbers of c10::ScalarType."""
+Flat = Callable[..., Sequence[Tensor]]
 
-_FORMATS = {torch.contiguous_format: 0, torch.preserve_format: 1, torch.channels_last: 2, torch.channels_last_3d: 3}
-"""Numbers of c10::MemoryFormat."""
+Note = Callable[[str], None]
+"""Called once for each list of operations, with USED or with the reason why the interpreter was not used."""
+
+USED = "used"
 
 
-def interpreted(graph: GraphModule) -> Flat | None:
-    """The same operations on the same inputs, results as a list; None where the interpreter cannot take them."""
-    try:
-        program = torch._C._create_function_from_graph("replay", _translated(graph))
-    except Exception:
-        return None
+def fastest(graph: GraphModule, note: Note) -> Flat:
+    """The same operations, without Python between them if that gives the same bits; tried at the first call."""
+    chosen: list[Flat] = []
 
-    def run(*inputs: Tensor) -> list[Tensor]:
-        # as they are: to fuse them takes the interpreter longer than it saves
-        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-            return list(program(*inputs))
+    def run(*inputs: Tensor) -> Sequence[Tensor]:
+        if chosen:
+            return chosen[0](*inputs)
+        expected = graph(*inputs)
+        try:
+            candidate = interpreted(graph)
+            same = all(map(_same_bits, candidate(*inputs), expected))
+            reason = "" if same else "its results are not those of Python, bit for bit"
+        except Exception as error:  # whatever it is, Python can go on
+            reason = _reason(error)
+        chosen.append(graph if reason else candidate)
+        note(reason or USED)
+        return expected
 
     return run
 
 
-def _translated(graph: GraphModule) -> Any:
-    """The interpreter's own graph of the operations."""
-    made: Any = torch._C.Graph()
+def summary(notes: Sequence[str]) -> str:
+    """What status.json says of all programs of a cell: USED, or the first reason why one is left to Python."""
+    return next((note for note in notes if note != USED), USED)
+
+
+def interpreted(graph: GraphModule) -> Flat:
+    """The same operations on the same inputs. Raises whatever the interpreter raises if it cannot take them."""
+    made = InterpretersGraph()
     values: dict[Node, Any] = {}
     constants: dict[tuple[str, str], Any] = {}
 
     def constant(value: Any) -> Any:
         key = (type(value).__name__, repr(value))
         if key not in constants:
-            constants[key] = made.insertConstant(value)
+            constants[key] = made.constant(value)
         return constants[key]
 
     def argument(value: Any, kind: Any) -> Any:
@@ -68,44 +70,43 @@ def _translated(graph: GraphModule) -> Any:
         if kind.kind() == "ListType":
             inner = kind.getElementType()
             items = value if isinstance(value, list | tuple) else [value]
-            node = made.create("prim::ListConstruct", [argument(item, inner) for item in items], 1)
-            node.output().setType(torch._C.ListType(inner))
-            return made.appendNode(node).output()
-        return constant(float(value) if kind.kind() == "FloatType" else _number(value))
+            return made.items([argument(item, inner) for item in items], inner)
+        if kind.kind() == "TensorType":  # a number in a tensor's place, as `vmap` leaves some; Python takes either
+            return made.constant(torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None))
+        return constant(float(value) if kind.kind() == "FloatType" else number_of(value))
 
     for node in graph.graph.nodes:
         if node.op == "placeholder":
-            values[node] = made.addInput(node.name)
+            values[node] = made.input(node.name)
         elif node.op == "get_attr":
-            values[node] = made.insertConstant(getattr(graph, node.target))
+            values[node] = made.constant(getattr(graph, node.target))
         elif node.op == "output":
-            found = [values[leaf] for leaf in tree_leaves(node.args[0])]
-            packed = made.appendNode(made.create("prim::TupleConstruct", found, 1))
-            packed.output().setType(torch._C.TupleType([torch._C.TensorType.get()] * len(found)))
-            made.registerOutput(packed.output())
+            return made.function([values[leaf] for leaf in tree_leaves(node.args[0])])
         elif node.target is operator.getitem:
             several, index = values[node.args[0]], node.args[1]
-            if not isinstance(several, list):  # one result, a list of tensors
-                item = made.appendNode(made.create("aten::__getitem__", [several, constant(index)], 1)).output()
-                item.setType(torch._C.TensorType.get())
-            values[node] = several[index] if isinstance(several, list) else item
+            values[node] = several[index] if isinstance(several, list) else made.item(several, constant(index))
         else:
-            schema = node.target._schema
-            given = dict(zip((one.name for one in schema.arguments), node.args, strict=False)) | node.kwargs
-            inputs = [argument(given.get(one.name, one.default_value), one.type) for one in schema.arguments]
-            call = made.appendNode(made.create(schema.name, inputs, len(schema.returns)))
-            outputs = list(call.outputs())
-            for output, result in zip(outputs, schema.returns, strict=True):
-                output.setType(result.type)
-            values[node] = outputs[0] if len(outputs) == 1 else outputs
-    made.lint()
-    return made
+            results = made.call(node.target, _arguments(node, argument))
+            values[node] = results[0] if len(results) == 1 else results
+    raise ValueError("a list of operations without an output")
 
 
-def _number(value: Any) -> Any:
-    """What stands for a type, a memory format or a layout; any other value is itself."""
-    if isinstance(value, torch.dtype):
-        return _DTYPES[value]
-    if isinstance(value, torch.memory_format):
-        return _FORMATS[value]
-    return {torch.strided: 0}[value] if isinstance(value, torch.layout) else value
+def _arguments(node: Node, made: Callable[[Any, Any], Any]) -> Callable[[str, Any, Any], Any]:
+    """What `InterpretersGraph.call` asks for: the value of an argument by its name, or its default."""
+    given = dict(node.kwargs)
+    positional = iter(node.args)
+
+    def argument(name: str, kind: Any, default: Any) -> Any:
+        return made(next(positional, given.get(name, default)), kind)
+
+    return argument
+
+
+def _reason(error: Exception) -> str:
+    """In a line: the first of a message, but the last of the interpreter's own, which begin with a traceback."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[-1 if 'TorchScript' in lines[0] else 0]}"
+
+
+def _same_bits(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))

@@ -9,14 +9,17 @@ import os
 import signal
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.hypergradients.batching import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from fewshot_bench.training.programs.base import Program, chunks
 
 SECONDS_BETWEEN_LOOKS = 5.0  # an idle worker checks whether its parent process still lives
 
@@ -32,6 +35,48 @@ class Worker(NamedTuple):
 
     process: multiprocessing.process.BaseProcess
     pipe: Connection
+
+
+def shared_among(workers: int, find: Callable[[Any, Any], Program], at_once: int, shared: Any, tasks: Any) -> Program:
+    """A program for inputs of this shape, its chunks of `at_once` tasks shared among so many processes.
+
+    find(shared, chunk): the program of one chunk. Chunks of one shape have one program, which is called once before the
+    processes are forked: what it makes at its first call is then made once, and in this process.
+    """
+    leaves, tree = tree_flatten((shared, tasks))
+    inputs = shared_like(leaves)
+    held, batch = tree_unflatten(inputs, tree)
+    parts = chunks(batch, at_once)
+    _copy_all(inputs, leaves)
+    replays = [find(held, part) for part in parts]
+    outcomes = {replay: replay(held, part) for replay, part in dict(zip(replays, parts, strict=True)).items()}
+    count = len(tree_leaves(tasks)[0])
+    results = tree_map(lambda leaf: _shared_batch(leaf, count, at_once), outcomes[replays[0]])
+    places = chunks(results, at_once)
+
+    def work(number: int) -> None:
+        _copy_all(tree_leaves(places[number]), tree_leaves(replays[number](held, parts[number])))
+
+    forked = fork(min(workers, len(parts)), work, len(parts))
+
+    def run(shared: Any, tasks: Any) -> Any:
+        _copy_all(inputs, tree.flatten_up_to((shared, tasks)))
+        together(forked, work, len(parts))
+        return tree_map(torch.clone, results)
+
+    weakref.finalize(run, shutdown, forked)
+    return run
+
+
+def _shared_batch(leaf: Tensor, count: int, at_once: int) -> Tensor:
+    """Shared memory for the results of `count` tasks. leaf: that of one, or of a chunk."""
+    shape = leaf.shape if at_once == 1 else leaf.shape[1:]
+    return torch.empty((count, *shape), dtype=leaf.dtype).share_memory_()
+
+
+def _copy_all(places: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    for place, value in zip(places, values, strict=True):
+        place.copy_(value)
 
 
 def shared_like(tensors: Sequence[Tensor]) -> list[Tensor]:
