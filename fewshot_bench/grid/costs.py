@@ -1,7 +1,7 @@
 """What a cell costs as arithmetic, counted without running it: the same on every machine, whatever is done of the cell.
 
-A network is counted once, and what a learner does with a task once for each kind of epoch (training/passes.py); seeds
-and inner optimizers share both.
+A network is counted once, and what a learner does with a task once for each kind of epoch (training/arithmetic.py);
+seeds and inner optimizers share both. The parts of --shard follow from these numbers, so they may not change.
 """
 
 from collections.abc import Iterable
@@ -16,14 +16,37 @@ from fewshot_bench.basics.names import find
 from fewshot_bench.cells.cell import Cell, Options
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.splits import read_split
-from fewshot_bench.grid.work import NOTHING, Work, plus, times
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import BatchNorm, Learner, as_learner
 from fewshot_bench.learners.model import build
-from fewshot_bench.training.arithmetic import NOWHERE, Asked, Network, of_network
+from fewshot_bench.training.arithmetic import (
+    NOWHERE,
+    Asked,
+    Held,
+    Network,
+    Passes,
+    Shape,
+    by_epoch,
+    flop,
+    held,
+    of_network,
+    passes,
+)
 from fewshot_bench.training.assembly import count_weights
-from fewshot_bench.training.passes import Episode, Held, Passes, by_epoch, flop, held, passes
+
+
+class Work(NamedTuple):
+    """What computing takes beside time, of many tasks; rates make seconds of it.
+
+    written: numbers that passes through a network write; tensors, weights: how many are learned, once for each product
+    that is taken with every layer.
+    """
+
+    flop: float
+    written: float
+    tensors: float
+    weights: float
 
 
 class Cost(NamedTuple):
@@ -38,31 +61,22 @@ class Cost(NamedTuple):
     remarks: tuple[str, ...]
 
 
+Tasks = list[tuple[int, Passes]]
+"""How many of each kind, and what one of them takes."""
+
+
+def total(parts: Iterable[tuple[float, Work]]) -> Work:
+    """The sum of works, each so many times."""
+    flop = written = tensors = weights = 0.0
+    for number, work in parts:
+        flop, written = flop + number * work.flop, written + number * work.written
+        tensors, weights = tensors + number * work.tensors, weights + number * work.weights
+    return Work(flop, written, tensors, weights)
+
+
 def cost(cell: Cell) -> Cost:
     """Of a cell whose names are known, as expand makes them."""
-    training = replace(cell.training, init_seed=None)
-    return _cost(replace(cell, seed=0, training=training, inner_optimizer="sgd", inner_optimizer_options=()))
-
-
-def meta_steps(cell: Cell) -> list[tuple[int, Passes]]:
-    """How many meta-steps of each kind a cell has, and what one task of them takes. Raises what its learner raises."""
-    learner, episode, settings = _learner(cell), _training(cell), cell.training
-    if settings.iterations == 0:
-        return []
-    size = settings.iterations_per_epoch
-    return [
-        (min(settings.iterations, run.stop * size) - run.start * size, task)
-        for run, task in by_epoch(learner, episode, settings.inner_steps, validations(cell))
-    ]
-
-
-def held_of(cell: Cell) -> Held | None:
-    """What one task of the cell's last epoch keeps at most, or of the test where it has no meta-steps.
-
-    None where that cannot be counted.
-    """
-    training = replace(cell.training, init_seed=None)
-    return _held(replace(cell, seed=0, training=training, backbone="", backbone_options=()))
+    return _cost(_alike(cell, inner_optimizer="sgd", inner_optimizer_options=()))
 
 
 def network_of(cell: Cell) -> Network:
@@ -70,9 +84,31 @@ def network_of(cell: Cell) -> Network:
     return _network(cell.backbone, cell.backbone_options, cell.dataset, cell.ways)
 
 
+def meta_steps(cell: Cell) -> Tasks:
+    """How many meta-steps of each kind a cell has, and what one task of them takes. Raises what its learner raises."""
+    return _meta_steps(_of_any_network(cell))
+
+
+def held_of(cell: Cell) -> Held | None:
+    """What one task of the cell's last epoch keeps at most, or of its test if it has no meta-steps.
+
+    None if that cannot be counted.
+    """
+    return _held(_alike(cell, backbone="", backbone_options=()))
+
+
 def validations(cell: Cell) -> int:
     """How many a cell has, of `evaluation.tasks` tasks each; an untrained one has one."""
     return max(1, ceil(cell.training.iterations / cell.training.iterations_per_epoch))
+
+
+def _alike(cell: Cell, **changes: str | Options) -> Cell:
+    """What is the same for many cells, so that it is counted once for all of them."""
+    return replace(cell, seed=0, training=replace(cell.training, init_seed=None), **changes)  # type: ignore[arg-type]
+
+
+def _of_any_network(cell: Cell) -> Cell:
+    return _alike(cell, backbone="", backbone_options=(), inner_optimizer="sgd", inner_optimizer_options=())
 
 
 @cache
@@ -85,29 +121,17 @@ def _cost(cell: Cell) -> Cost:
         weights = count_weights(cell)
         network = Network(0, 2 * weights, 0, weights, weights, 1)
     try:
-        gradients, predictions = _asked(replace(cell, backbone="", backbone_options=()))
+        gradients, predictions = meta_steps(cell), _evaluations(_of_any_network(cell))
     except Exception as error:  # somebody's learner may ask for more than three layers have
         remarks.append(_remark("learner", cell.learner, "what MAML takes", error))
         gradients, predictions = _as_maml(cell)
     size = cell.training.tasks_per_batch
     return Cost(
-        training=_work(network, ((number * size, task) for number, task in gradients)),
-        evaluation=_work(network, predictions),
+        training=total((number * size, _work(network, task)) for number, task in gradients),
+        evaluation=total((number, _work(network, task)) for number, task in predictions),
         network=network,
         remarks=tuple(remarks),
     )
-
-
-@cache
-def _held(cell: Cell) -> Held | None:
-    rule = find("inner optimizer", cell.inner_optimizer, INNER_OPTIMIZERS)(**dict(cell.inner_optimizer_options))
-    try:
-        learner, last = _learner(cell), validations(cell) - 1
-        if cell.training.iterations == 0:
-            return held(learner, rule, _tested(cell), Asked(cell.test_steps, last, learner.traits.batch_norm))
-        return held(learner, rule, _training(cell), Asked(cell.training.inner_steps, last))
-    except Exception:  # as in _cost, which tells
-        return None
 
 
 @cache
@@ -117,40 +141,52 @@ def _network(name: str, options: Options, dataset: str, ways: int) -> Network:
     return of_network(model, image, ways)
 
 
-def _work(network: Network, tasks: Iterable[tuple[int, Passes]]) -> Work:
-    """tasks: how many of each kind."""
-    total = NOTHING
-    for number, task in tasks:
-        one = Work(
-            flop=flop(network, task),
-            written=task.others * network.written,
-            tensors=task.products * network.tensors,
-            weights=task.products * network.weights,
-        )
-        total = plus(total, times(number, one))
-    return total
+def _work(network: Network, task: Passes) -> Work:
+    """Of one task."""
+    return Work(
+        flop=flop(network, task),
+        written=task.others * network.written,
+        tensors=task.products * network.tensors,
+        weights=task.products * network.weights,
+    )
 
 
 @cache
-def _asked(cell: Cell) -> tuple[list[tuple[int, Passes]], list[tuple[int, Passes]]]:
-    """What is asked of a learner, whatever the cell's network."""
-    return meta_steps(cell), _evaluations(cell)
+def _meta_steps(cell: Cell) -> Tasks:
+    settings, size = cell.training, cell.training.iterations_per_epoch
+    if settings.iterations == 0:
+        return []
+    runs = by_epoch(_learner(cell), _trained_on(cell), settings.inner_steps, validations(cell))
+    return [(min(settings.iterations, run.stop * size) - run.start * size, task) for run, task in runs]
 
 
-def _evaluations(cell: Cell) -> list[tuple[int, Passes]]:
-    """How many tasks of validation and test, for each way to normalise queries, and what one of them takes."""
+@cache
+def _evaluations(cell: Cell) -> Tasks:
+    """The tasks of validation and test, for each way to normalise queries."""
     settings, learner = cell.evaluation, _learner(cell)
-    episode = _tested(cell)
     own = learner.traits.batch_norm
     members = min(settings.ensemble, validations(cell))
     counts: dict[BatchNorm, int] = {own: settings.tasks * (validations(cell) + members)}
     if settings.both_batch_norms:
         counts["inductive" if own == "transductive" else "transductive"] = settings.tasks * members
+    last, shape = validations(cell) - 1, _tested_on(cell)
+    return [(count, passes(learner, shape, Asked(cell.test_steps, last, way))) for way, count in counts.items()]
+
+
+@cache
+def _held(cell: Cell) -> Held | None:
+    rule = find("inner optimizer", cell.inner_optimizer, INNER_OPTIMIZERS)(**dict(cell.inner_optimizer_options))
     last = validations(cell) - 1
-    return [(count, passes(learner, episode, Asked(cell.test_steps, last, way))) for way, count in counts.items()]
+    try:
+        if cell.training.iterations == 0:
+            own = _learner(cell).traits.batch_norm
+            return held(_learner(cell), rule, _tested_on(cell), Asked(cell.test_steps, last, own))
+        return held(_learner(cell), rule, _trained_on(cell), Asked(cell.training.inner_steps, last))
+    except Exception:  # as in _cost, which tells
+        return None
 
 
-def _as_maml(cell: Cell) -> tuple[list[tuple[int, Passes]], list[tuple[int, Passes]]]:
+def _as_maml(cell: Cell) -> tuple[Tasks, Tasks]:
     """The meta-steps and evaluations of second-order MAML, for a learner that is unlike all that are known."""
     trained = _assumed(cell.train_ways, 9 * cell.training.inner_steps, cell.train_shots, 3, cell.training.queries)
     tested = _assumed(cell.ways, 3 * cell.test_steps, cell.shots, 1, cell.test_queries)
@@ -169,12 +205,12 @@ def _learner(cell: Cell) -> Learner:
     return as_learner(find("learner", cell.learner, LEARNERS)(**dict(cell.learner_options)))
 
 
-def _training(cell: Cell) -> Episode:
-    return Episode(cell.train_ways, cell.train_shots, cell.training.queries, cell.dataset, _classes(cell))
+def _trained_on(cell: Cell) -> Shape:
+    return Shape(cell.train_ways, cell.train_shots, cell.training.queries, _classes(cell))
 
 
-def _tested(cell: Cell) -> Episode:
-    return Episode(cell.ways, cell.shots, cell.test_queries, cell.dataset, _classes(cell))
+def _tested_on(cell: Cell) -> Shape:
+    return Shape(cell.ways, cell.shots, cell.test_queries, _classes(cell))
 
 
 def _classes(cell: Cell) -> int:

@@ -1,4 +1,7 @@
-"""What is left of a grid, in hours and memory: counted arithmetic at the pace of cells computed before."""
+"""Hours and memory that a grid's cells still need: counted work at the pace of the cells computed before.
+
+The pace is that of finished and running cells in the folder, or of the rates that ship with the package.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +25,10 @@ NEW = "new"
 
 
 class Estimate(NamedTuple):
-    """iterations: meta-steps done. hours: left, 0 where none is; mebibytes: that all its processes then take at most;
-    None where unknown.
+    """What one cell still needs.
+
+    iterations: meta-steps done. hours: left, 0 if none is. mebibytes: what all its processes take at most. Either is
+    None if it is not known.
     """
 
     cell: Cell
@@ -43,8 +48,8 @@ class Outlook(NamedTuple):
 class Seen(NamedTuple):
     """A cell as its folder has it.
 
-    done, left: of its work, in seconds on rates.MACHINE, or in FLOP where no such device was measured. seconds: that
-    what is done took, of this cell alone; device: where it did, "" where that is not known.
+    done, left: of its work, in seconds on rates.MACHINE, or in FLOP on a device that was not measured. seconds: what
+    the work done took, for this cell alone. device: where it was done, "" if that is not known.
     """
 
     cell: Cell
@@ -58,10 +63,10 @@ class Seen(NamedTuple):
 
 
 def estimated(cells: Sequence[Cell], directory: Path, device: str, among: Sequence[Cell] = ()) -> Outlook:
-    """What is left of `cells`.
+    """What each of `cells` still needs.
 
-    device: as run's, where new cells would be computed; the machine need not have it. among: other cells whose pace
-    counts. Raises BenchError for what is no device.
+    device: where new cells would be computed, as in `run`; the machine need not have it. among: other cells whose pace
+    counts. Raises BenchError if `device` is none.
     """
     kind = _kind(device)
     seen = [_seen(cell, directory, kind) for cell in cells]
@@ -110,7 +115,7 @@ def _seen(cell: Cell, directory: Path, kind: str) -> Seen:
 
 
 def _work(cell: Cell, kind: str) -> tuple[float, float]:
-    """Of training and of evaluation; see Seen."""
+    """The work of training and of evaluation, in the units of Seen."""
     whole = cost(cell)
     if kind == "cpu":
         return rates.training(cell, whole), rates.seconds(cell, whole.evaluation)
@@ -127,7 +132,7 @@ def _estimate(one: Seen, measured: Sequence[Seen], kind: str) -> Estimate:
 
 
 def _pace(cell: Cell, measured: Sequence[Seen], kind: str) -> float | None:
-    """Seconds for a unit of work, by cells with that network and those images, if any; None where there is no cell."""
+    """Seconds for a unit of work, by cells with that network and those images if any; None if nothing was measured."""
     alike = [one for one in measured if (one.cell.backbone, one.cell.dataset) == (cell.backbone, cell.dataset)]
     paced = alike or measured
     if not paced:

@@ -1,4 +1,4 @@
-"""A part of a grid, for one of several processes that need not know of each other."""
+"""One part of a grid, for one of several processes that do not know of each other (`run --shard 3/20`)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,10 @@ from fewshot_bench.grid.rates import seconds, training
 
 
 def part(cells: Sequence[Cell], text: str) -> list[Cell]:
-    """The cells of a part called as 3/20; all of them where `text` is empty. Raises BenchError for what is no part.
+    """The cells of the part that `text` names, as "3/20"; all of them if it is empty. Raises BenchError if it is none.
 
-    By whole cells, whatever is done of them, at the rates that ship with the package, so that all machines agree.
+    Cells weigh what all of their work takes at the rates that ship with the package, so all machines make the same
+    parts, whatever is done.
     """
     if not text:
         return list(cells)
@@ -30,10 +31,10 @@ def parsed(text: str) -> tuple[int, int]:
 
 
 def shard(cells: Sequence[Cell], costs: Mapping[str, int], index: int, count: int) -> list[Cell]:
-    """Part `index`, from 1, of `count` parts; cells stay in order.
+    """Part `index`, from 1, of `count` parts; cells stay in order. costs: by a cell's id.
 
-    Each cell is in one part: the dearest first, each to the part that has least so far, the first of equals. So parts
-    differ by no more than the dearest cell, and do not depend on the order of cells. costs: by cell's id.
+    Cells are dealt out from the dearest to the cheapest, each to the part that has least so far, the first of equals.
+    So parts differ by no more than the dearest cell, and do not depend on the order of cells.
     """
     loads, of = [0] * count, {}
     for cell in sorted(cells, key=lambda cell: (-costs[cell.id], cell.id)):
@@ -44,6 +45,6 @@ def shard(cells: Sequence[Cell], costs: Mapping[str, int], index: int, count: in
 
 
 def microseconds(cell: Cell) -> int:
-    """What a cell weighs: whole, so that sums do not depend on their order."""
+    """What a cell weighs, as a whole number, so that sums do not depend on their order."""
     found = cost(cell)
     return round(1e6 * (training(cell, found) + seconds(cell, found.evaluation)))

@@ -9,9 +9,8 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.grid import rates
-from fewshot_bench.grid.costs import cost
+from fewshot_bench.grid.costs import cost, total
 from fewshot_bench.grid.estimates import estimated
-from fewshot_bench.grid.work import plus, times
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.planning import usual_plan
 
@@ -32,7 +31,7 @@ PLAN = Plan("cpu", 1, 1, "traced", workers=2)
 
 
 def whole(cell):
-    return plus(cost(cell).training, cost(cell).evaluation)
+    return total([(1, cost(cell).training), (1, cost(cell).evaluation)])
 
 
 def shipped(cell):
@@ -84,7 +83,7 @@ def test_a_cell_like_it_counts_before_others(tmp_path):
 @pytest.mark.parametrize("status", [folders.RUNNING, folders.FAILED, folders.QUEUED])
 def test_a_cell_under_way_sets_the_pace_and_has_less_left(tmp_path, status):
     """A quarter of training and of four validations, of five evaluations in all."""
-    spent = plus(times(0.25, cost(CELL).training), times(0.25 * 4 / 5, cost(CELL).evaluation))
+    spent = total([(0.25, cost(CELL).training), (0.25 * 4 / 5, cost(CELL).evaluation)])
     under_way(tmp_path, CELL, 250, 2 * rates.seconds(CELL, spent), status=status)
     (found,) = estimated([CELL], tmp_path, "cpu").cells
     left = rates.seconds(CELL, whole(CELL)) - rates.seconds(CELL, spent)

@@ -16,7 +16,7 @@ from fewshot_bench.training.programs import traced as traced_module
 from fewshot_bench.training.programs.interpreted import interpreted, summary
 from fewshot_bench.training.programs.making import eager
 from fewshot_bench.training.programs.torch_internals import InterpretersGraph
-from fewshot_bench.training.programs.traced import peak_bytes, traced, written_down
+from fewshot_bench.training.programs.traced import needed_bytes, traced, written_down
 from tests.training.in_float64 import in_float64
 
 EAGER = Plan("cpu", 1, 1)
@@ -74,8 +74,8 @@ def test_the_footprint_of_operations_is_what_is_alive_at_one_time():
         return [(y + z).sum()]
 
     x = torch.ones(1000)
-    assert peak_bytes(written_down(two_of_a_thousand, [x])) == 8000
-    assert peak_bytes(written_down(three_of_a_thousand, [x])) == 12000
+    assert needed_bytes(written_down(two_of_a_thousand, [x])) == 8000
+    assert needed_bytes(written_down(three_of_a_thousand, [x])) == 12000
 
 
 def after(assembly, steps):

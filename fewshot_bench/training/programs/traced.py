@@ -64,7 +64,7 @@ def recorded(
         return outputs
 
     graph = written_down(flat, inputs)
-    _check_room(times * peak_bytes(graph), inputs[0].device)
+    _check_room(times * needed_bytes(graph), inputs[0].device)
     operations = fastest(graph, note)
 
     def replay(shared: Any, part: Any) -> Any:
@@ -86,7 +86,7 @@ def written_down(function: Callable[..., list[Any]], inputs: list[Any]) -> Graph
     return graph
 
 
-def peak_bytes(graph: GraphModule) -> int:
+def needed_bytes(graph: GraphModule) -> int:
     """The most bytes that are alive at one time while a list of operations is carried out.
 
     Of what the operations make and still use, inputs left out; a kernel's own workspace is not known here. graph: from

@@ -12,11 +12,21 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Parts
 from fewshot_bench.learners.model import build
-from fewshot_bench.training.arithmetic import NOWHERE, Asked, any_task, counted, of_learner, of_network, peak_bytes
-from fewshot_bench.training.passes import Episode, by_epoch, flop, held, passes
+from fewshot_bench.training.arithmetic import (
+    NOWHERE,
+    Asked,
+    Shape,
+    by_epoch,
+    counted,
+    flop,
+    held,
+    of_learner,
+    of_network,
+    passes,
+)
 
 IMAGE = ImageShape(1, 8, 8)
-EPISODE = Episode(ways=3, shots=2, queries=1, dataset="omniglot", classes=7)
+SHAPE = Shape(ways=3, shots=2, queries=1, classes=7)
 
 
 def small(image, ways):
@@ -35,11 +45,11 @@ def small(image, ways):
     return Network()
 
 
-def work(learner, rule, make, image, asked, episode=EPISODE):
+def work(learner, rule, make, image, asked, shape=SHAPE):
     """With the network itself."""
-    model = build(lambda: make(image, episode.ways), episode.ways, seed=0, operations=FUSED)
-    task = any_task(image, episode.ways, episode.shots, episode.queries, "cpu")
-    return of_learner(learner, Parts(model, INNER_OPTIMIZERS[rule](), episode.classes), task, asked)
+    model = build(lambda: make(image, shape.ways), shape.ways, seed=0, operations=FUSED)
+    parts = Parts(model, INNER_OPTIMIZERS[rule](), shape.classes)
+    return of_learner(learner, parts, image, shape, asked)
 
 
 def network(make, image, ways):
@@ -52,14 +62,14 @@ def test_a_task_of_every_learner(name, predict):
     learner, asked = LEARNERS[name](), Asked(steps=2, epoch=0, predict=predict)
     with FlopCounterMode(display=False) as counter:
         work(learner, "adam", small, IMAGE, asked)()
-    assert flop(network(small, IMAGE, 3), passes(learner, EPISODE, asked)) == counter.get_total_flops()
+    assert flop(network(small, IMAGE, 3), passes(learner, SHAPE, asked)) == counter.get_total_flops()
 
 
 @pytest.mark.parametrize("name", ["vgg", "resnet-4", "densenet-8"])
 def test_a_task_with_every_kind_of_network(name):
     learner, image, asked = LEARNERS["maml++"](), ImageShape(3, 28, 28), Asked(1, 0)
     exact = counted(work(learner, "sgd", BACKBONES[name], image, asked)).flop
-    assert flop(network(BACKBONES[name], image, 3), passes(learner, EPISODE, asked)) == exact
+    assert flop(network(BACKBONES[name], image, 3), passes(learner, SHAPE, asked)) == exact
 
 
 def test_a_network_by_hand():
@@ -85,20 +95,18 @@ def test_bytes_alive_by_hand():
         b.add_(1)
         return b.view(2, 5) + given.view(10, 100)[:2, :5]
 
-    assert peak_bytes(three_of_which_two_are_alive) == 2 * 10 * 4
+    assert counted(three_of_which_two_are_alive).peak == 2 * 10 * 4
 
 
 @pytest.mark.parametrize(("name", "keeps"), [("maml++", True), ("imaml", False), ("reptile", False), ("fomaml", False)])
 def test_who_keeps_inner_steps(name, keeps):
     rule = INNER_OPTIMIZERS["sgd"]()
-    one, five = (held(LEARNERS[name](), rule, EPISODE, Asked(steps, 20)).images for steps in (1, 5))
+    one, five = (held(LEARNERS[name](), rule, SHAPE, Asked(steps, 20)).images for steps in (1, 5))
     assert five > 2.5 * one if keeps else five == pytest.approx(one, rel=0.01)
 
 
 def test_moments_are_kept_too():
-    sgd, adam = (
-        held(LEARNERS["maml++"](), INNER_OPTIMIZERS[rule](), EPISODE, Asked(5, 20)) for rule in ("sgd", "adam")
-    )
+    sgd, adam = (held(LEARNERS["maml++"](), INNER_OPTIMIZERS[rule](), SHAPE, Asked(5, 20)) for rule in ("sgd", "adam"))
     assert adam.copies > 3 * sgd.copies
     assert adam.images == pytest.approx(sgd.images, rel=0.02)
 
@@ -114,7 +122,7 @@ def test_moments_are_kept_too():
 )
 def test_runs_of_epochs(name, options, runs):
     learner = LEARNERS[name](**options)
-    found = by_epoch(learner, EPISODE, 2, 9)
+    found = by_epoch(learner, SHAPE, 2, 9)
     assert [run for run, _ in found] == runs
     for run, task in found:
-        assert {passes(learner, EPISODE, Asked(2, epoch)) for epoch in run} == {task}
+        assert {passes(learner, SHAPE, Asked(2, epoch)) for epoch in run} == {task}
