@@ -1,1 +1,1 @@
-"""A grid file becomes cells; a ledger on disk says what is done; an engine does the rest."""
+"""A grid file becomes cells; the folder of results says what is done; an engine computes the rest."""

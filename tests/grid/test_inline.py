@@ -15,8 +15,8 @@ from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.training import planning
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.planning import Timing
-from fewshot_bench.training.replica import Interrupted
 from fewshot_bench.training.programs.torch_internals import InterpretersGraph
+from fewshot_bench.training.replica import Interrupted
 
 CELL = Cell(
     dataset="omniglot",
