@@ -122,10 +122,8 @@ def memory(available: int | None) -> Finding:
     """available: bytes, None if the system does not tell."""
     if available is None:
         return Finding("ok", "memory", "this system does not tell how much is free")
-    if available < LITTLE_MEMORY:
-        mend = "end other programs, or ask the scheduler for more"
-        return Finding("warning", "memory", f"{size(available)} free", mend)
-    return Finding("ok", "memory", f"{size(available)} free")
+    mend = "end other programs, or ask the scheduler for more" if available < LITTLE_MEMORY else ""
+    return Finding("warning" if mend else "ok", "memory", f"{size(available)} free", mend)
 
 
 def open_files() -> Iterator[Finding]:
