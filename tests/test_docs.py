@@ -87,6 +87,30 @@ def test_the_diff_that_gives_a_learner_a_batch_gradient(here, capsys):
     assert main(["check", "learner", "my_learner:my_learner"]) == 0, capsys.readouterr().out
 
 
+def test_the_diff_that_adds_an_estimator(tmp_path):
+    """It runs where all estimators do, and agrees with the truncated one, which differentiates all at once."""
+    (diff,) = blocks("adding-an-estimator", "diff")
+    for folder in ("fewshot_bench", "tests/hypergradients"):
+        shutil.copytree(CHECKOUT / folder, tmp_path / folder)
+    changed(tmp_path, diff)
+    script = """
+import pytest, torch
+from fewshot_bench.hypergradients.known_problems import KNOWN_PROBLEMS
+from fewshot_bench.hypergradients.last_step import through_last_step
+from fewshot_bench.hypergradients.unrolled import unrolled
+for name, make in KNOWN_PROBLEMS.items():
+    known = make()
+    task = torch.utils._pytree.tree_map(lambda leaf: leaf[0], known.tasks)
+    found, expected = (one(known.problem, known.phi, task) for one in (through_last_step(), unrolled(last=1)))
+    assert known.problem.steps > 1, name
+    for key, value in expected.dphi.items():
+        torch.testing.assert_close(found.dphi[key], value, rtol=1e-12, atol=1e-14)
+raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/hypergradients/test_agreement.py"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_diff_that_brings_a_learner_into_the_package(tmp_path):
     _, in_package = blocks("adding-a-learner", "diff")
     shutil.copytree(CHECKOUT / "fewshot_bench", tmp_path / "fewshot_bench")
