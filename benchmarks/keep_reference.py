@@ -22,8 +22,8 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_bytes
 from fewshot_bench.basics.lease import OthersError, lease
 from fewshot_bench.cells.reading import CellFolder, read_cells
-from fewshot_bench.report.collect import write_results_csv
 from fewshot_bench.report.plots import plot
+from fewshot_bench.report.results_csv import write_results_csv
 
 KEPT = (
     "config.toml", "status.json", "result.json", "episodes.parquet", "hyperparameters.parquet",

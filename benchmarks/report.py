@@ -39,7 +39,7 @@ VARIANTS = 8  # different files of accuracies, trained and untrained each
 
 REPORT = "from fewshot_bench.cli.main import main; main(['report', folder, '--format', '{}'])"
 WAYS = {name: REPORT.format(name) for name in ("terminal", "markdown", "latex", "csv")} | {
-    "results.csv": "from fewshot_bench.report.collect import write_results_csv; write_results_csv(Path(folder))"
+    "results.csv": "from fewshot_bench.report.results_csv import write_results_csv; write_results_csv(Path(folder))"
 }
 PROGRAM = """
 import sys

@@ -10,13 +10,13 @@ from fewshot_bench.basics.names import find
 from fewshot_bench.basics.options import schema
 from fewshot_bench.cells.config_file import to_table
 from fewshot_bench.cells.contents import GRID_AXES
-from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.grid.axes import SEAMS
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import read
 from fewshot_bench.report.groups import differing, flat
 from fewshot_bench.report.published import Published
-from fewshot_bench.report.rows import Row, rows_of
+from fewshot_bench.report.results import read_results
+from fewshot_bench.report.rows import Row
 
 REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference"
 
@@ -61,7 +61,7 @@ def reproduced(runs: Sequence[Run]) -> list[Reproduced]:
     return [
         _reproduced(run, row, row.paper)
         for run in runs
-        for row in rows_of(read_cells(run.path))[0]
+        for row in read_results(run.path).rows
         if row.n and row.paper and row.group.iterations
     ]
 

@@ -11,14 +11,14 @@ from matplotlib.ticker import PercentFormatter
 
 from benchmarks.reproduced import Run
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.comparisons import beside
 from fewshot_bench.report.figures import drawn
-from fewshot_bench.report.measured_alike import protocol_differences
+from fewshot_bench.report.groups import grouped
+from fewshot_bench.report.names import model, task, with_commas
 from fewshot_bench.report.page.learning import Learned, learned
-from fewshot_bench.report.page.words import also, model, task
 from fewshot_bench.report.plots import figures_of
+from fewshot_bench.report.published_beside import protocol_differences, published_beside
+from fewshot_bench.report.records import read_trajectories
 from fewshot_bench.report.style import STYLE
-from fewshot_bench.report.trajectories import read_trajectories
 
 COLOURS = ("#1f6f8b", "#b5482f", "#7a8a3c", "#8a6fae", "#c9a26b", "#5f9ea0")
 ACROSS = 2
@@ -35,7 +35,7 @@ def curves_figure(panels: Sequence[Sequence[Run]]) -> Figure:
         figure = Figure(figsize=(5.4 * ACROSS, 3.6 * rows), layout="constrained")
         places = list(figure.subplots(rows, ACROSS, squeeze=False).flat)
         for axes, runs in zip(places, panels, strict=False):
-            _panel(axes, [(run.folder, curve) for run in runs for curve in learned(read_cells(run.path))])
+            _panel(axes, [(run.folder, curve) for run in runs for curve in learned(grouped(read_cells(run.path)))])
         for axes in places[len(panels) :]:
             axes.remove()
     return figure
@@ -44,22 +44,22 @@ def curves_figure(panels: Sequence[Sequence[Run]]) -> Figure:
 def _panel(axes: Axes, curves: Sequence[tuple[str, Learned]]) -> None:
     """curves: each with the folder of its run; all of one task."""
     models = [model(curve.group.axes) for _, curve in curves]
-    names = [also(name, curve.setting) for name, (_, curve) in zip(models, curves, strict=True)]
+    names = [with_commas(name, curve.setting) for name, (_, curve) in zip(models, curves, strict=True)]
     title = [" and ".join(dict.fromkeys(curve.group.axes["learner"] for _, curve in curves))]
     title.append(task(curves[0][1].group.axes))
     if len(set(names)) < len(names):  # one model in several runs: it is in the title, the runs are in the legend
-        names = [also(folder, curve.setting) for folder, curve in curves]
+        names = [with_commas(folder, curve.setting) for folder, curve in curves]
         title.append(models[0])
     for colour, name, (_, curve) in zip(cycle(COLOURS), names, curves, strict=False):
         axes.plot(curve.steps, curve.mean, color=colour, marker="o", markersize=3, label=name)
-        published = beside(curve.group.axes, str(curve.group.fingerprint["batch_norm"]))
+        published = published_beside(curve.group.axes, str(curve.group.fingerprint["batch_norm"]))
         if published:
             alike = not protocol_differences(curve.group.protocol, published.protocol)
             axes.axhline(
                 published.value.mean / 100, color=colour, linewidth=0.9, linestyle=_DASHED if alike else _DOTTED
             )
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set(title=also(*title), xlabel="meta-steps", xlim=(0, None))
+    axes.set(title=with_commas(*title), xlabel="meta-steps", xlim=(0, None))
     axes.legend(loc="best")
 
 

@@ -12,9 +12,9 @@ from fewshot_bench.api.variations import TOGETHER
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.groups import grouped
-from fewshot_bench.report.page.words import optimizer, task
+from fewshot_bench.report.names import optimizer, task
+from fewshot_bench.report.records import read_trajectories
 from fewshot_bench.report.rows import Row
-from fewshot_bench.report.trajectories import read_trajectories
 
 NONE = "–"
 HERE = ("meta-steps", "tasks of each", "test tasks", "here", "untrained", "published", "difference")

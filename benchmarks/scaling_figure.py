@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from benchmarks.libraries import CONTENDERS
-from fewshot_bench.report.log_scale import set_log_scale
-from fewshot_bench.report.style import STYLE
+from fewshot_bench.report.style import STYLE, set_log_scale
 
 TITLES = {
     "steps": "inner steps",

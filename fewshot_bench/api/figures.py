@@ -9,8 +9,8 @@ from PIL import Image
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import read_cell
 from fewshot_bench.report.figures import drawn
+from fewshot_bench.report.records import read_trajectories
 from fewshot_bench.report.style import STYLE
-from fewshot_bench.report.trajectories import read_trajectories
 
 DPI = 120
 

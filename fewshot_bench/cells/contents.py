@@ -10,23 +10,8 @@ from fewshot_bench.cells.cell import AXES
 GRID_AXES = ("learner", *(axis for axis in AXES if axis not in ("learner", "seed")))
 """The axes of a grid but for seeds, the learner first, as tables have them."""
 
-SHOWN_AS = {"adam": "Adam", "sgd": "SGD"}
-"""Inner optimizers as the paper prints them; others as the grid names them."""
-
 OTHER_TESTS = {f"test_{batch_norm}": batch_norm for batch_norm in ("transductive", "inductive")}
 """Keys of result.json for a second test of the same network -> the batch norm of that test."""
-
-NO_DIFFERENCE = (
-    "training.iterations",
-    "training.iterations_per_epoch",
-    "training.tasks_per_batch",
-    "training.rotations",
-    "training.ways",
-    "training.shots",
-    "evaluation.ensemble",
-    "evaluation.both_batch_norms",
-)
-"""What a network that is not trained cannot notice, and what adds a test without changing another."""
 
 _TYPES = {"ways": int, "shots": int, "seed": int}
 _FRACTIONS = ("test_accuracy", "test_ci95", "val_accuracy")

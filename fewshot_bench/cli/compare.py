@@ -37,7 +37,7 @@ def command(options: Options) -> int:
 
     Raises BenchError for a folder without cells, and for an output that cannot be written.
     """
-    from fewshot_bench.report.comparing_tables import compare  # pyarrow and scipy take time to load; --help need not
+    from fewshot_bench.report.compare.tables import compare  # pyarrow and scipy take time to load; --help need not
     from fewshot_bench.report.console import put, screen
     from fewshot_bench.report.markdown import markdown
     from fewshot_bench.report.terminal import terminal

@@ -56,7 +56,7 @@ def compute(cells: "list[Cell]", directory: Path, options: Computing) -> int:
     """
     from fewshot_bench.cli.live import Follower, following
     from fewshot_bench.grid.run import run
-    from fewshot_bench.report.collect import write_results_csv
+    from fewshot_bench.report.results_csv import write_results_csv
     from fewshot_bench.training.plan import given
     from fewshot_bench.training.replica import Interrupted
 
@@ -92,12 +92,15 @@ def compute(cells: "list[Cell]", directory: Path, options: Computing) -> int:
 
 def _show(directory: Path) -> int:
     """Draws the figures and prints the table of a folder; returns 130 if that was interrupted."""
+    from fewshot_bench.cells.reading import read_cells
     from fewshot_bench.report.plots import plot_new
-    from fewshot_bench.report.summary import summary
+    from fewshot_bench.report.results import results_of
+    from fewshot_bench.report.tables import summary
 
     try:
-        drawn = [file for figure in plot_new(directory) for file in figure.files]
-        summary(directory, sys.stdout)
+        read = read_cells(directory)
+        drawn = [file for figure in plot_new(directory, read) for file in figure.files]
+        summary(directory, results_of(read), sys.stdout)
     except KeyboardInterrupt:
         print(
             f"interrupted after the last cell: its results are saved. `fewshot-bench report {directory}` prints the "

@@ -33,12 +33,12 @@ def command(options: Options) -> int:
     Raises BenchError for a folder without cells, and for an output that cannot be written.
     """
     if options.format == "html":
-        from fewshot_bench.report.page.making import write_page
+        from fewshot_bench.report.page.page import write_page
 
         print(f"Wrote {write_page(options.directory, options.output)}.")
         return 0
-    from fewshot_bench.report.console import put, screen
-    from fewshot_bench.report.document import FORMATS, read_report  # pandas takes half a second to load
+    from fewshot_bench.report.console import put, screen  # what reads a folder takes time to load; --help need not
+    from fewshot_bench.report.tables import FORMATS, read_report
     from fewshot_bench.report.terminal import terminal
 
     report = read_report(options.directory)

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from fewshot_bench.cells.contents import SHOWN_AS
-from fewshot_bench.report.labels import End, name_ends
+from fewshot_bench.report.names import with_optimizer
+from fewshot_bench.report.records import KINDS, Trajectories, kinds
 from fewshot_bench.report.style import DASHES, DEPTH, DEPTH_RANGE, FAINT, INK
-from fewshot_bench.report.trajectories import KINDS, Trajectories, kinds
 
 TITLES = {"lr": "learning rate", "beta1": r"Adam's $\beta_1$", "beta2": r"Adam's $\beta_2$"}
 FEW = 20
@@ -24,6 +23,8 @@ _NAMED = {"lr": (5, 0)}  # how many ends to name from the top and from the botto
 _THREAD = 0.3  # of the height; lines that fill less are looked at closely
 _NAMED_ELSE = (3, 3)
 _IN_A_ROW = 5  # panels of inner steps
+_GAP = 0.048  # of the height of the axes: a line of text of 7 points with some air
+_TIE = {"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 1, "shrinkB": 1, "relpos": (0, 0.5)}
 
 Values = NDArray[np.float64]
 
@@ -166,6 +167,54 @@ def _legend_of_many(figure: Figure, looks: Mapping[str, Any]) -> None:
 
 def _heading(trajectories: Trajectories) -> str:
     config = trajectories.cell.config
-    optimizer = SHOWN_AS.get(config["inner_optimizer"], config["inner_optimizer"])
     task = f"{config['dataset']} {config['ways']}-way {config['shots']}-shot"
-    return f"{config['learner']}, {config['backbone']} + {optimizer}, {task}, seed {config['seed']}"
+    return f"{config['learner']}, {with_optimizer(config)}, {task}, seed {config['seed']}"
+
+
+class End(NamedTuple):
+    """Where a line ends, in data coordinates, with its name and colour."""
+
+    name: str
+    x: float
+    y: float
+    colour: tuple[float, ...]
+
+
+def name_ends(axes: Axes, ends: Sequence[End]) -> None:
+    """Writes each name right of the axes, tied to the end of its line. The limits of the axes have to be final."""
+    low, high = axes.get_ylim()
+    ranked = sorted(ends, key=lambda end: -end.y)
+    places = apart([(end.y - low) / (high - low) for end in ranked])
+    for end, place in zip(ranked, places, strict=True):
+        axes.annotate(
+            end.name,
+            xy=(end.x, end.y),
+            xytext=(1.035, place),
+            textcoords="axes fraction",
+            fontsize=7,
+            color=end.colour,
+            va="center",
+            annotation_clip=False,
+            arrowprops=_TIE | {"color": end.colour},
+        )
+
+
+def apart(wishes: Sequence[float], gap: float = _GAP) -> list[float]:
+    """Heights near `wishes`, which fall, at least `gap` from each other and within [0, 1] where they fit.
+
+    Names that would overlap make a block around the mean of their wishes; blocks that touch become one.
+    """
+    blocks: list[list[float]] = []
+    for wish in wishes:
+        blocks.append([wish])
+        while len(blocks) > 1 and _spread(blocks[-2], gap)[-1] - gap < _spread(blocks[-1], gap)[0]:
+            last = blocks.pop()
+            blocks[-1] += last
+    return [place for block in blocks for place in _spread(block, gap)]
+
+
+def _spread(block: Sequence[float], gap: float) -> list[float]:
+    """The places of a block, from its top down; it is moved into [0, 1], and begins at 1 if it is too long for that."""
+    half = gap * (len(block) - 1) / 2
+    top = min(max(sum(block) / len(block), half) + half, 1.0)
+    return [top - gap * index for index in range(len(block))]

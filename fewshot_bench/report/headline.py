@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fewshot_bench.cells.contents import SHOWN_AS
 from fewshot_bench.report import published
-from fewshot_bench.report.families import best, better_by_test
-from fewshot_bench.report.groups import Config, differing, show
-from fewshot_bench.report.measured_alike import protocol_differences
-from fewshot_bench.report.paired import MEASURED_BY
+from fewshot_bench.report.groups import Config, differing
+from fewshot_bench.report.names import DATASETS, show, with_optimizer, with_setting
 from fewshot_bench.report.protocol import against_paper
+from fewshot_bench.report.published_beside import protocol_differences
 from fewshot_bench.report.rows import Row
-from fewshot_bench.report.table import Column, Entry, Table
+from fewshot_bench.report.statistics.families import best, better_by_test
+from fewshot_bench.report.statistics.twins import MEASURED_BY
+from fewshot_bench.report.table import NONE, Column, Entry, Table
 
 Setting = tuple[str, int, int]
 """Dataset, ways, shots."""
@@ -20,19 +20,17 @@ SETTINGS: tuple[Setting, ...] = (
     ("omniglot", 5, 1), ("omniglot", 5, 5), ("omniglot", 20, 1), ("omniglot", 20, 5),
     ("mini-imagenet", 5, 1), ("mini-imagenet", 5, 5),
 )  # fmt: skip
-NAMES = {"omniglot": "Omniglot", "mini-imagenet": "mini-ImageNet"}
 BASE = ("vgg", "sgd")
 
 
 class Place(NamedTuple):
-    """A column: a setting, what tells its protocol from that of its neighbours, and the rows measured so."""
+    """A column: a setting, what distinguishes its protocol from that of its neighbours, and the rows measured so."""
 
     setting: Setting
     protocol: str
     rows: list[Row]
 
 
-_NONE = Entry("-")
 _ONE_SEED = "One seed: ± is half the width of the 95 % interval over its test tasks."
 _UNDER = (
     "± of MAML++ (our base) and (our best): std over the seeds run here (ddof 1), unless a footnote says otherwise; "
@@ -43,7 +41,7 @@ _UNDER = (
 
 
 def headline_table(rows: Sequence[Row]) -> Table | None:
-    """Settings as columns, one more where a setting was measured under several protocols; None without such cells."""
+    """Settings as columns, one more if a setting was measured under several protocols; None without such cells."""
     usable = [row for row in rows if row.group.axes["learner"] == published.COMPARED_LEARNER and row.n]
     usable = [row for row in usable if row.group.iterations != 0]
     places = [place for setting in SETTINGS for place in _places(setting, usable)]
@@ -76,25 +74,25 @@ def _places(setting: Setting, rows: Sequence[Row]) -> list[Place]:
     keys = differing([facts for facts, _ in protocols.values()])
     keys = [key for key in keys if not key.endswith("_hash")] or keys
     return [
-        Place(setting, ", ".join(_told(key, facts[key]) for key in keys), cells) for facts, cells in protocols.values()
+        Place(setting, ", ".join(_fact(key, facts[key]) for key in keys), cells) for facts, cells in protocols.values()
     ] or [Place(setting, "", [])]
 
 
-def _told(key: str, value: object) -> str:
-    """One fact of a protocol, where it tells columns apart."""
+def _fact(key: str, value: object) -> str:
+    """One fact of a protocol, in the heading of a column that it tells from its neighbours."""
     return f"{show(value)} batch norm" if key == "batch_norm" else f"{key} {show(value)}"
 
 
 def _column(place: Place) -> Column:
     dataset, ways, shots = place.setting
-    return Column(f"{shots}-shot {place.protocol}".strip(), group=f"{NAMES[dataset]} {ways}-way", wrap=True)
+    return Column(f"{shots}-shot {place.protocol}".strip(), group=f"{DATASETS[dataset]} {ways}-way", wrap=True)
 
 
 def _quoted(place: Place) -> Entry:
     """The value that the paper quotes (transductive batch norm only); a footnote says what was measured otherwise."""
     found = published.quoted(*place.setting) if {row.batch_norm for row in place.rows} <= {"transductive"} else None
     if found is None:
-        return _NONE
+        return NONE
     dataset, ways, shots = place.setting
     doubts = published.flags(published.TABLE_1, method=published.AS_QUOTED, dataset=dataset, ways=ways, shots=shots)
     facts = dict.fromkeys(
@@ -106,7 +104,7 @@ def _quoted(place: Place) -> Entry:
 
 def _accuracy(row: Row | None, notes: tuple[str, ...] = ()) -> Entry:
     if row is None:
-        return _NONE
+        return NONE
     if row.n == 1:
         return Entry(f"{100 * row.mean:.2f} ± {100 * row.ci95:.2f}%", (_ONE_SEED, *notes, *row.code))
     return Entry(f"{100 * row.mean:.2f} ± {100 * row.std:.2f}%", (*notes, *row.code))
@@ -125,13 +123,11 @@ def _best(row: Row | None, cells: Sequence[Row]) -> Entry:
 
 
 def _named(row: Row | None) -> Entry:
-    return Entry(_words(row)) if row else _NONE
+    return Entry(_words(row)) if row else NONE
 
 
 def _words(row: Row) -> str:
-    backbone, optimizer = _model(row)
-    name = f"{backbone} + {SHOWN_AS.get(optimizer, optimizer)}"
-    return f"{name} ({row.setting})" if row.setting else name
+    return with_setting(with_optimizer(row.group.axes), row.setting)
 
 
 def _model(row: Row) -> tuple[str, str]:

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import replacing, write_text
-from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.curve_figure import drawn as curve_drawn
-from fewshot_bench.report.curves import METRICS, Curve, pairs, read_curve
+from fewshot_bench.cells.folders import HYPERPARAMETERS, METRICS, RESULT
+from fewshot_bench.cells.reading import CellFolder, read_cells
 from fewshot_bench.report.figures import drawn
+from fewshot_bench.report.groups import grouped
+from fewshot_bench.report.learning_curves import Curve, curve_figure, read_curve, trained
+from fewshot_bench.report.records import COLUMNS, Trajectories, read_trajectories
 from fewshot_bench.report.style import STYLE
-from fewshot_bench.report.trajectories import COLUMNS, FILE, Trajectories, read_trajectories
 
 _DPI = 200
 _NO_DATE = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
@@ -30,52 +31,48 @@ class Drawn(NamedTuple):
     fault: str = ""
 
 
+Outdated = Callable[[Path, Sequence[Path]], bool]
+"""Whether to draw a figure: (its last file, the records that it is made of) -> bool."""
+
+
 def plot(directory: Path) -> Iterator[Drawn]:
     """Draws what every trained cell of `directory` learned beside its weights, and how it learned.
 
-    Raises BenchError where there is no cell, or figures cannot be written.
+    Raises BenchError if there is no cell, or figures cannot be written.
     """
-    return _plotted(directory, _always)
+    return _plotted(directory, read_cells(directory), lambda last, records: True)
 
 
-def plot_new(directory: Path) -> Iterator[Drawn]:
-    """The same of what is not drawn yet, or was drawn before its records were written: of a grid of thousands of cells,
-    a run adds a few.
+def plot_new(directory: Path, cells: Sequence[CellFolder] | None = None) -> Iterator[Drawn]:
+    """Draws only figures that are missing, or older than their records: to thousands of cells a run adds a few.
+
+    Args:
+        cells: what lies in `directory`/cells; None: they are read here.
     """
-    return _plotted(directory, _outdated)
-
-
-Wanted = Callable[[Path, Sequence[Path]], bool]
-"""Whether to draw a figure, by its last file, made or not, and the records that it is made of."""
-
-
-def _always(last: Path, records: Sequence[Path]) -> bool:
-    return True
+    return _plotted(directory, read_cells(directory) if cells is None else cells, _outdated)
 
 
 def _outdated(last: Path, records: Sequence[Path]) -> bool:
-    """Whether the figure is not there whole, or older than a record."""
+    """Whether the figure is missing, was not written to its end, or is older than a record."""
     written = [path.stat().st_mtime_ns for path in records if path.is_file()]
     return not last.is_file() or last.stat().st_mtime_ns <= max(written, default=0)
 
 
-def _plotted(directory: Path, wanted: Wanted) -> Iterator[Drawn]:
-    cells, figures = read_cells(directory), directory / "figures"
+def _plotted(directory: Path, cells: Sequence[CellFolder], outdated: Outdated) -> Iterator[Drawn]:
+    figures = directory / "figures"
     for cell in cells:
-        if cell.test != "test":  # the same training, judged another way
-            continue
         try:
             trajectories = read_trajectories(cell)
         except BenchError as fault:
             yield Drawn(fault=f"No figure: {fault}")
             continue
         if trajectories is not None:
-            yield Drawn(files=tuple(_write(trajectories, figures, wanted)))
-    for pair in pairs(cells):
-        records = [pair.cell.folder / METRICS, *([pair.twin.folder / "result.json"] if pair.twin else [])]
-        stem = f"{pair.cell.name}-learning-curve"
+            yield Drawn(files=tuple(_write(trajectories, figures, outdated)))
+    for one in trained(grouped(cells)):
+        records = [one.cell.folder / METRICS, *([one.twin.folder / RESULT] if one.twin else [])]
+        stem = f"{one.cell.name}-learning-curve"
         try:  # a long run's metrics are long to read
-            curve = read_curve(pair) if wanted(figures / f"{stem}.csv", records) else None
+            curve = read_curve(one) if outdated(figures / f"{stem}.csv", records) else None
         except BenchError as fault:
             yield Drawn(fault=f"No figure: {fault}")
             continue
@@ -97,18 +94,18 @@ def figures_of(trajectories: Trajectories) -> dict[str, tuple[list[str], list[st
     return out | ({"betas": (rates + betas, betas)} if betas else {})
 
 
-def _write(trajectories: Trajectories, folder: Path, wanted: Wanted) -> Iterator[Path]:
+def _write(trajectories: Trajectories, folder: Path, outdated: Outdated) -> Iterator[Path]:
     for suffix, (panels, values) in figures_of(trajectories).items():
         stem = f"{trajectories.cell.name}-{suffix}"
         last = folder / f"{stem}.csv"
-        if wanted(last, [trajectories.cell.folder / FILE]):
+        if outdated(last, [trajectories.cell.folder / HYPERPARAMETERS]):
             yield from _pictures(partial(drawn, trajectories, panels), folder, stem)
             write_text(last, _values(trajectories, values))
             yield last
 
 
 def _write_curve(curve: Curve, folder: Path, stem: str) -> Iterator[Path]:
-    yield from _pictures(partial(curve_drawn, curve), folder, stem)
+    yield from _pictures(partial(curve_figure, curve), folder, stem)
     table = pd.concat([curve.training, curve.validation]).sort_values("iteration", kind="stable")
     write_text(folder / f"{stem}.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     yield folder / f"{stem}.csv"

@@ -9,17 +9,8 @@ from fewshot_bench.basics.lease import holder
 from fewshot_bench.cells.contents import number
 from fewshot_bench.cells.folders import STATUSES, UNDER_WAY
 from fewshot_bench.cells.reading import CellFolder
-from fewshot_bench.report.table import Column, Entry, Table
+from fewshot_bench.report.table import Column, Table, tabulate
 
-_COLUMNS = (
-    Column("cell", wrap=True),
-    Column("status"),
-    Column("meta-steps", "right"),
-    Column("loss", "right"),
-    Column("val, %", "right"),
-    Column("time left", "right"),
-    Column("who, or why", wrap=True),
-)
 _ORDER = (*UNDER_WAY, "failed", "queued", "skipped", "done")
 
 
@@ -64,7 +55,7 @@ def progress_table(found: Sequence[Progress], every: bool) -> Table:
     shown = [
         one for one in found if every or one.cell.status in (*UNDER_WAY, "failed", "skipped") or one.cell.code.changed
     ]
-    return Table("progress", headline(found), _COLUMNS, tuple(_row(one) for one in shown))
+    return tabulate("progress", headline(found), _COLUMNS, shown)
 
 
 def duration(seconds: float) -> str:
@@ -108,15 +99,24 @@ def _interpreter(cell: CellFolder) -> str:
     return f"torch's interpreter was not used ({said})" if isinstance(said, str) and said != "used" else ""
 
 
-def _row(one: Progress) -> tuple[Entry, ...]:
-    planned = one.cell.config.get("training", {}).get("iterations", "?")
-    texts = (
-        one.cell.name,
-        f"{one.status}, {one.phase}" if one.phase and one.status == "running" else one.status,
-        f"{one.cell.iterations or 0}/{planned}",
-        "" if one.loss is None else f"{one.loss:.3f}",
-        "" if one.accuracy is None else f"{100 * one.accuracy:.1f}",
-        "" if one.left is None else duration(one.left),
-        "; ".join(filter(None, (one.who or one.cell.reason, one.cell.code.words, _interpreter(one.cell)))),
-    )
-    return tuple(Entry(text) for text in texts)
+def _status(one: Progress) -> str:
+    return f"{one.status}, {one.phase}" if one.phase and one.status == "running" else one.status
+
+
+def _meta_steps(one: Progress) -> str:
+    return f"{one.cell.iterations or 0}/{one.cell.config.get('training', {}).get('iterations', '?')}"
+
+
+def _who_or_why(one: Progress) -> str:
+    return "; ".join(filter(None, (one.who or one.cell.reason, one.cell.code.words, _interpreter(one.cell))))
+
+
+_COLUMNS = (
+    Column("cell", wrap=True, value=lambda one: one.cell.name),
+    Column("status", value=_status),
+    Column("meta-steps", "right", value=_meta_steps),
+    Column("loss", "right", value=lambda one: "" if one.loss is None else f"{one.loss:.3f}"),
+    Column("val, %", "right", value=lambda one: "" if one.accuracy is None else f"{100 * one.accuracy:.1f}"),
+    Column("time left", "right", value=lambda one: "" if one.left is None else duration(one.left)),
+    Column("who, or why", wrap=True, value=_who_or_why),
+)

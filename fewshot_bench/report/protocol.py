@@ -6,9 +6,9 @@ from itertools import combinations
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
 from fewshot_bench.cells.contents import GRID_AXES
-from fewshot_bench.report.groups import show
-from fewshot_bench.report.measured_alike import in_words
+from fewshot_bench.report.names import show
 from fewshot_bench.report.published import META_STEPS, TASKS_PER_BATCH
+from fewshot_bench.report.published_beside import in_words
 from fewshot_bench.report.rows import Row
 
 

@@ -2,30 +2,27 @@
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells.reading import CellFolder
-from fewshot_bench.report.accuracies import Read, read_accuracies
-from fewshot_bench.report.comparisons import Comparison, beside
-from fewshot_bench.report.groups import Group, grouped, settings
-from fewshot_bench.report.measured import measured
-from fewshot_bench.report.measured_alike import protocol_differences
-from fewshot_bench.report.paired import Gain, paired_gain, twin_of, untrained_of
-from fewshot_bench.report.published import Published
-from fewshot_bench.report.two_level import estimate
+from fewshot_bench.report.groups import Group, settings
+from fewshot_bench.report.published import Published, flags
+from fewshot_bench.report.published_beside import Source, no_difference_note, protocol_differences, published_beside
+from fewshot_bench.report.statistics.accuracies import Read, read_accuracies
+from fewshot_bench.report.statistics.estimate import estimate
+from fewshot_bench.report.statistics.twins import NO_TWIN, Gain, Twin, paired_gain, twins_of
 
 
 class Row(NamedTuple):
-    """One configuration. Accuracies are fractions; the paper's stay in percent, as printed. nan where there is none.
+    """One configuration. Accuracies are fractions; the paper's stay in percent, as printed. nan for what is absent.
 
-    paper, comparison: the published value beside it and the comparison that it belongs to. otherwise: how the published
-    value was measured differently, in words.
+    paper, source: the published value beside it and where that comes from. otherwise: how the published value was
+    measured differently, in words.
     setting: what tells the row from others of the same axes. std: over seeds, ddof 1, nan for one seed.
     ci95: half of the 95 % interval of the mean: over the test tasks of an only seed, over seeds and tasks of several
-    (two_level.py). untrained: mean of the twin's seeds, untrained_n: how many; twin_differs: settings, other than of
-    training, in which the twin is another. read: its accuracies by task, where ci95 or gain needed them.
+    (statistics/estimate.py). untrained: mean of the twin's seeds. read: its accuracies by task, if ci95 or gain needed
+    them. chosen: a footnote, if it is the best of its family by validation or by test.
     """
 
     group: Group
@@ -35,13 +32,13 @@ class Row(NamedTuple):
     ci95: float
     validation: float
     paper: Published | None
-    comparison: Comparison | None
+    source: Source | None
     otherwise: tuple[str, ...]
     untrained: float
-    untrained_n: int
-    twin_differs: tuple[str, ...]
+    twin: Twin
     gain: Gain | None
     read: Read | None = None
+    chosen: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -50,7 +47,7 @@ class Row(NamedTuple):
 
     @property
     def batch_norm(self) -> str:
-        """How queries were normalised; empty where no seed is done."""
+        """How queries were normalised; empty if no seed is done."""
         return str(self.group.fingerprint.get("batch_norm", ""))
 
     @property
@@ -63,74 +60,76 @@ class Row(NamedTuple):
         """Here minus paper, in percentage points; nan if the paper has no value, or one that was measured otherwise."""
         return 100 * self.mean - self.paper.mean if self.paper and not self.otherwise else math.nan
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Footnotes of the published value: it was measured otherwise, it is quoted, or its sources disagree.
 
-def rows_of(cells: Sequence[CellFolder]) -> tuple[list[Row], list[str]]:
+        Names are compared without regard to case.
+        """
+        if self.source is None:
+            return ()
+        axes = {key: self.group.axes[key] for key in ("dataset", "ways", "shots", "backbone", "inner_optimizer")}
+        place = {key: value.lower() if isinstance(value, str) else value for key, value in axes.items()}
+        quoted = (self.source.quoted,) if self.source.quoted else ()
+        return (*no_difference_note(self.otherwise), *quoted, *flags(self.source.name, **place))
+
+
+def rows_of(groups: Sequence[Group]) -> tuple[list[Row], list[str]]:
     """A row for each configuration in the order of the paper's table, and sentences on what could not be used.
 
-    Untrained twins stand in their trained counterpart's row; one without counterpart has a row of its own.
+    An untrained twin stands in the row of its trained counterpart; one without counterpart has a row of its own.
     """
-    groups = grouped(measured(cells))
-    untrained = untrained_of(groups)
-    twins = {id(group): twin_of(group, untrained) for group in groups if group.iterations != 0}
-    used = {id(twin) for twin, _ in twins.values()}
+    twins = twins_of(groups)
+    used = {id(twin.group) for twin in twins.values()}
     shown = sorted((group for group in groups if id(group) not in used), key=_place)
-    beside_them = [twins.get(id(group), (None, [])) for group in shown]
-    read = read_accuracies(_of_use(shown, [twin for twin, _ in beside_them]))
+    read = read_accuracies(one for group in shown for one in _to_read(group, twins.get(id(group), NO_TWIN)))
     faults = [fault for one in read.values() for fault in one.faults]
     rows = []
-    for group, setting, (twin, differences) in zip(shown, settings(shown), beside_them, strict=True):
+    for group, setting in zip(shown, settings(shown), strict=True):
         if group.iterations == 0 and "iterations=0" not in setting:
             setting = ", ".join(filter(None, (setting, "untrained")))
-        row = _row(group, setting, twin, read.get(id(group)))
+        twin, gain = twins.get(id(group), NO_TWIN), None
         try:
-            gain = _gain(read, group, twin) if twin else None
+            gain = _gain(read, group, twin.group) if twin.group else None
         except BenchError as fault:
-            gain = None
             faults.append(f"Not paired: {group.cells[0].name} and its untrained twin: {fault}")
-        rows.append(row._replace(twin_differs=tuple(differences), gain=gain))
+        rows.append(_row(group, setting, twin, gain, read.get(id(group))))
     return rows, faults
 
 
-def _of_use(shown: Sequence[Group], twins: Sequence[Group | None]) -> Iterator[Group]:
-    """The groups whose accuracies by task something is computed from."""
-    for group, twin in zip(shown, twins, strict=True):
-        if twin or len(group.cells) > 1:
-            yield group
-        if twin:
-            yield twin
+def _to_read(group: Group, twin: Twin) -> list[Group]:
+    """The groups whose accuracies by task the row of `group` is computed from."""
+    return [group, twin.group] if twin.group else [group] if len(group.cells) > 1 else []
 
 
 def _gain(read: Mapping[int, Read], group: Group, twin: Group) -> Gain | None:
-    ours, theirs = read[id(group)].found, read[id(twin)].found
+    ours, theirs = read[id(group)].accuracies, read[id(twin)].accuracies
     return paired_gain(ours, theirs) if ours and theirs else None
 
 
-def _row(group: Group, setting: str, twin: Group | None, read: Read | None) -> Row:
+def _row(group: Group, setting: str, twin: Twin, gain: Gain | None, read: Read | None) -> Row:
     accuracies = [cell.result["test_accuracy"] for cell in group.cells]
-    validations = [cell.result["val_accuracy"] for cell in group.cells]
-    alone = len(accuracies) == 1
-    found = beside(group.axes, str(group.fingerprint.get("batch_norm", "transductive")))
+    published = published_beside(group.axes, str(group.fingerprint.get("batch_norm", "transductive")))
     return Row(
         group=group,
         setting=setting,
         mean=_mean(accuracies),
         std=statistics.stdev(accuracies) if len(accuracies) > 1 else math.nan,
-        ci95=group.cells[0].result["test_ci95"] if alone else _ci95(group, read),
-        validation=_mean(validations),
-        paper=found and found.value,
-        comparison=found and found.comparison,
-        otherwise=protocol_differences(group.protocol, found.protocol) if found else (),
-        untrained=_mean([cell.result["test_accuracy"] for cell in twin.cells]) if twin else math.nan,
-        untrained_n=len(twin.cells) if twin else 0,
-        twin_differs=(),
-        gain=None,
+        ci95=group.cells[0].result["test_ci95"] if len(accuracies) == 1 else _ci95(group, read),
+        validation=_mean([cell.result["val_accuracy"] for cell in group.cells]),
+        paper=published and published.value,
+        source=published and published.source,
+        otherwise=protocol_differences(group.protocol, published.protocol) if published else (),
+        untrained=_mean([cell.result["test_accuracy"] for cell in twin.group.cells] if twin.group else []),
+        twin=twin,
+        gain=gain,
         read=read,
     )
 
 
 def _ci95(group: Group, read: Read | None) -> float:
-    """Over seeds and tasks; nan where not all seeds could be read."""
-    found = read.found if read else None
+    """Over seeds and tasks; nan if not all seeds could be read."""
+    found = read.accuracies if read else None
     return estimate(found.values).half_width if found and len(found.seeds) == len(group.cells) else math.nan
 
 

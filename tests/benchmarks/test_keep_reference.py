@@ -13,8 +13,8 @@ from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells
-from fewshot_bench.report.collect import write_results_csv
-from fewshot_bench.report.document import FORMATS, read_report
+from fewshot_bench.report.results_csv import write_results_csv
+from fewshot_bench.report.tables import FORMATS, read_report
 from fewshot_bench.training.replica import Interrupted
 from tests.api.conftest import grid
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from benchmarks.report import make
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.document import read_report
+from fewshot_bench.report.tables import read_report
 
 
 def test_every_cell_is_done_and_paired(tmp_path):

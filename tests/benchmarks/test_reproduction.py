@@ -11,8 +11,8 @@ from benchmarks.reproduced import Run, reproduced
 from benchmarks.reproduction_figures import curves_figure, learned_figures, save
 from benchmarks.reproduction_tables import against_published
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.comparisons import beside
 from fewshot_bench.report.groups import grouped
+from fewshot_bench.report.published_beside import published_beside
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 VGG = Run("gimli-omniglot-cpu", "gimli-omniglot")
@@ -69,7 +69,7 @@ def test_every_committed_configuration_with_a_published_number_is_in_it():
         trained = [cell for cell in read_cells(run.path) if cell.iterations]
         assert trained and all(cell.status == "done" for cell in trained)
         for group in grouped(trained):
-            if beside(group.axes, str(group.fingerprint["batch_norm"])) is None:
+            if published_beside(group.axes, str(group.fingerprint["batch_norm"])) is None:
                 assert "resnet-4-adam" in group.cells[0].name  # at 5-way 1-shot, which the paper does not print
                 continue
             accuracies = [100 * cell.result["test_accuracy"] for cell in group.cells]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.cli.main import main
-from fewshot_bench.report.page.making import page
+from fewshot_bench.report.page.page import page
 from tests.report.factory import write_cell
 from tests.report.page_factory import changed, with_epochs
 

@@ -69,7 +69,7 @@ def test_interrupted_elsewhere_it_says_what_the_same_command_does(words, says, m
 
 
 def test_ctrl_c_while_figures_are_drawn_says_that_the_results_are_saved(pattern_data, tmp_path, monkeypatch, capsys):
-    def drawing(directory):
+    def drawing(directory, cells):
         signal.raise_signal(signal.SIGINT)
         yield from ()
 

@@ -24,7 +24,7 @@ def main() -> None:
     from fewshot_bench.cli.main import main as bench
     from fewshot_bench.report import plots
 
-    for name in ("cli.run", "grid.inline", "report.summary"):
+    for name in ("cli.run", "grid.inline", "report.tables"):
         importlib.import_module(f"fewshot_bench.{name}")
 
     torch.set_num_threads(1)

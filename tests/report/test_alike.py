@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.collect import collect
-from fewshot_bench.report.comparing import matched, read_run
-from fewshot_bench.report.comparing_facts import Fact, facts
-from fewshot_bench.report.comparing_results import results
-from fewshot_bench.report.document import read_report
-from fewshot_bench.report.page.grid_file import grid_file
+from fewshot_bench.report.columns import tidy
+from fewshot_bench.report.compare.counterparts import Difference, counterparts, differences, read_run
+from fewshot_bench.report.compare.paired_tests import paired_tests
+from fewshot_bench.report.groups import grouped
+from fewshot_bench.report.page.folder import grid_file
 from fewshot_bench.report.page.learning import learned
 from fewshot_bench.report.page.rates import learned_rates
-from fewshot_bench.report.rows import Row, rows_of
-from fewshot_bench.report.tidy import tidy
+from fewshot_bench.report.results import read_results
+from fewshot_bench.report.results_csv import cells_table
+from fewshot_bench.report.rows import Row
+from fewshot_bench.report.tables import read_report
 from tests.report.factory import write_cell, write_hyperparameters
 from tests.report.page_factory import with_epochs
 
@@ -37,7 +38,7 @@ def write_shared(directory: Path, accuracies: Sequence[float] = ACCURACIES, **re
 
 
 def rows(directory: Path) -> list[Row]:
-    return rows_of(read_cells(directory))[0]
+    return list(read_results(directory).rows)
 
 
 def test_seeds_of_one_init_seed_are_one_row(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_seeds_of_one_init_seed_are_one_row(tmp_path: Path) -> None:
     assert row.mean == pytest.approx(0.93)
     assert row.std == pytest.approx(0.0360555)  # sqrt((0.03^2 + 0.01^2 + 0.04^2) / 2) = sqrt(0.0013)
     assert row.group.config["training.init_seed"] == 0
-    assert collect(tmp_path)["setting"].tolist() == ["", "", ""]
+    assert cells_table(read_cells(tmp_path))["setting"].tolist() == ["", "", ""]
     assert tidy([row])["seeds"].tolist() == ["0 1 2"]
 
 
@@ -85,7 +86,7 @@ def test_where_both_kinds_lie_seed_0_is_of_those_that_share_their_weights(tmp_pa
         write_cell(tmp_path, [0.5], seed=seed)
     found = {row.setting: [cell.seed for cell in row.group.cells] for row in rows(tmp_path)}
     assert found == {"init_seed=0": [0, 1, 2], "init_seed=default": [1, 2]}
-    by_seed = collect(tmp_path).set_index("setting")["seed"]
+    by_seed = cells_table(read_cells(tmp_path)).set_index("setting")["seed"]
     assert sorted(by_seed["init_seed=0"]) == [0, 1, 2]
 
 
@@ -93,7 +94,7 @@ def test_untrained_twins_are_paired_over_all_seeds(tmp_path: Path) -> None:
     write_shared(tmp_path)
     write_shared(tmp_path, (0.5, 0.4, 0.6), training={"iterations": 0})
     (row,) = rows(tmp_path)
-    assert (row.untrained, row.twin_differs) == (pytest.approx(0.5), ())
+    assert (row.untrained, row.twin.differs) == (pytest.approx(0.5), ())
     assert row.gain is not None
     assert (row.gain.mean, row.gain.seeds) == (pytest.approx(0.43), 3)  # (0.40 + 0.52 + 0.37) / 3
 
@@ -102,11 +103,11 @@ def test_an_untrained_seed_0_alone_is_no_other_network(tmp_path: Path) -> None:
     write_shared(tmp_path)
     write_cell(tmp_path, (0.5, 0.5), seed=0, training={"iterations": 0})
     (row,) = rows(tmp_path)
-    assert row.twin_differs == ()
+    assert row.twin.differs == ()
     assert row.gain is not None
     assert (row.gain.mean, row.gain.seeds) == (pytest.approx(0.4), 1)
     write_cell(tmp_path, (0.5, 0.5), seed=1, training={"iterations": 0})
-    assert rows(tmp_path)[0].twin_differs == ("training.init_seed",)
+    assert rows(tmp_path)[0].twin.differs == ("training.init_seed",)
 
 
 def test_the_page_has_one_curve_and_one_figure_and_one_grid(tmp_path: Path) -> None:
@@ -114,8 +115,8 @@ def test_the_page_has_one_curve_and_one_figure_and_one_grid(tmp_path: Path) -> N
         with_epochs(folder, (0.5, 0.6, 0.7))
         write_hyperparameters(folder, {("lr", "a.weight"): [0.1, 0.2]})
     cells = read_cells(tmp_path)
-    assert [(curve.seeds, curve.setting) for curve in learned(cells)] == [(3, "")]
-    assert len(learned_rates(cells).rates) == 1
+    assert [(curve.seeds, curve.setting) for curve in learned(grouped(cells))] == [(3, "")]
+    assert len(learned_rates(grouped(cells)).rates) == 1
     (table,) = tomllib.loads(grid_file(cells))["cells"]
     assert (table["seed"], table["training"]["init_seed"]) == ([0, 1, 2], 0)
 
@@ -130,29 +131,29 @@ def test_differences_are_over_three_seeds(tmp_path: Path) -> None:
 
 def test_seed_1_against_seed_0_does_not_differ_in_init_seed(tmp_path: Path) -> None:
     zero, one, _ = write_shared(tmp_path)
-    (pair,) = matched(read_run(one), read_run(zero)).pairs
+    (pair,) = counterparts(read_run(one), read_run(zero)).pairs
     assert pair.differing == ("seed",)
     apart = write_cell(tmp_path / "apart", seed=1)
-    (pair,) = matched(read_run(one), read_run(apart)).pairs
+    (pair,) = counterparts(read_run(one), read_run(apart)).pairs
     assert pair.differing == ("training.init_seed",)
 
 
 def test_runs_of_one_grid_have_one_result(tmp_path: Path) -> None:
     write_shared(tmp_path / "a", (0.5, 0.4, 0.6))
     write_shared(tmp_path / "b")
-    pairs = matched(read_run(tmp_path / "a"), read_run(tmp_path / "b")).pairs
-    assert facts(pairs) == []
-    (result,) = results(pairs)
-    assert result.difference is not None
-    assert (result.difference.mean, result.difference.seeds) == (pytest.approx(0.43), 3)
+    pairs = counterparts(read_run(tmp_path / "a"), read_run(tmp_path / "b")).pairs
+    assert differences(pairs) == []
+    (result,) = paired_tests(pairs)
+    assert result.estimate is not None
+    assert (result.estimate.mean, result.estimate.seeds) == (pytest.approx(0.43), 3)
 
 
 def test_runs_with_and_without_init_seed_differ_in_all_seeds_but_that_one(tmp_path: Path) -> None:
     write_shared(tmp_path / "b")
     for seed in range(3):
         write_cell(tmp_path / "a", (0.5, 0.5), seed=seed)
-    pairs = matched(read_run(tmp_path / "a"), read_run(tmp_path / "b")).pairs
-    assert facts(pairs) == [Fact("setting", "training.init_seed", "default", "0", 2)]
-    (result,) = results(pairs)
-    assert result.difference is not None
-    assert result.difference.seeds == 3
+    pairs = counterparts(read_run(tmp_path / "a"), read_run(tmp_path / "b")).pairs
+    assert differences(pairs) == [Difference("setting", "training.init_seed", "default", "0", 2)]
+    (result,) = paired_tests(pairs)
+    assert result.estimate is not None
+    assert result.estimate.seeds == 3

@@ -11,7 +11,7 @@ from pyarrow.parquet import ParquetFile, ParquetWriter
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import CellFolder, read_cell
-from fewshot_bench.report.by_task import by_task
+from fewshot_bench.report.statistics.accuracies import by_task
 from tests.report.factory import write_cell
 
 ROWS = {

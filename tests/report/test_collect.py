@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.report.collect import COLUMNS, collect, write_results_csv
-from fewshot_bench.report.document import FORMATS, read_report
+from fewshot_bench.cells.reading import read_cells
+from fewshot_bench.report.results_csv import COLUMNS, cells_table, write_results_csv
+from fewshot_bench.report.tables import FORMATS, read_report
 from tests.report.factory import FINGERPRINT, write_cell
 
 AGAIN = "run the grid again"
@@ -23,7 +24,7 @@ PROMISED = [
 
 def test_a_done_cell_is_a_row_with_its_numbers_and_protocol(tmp_path: Path) -> None:
     folder = write_cell(tmp_path, (1.0, 0.5), seed=3, val_accuracy=0.7, test_ci95=0.02)
-    row = collect(tmp_path).iloc[0]
+    row = cells_table(read_cells(tmp_path)).iloc[0]
     assert list(COLUMNS[: len(PROMISED)]) == PROMISED
     assert (row["dataset"], row["ways"], row["seed"], row["status"], row["reason"]) == ("omniglot", 5, 3, "done", "")
     assert (row["val_accuracy"], row["test_accuracy"], row["test_ci95"]) == (0.7, 0.75, 0.02)
@@ -49,7 +50,7 @@ def test_cells_that_differ_in_settings_alone_are_told_apart(tmp_path: Path) -> N
     write_cell(tmp_path, training={"iterations": 0})
     write_cell(tmp_path)
     write_cell(tmp_path, status="queued", options={"lr": 0.01})
-    table = collect(tmp_path)
+    table = cells_table(read_cells(tmp_path))
     assert sorted(table["setting"]) == [
         "iterations=0, lr=default",
         "iterations=300, lr=0.01",
@@ -62,12 +63,12 @@ def test_the_ensemble_is_the_number_of_members_used(tmp_path: Path) -> None:
     folder = write_cell(tmp_path, fingerprint={"ensemble": 5})
     content = json.loads((folder / "result.json").read_text()) | {"ensemble": 2}
     (folder / "result.json").write_text(json.dumps(content))
-    assert collect(tmp_path)["ensemble"].tolist() == [2]
+    assert cells_table(read_cells(tmp_path))["ensemble"].tolist() == [2]
 
 
 def test_both_kinds_of_batch_norm_have_a_row(tmp_path: Path) -> None:
     write_cell(tmp_path, (0.9, 0.7), also={"inductive": (0.6, 0.5)}, val_accuracy=0.75)
-    table = collect(tmp_path)
+    table = cells_table(read_cells(tmp_path))
     assert table["batch_norm"].tolist() == ["transductive", "inductive"]
     assert table["test_accuracy"].tolist() == [0.8, 0.55]
     assert table["val_accuracy"].tolist() == [0.75, 0.75]
@@ -79,7 +80,7 @@ def test_a_second_test_that_holds_no_fractions_is_not_believed(tmp_path: Path) -
     content = json.loads((folder / "result.json").read_text())
     for broken in ({"test_accuracy": 60.0, "test_ci95": 0.1}, {"test_accuracy": 0.6}, 0.6, None):
         (folder / "result.json").write_text(json.dumps(content | {"test_inductive": broken}))
-        row = collect(tmp_path).iloc[0]
+        row = cells_table(read_cells(tmp_path)).iloc[0]
         assert row["status"] == "failed"
         assert "`test_inductive` holds no fractions" in row["reason"]
 
@@ -88,7 +89,7 @@ def test_metrics_of_a_learner_of_its_own_do_not_disturb(tmp_path: Path) -> None:
     folder = write_cell(tmp_path)
     lines = [{"iteration": 1, "loss": 1.0, "inner_residual": 0.1, "solver_residual": 1e-9}, {"iteration": 1}]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert collect(tmp_path)["status"].tolist() == ["done"]
+    assert cells_table(read_cells(tmp_path))["status"].tolist() == ["done"]
     assert all(write(read_report(tmp_path)) for write in FORMATS.values())
 
 
@@ -96,7 +97,7 @@ def test_a_configuration_that_was_changed_is_not_believed(tmp_path: Path) -> Non
     folder = write_cell(tmp_path)
     config = (folder / "config.toml").read_text()
     (folder / "config.toml").write_text(config.replace("ways = 5", "ways = 20"))
-    row = collect(tmp_path).iloc[0]
+    row = cells_table(read_cells(tmp_path)).iloc[0]
     assert row["status"] == "failed"
     assert "config.toml was changed, or its folder renamed" in row["reason"]
 
@@ -104,7 +105,7 @@ def test_a_configuration_that_was_changed_is_not_believed(tmp_path: Path) -> Non
 def test_a_result_of_another_cell_is_not_believed(tmp_path: Path) -> None:
     folder = write_cell(tmp_path)
     (folder / "result.json").write_text((folder / "result.json").read_text().replace(folder.name, "another"))
-    row = collect(tmp_path).iloc[0]
+    row = cells_table(read_cells(tmp_path)).iloc[0]
     assert row["status"] == "failed"
     assert "result.json is that of another" in row["reason"]
 
@@ -132,7 +133,7 @@ def test_a_broken_file_is_named_in_a_sentence(
     (folder / file).unlink()
     if content is not None:
         (folder / file).write_text(content)
-    row = collect(tmp_path).iloc[0]
+    row = cells_table(read_cells(tmp_path)).iloc[0]
     assert row["status"] == status
     assert words in row["reason"]
     assert "line" not in row["reason"]  # a parser's words
@@ -141,7 +142,7 @@ def test_a_broken_file_is_named_in_a_sentence(
 def test_a_result_that_the_grid_takes_for_whole_has_to_be_moved_away(tmp_path: Path) -> None:
     folder = write_cell(tmp_path)
     (folder / "result.json").write_text(json.dumps({"cell": folder.name, "test_accuracy": 93.7}))
-    assert collect(tmp_path)["reason"].tolist() == [
+    assert cells_table(read_cells(tmp_path))["reason"].tolist() == [
         f"status.json says done, but result.json: `test_accuracy` is 93.7, not a fraction; {AWAY}"
     ]
 
@@ -149,7 +150,7 @@ def test_a_result_that_the_grid_takes_for_whole_has_to_be_moved_away(tmp_path: P
 def test_a_cell_with_a_configuration_alone_is_queued(tmp_path: Path) -> None:
     folder = write_cell(tmp_path, status="queued")
     (folder / "status.json").unlink()
-    assert collect(tmp_path)["status"].tolist() == ["queued"]
+    assert cells_table(read_cells(tmp_path))["status"].tolist() == ["queued"]
 
 
 def test_files_of_others_are_passed_over(tmp_path: Path) -> None:
@@ -157,15 +158,15 @@ def test_files_of_others_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "cells" / "notes.txt").write_text("mine")
     (tmp_path / "cells" / "thumbnails").mkdir()
     (tmp_path / "cells" / ".trash").mkdir()
-    assert len(collect(tmp_path)) == 1
+    assert len(cells_table(read_cells(tmp_path))) == 1
 
 
 def test_a_folder_that_is_not_there_or_holds_no_cells_is_said(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     with pytest.raises(BenchError, match=r"did you mean 'results'\?"):
-        collect(tmp_path / "result")
+        cells_table(read_cells(tmp_path / "result"))
     with pytest.raises(BenchError, match="holds no cells"):
-        collect(tmp_path / "results")
+        cells_table(read_cells(tmp_path / "results"))
 
 
 def test_no_damage_to_a_file_is_a_traceback(tmp_path: Path) -> None:
@@ -179,6 +180,6 @@ def test_no_damage_to_a_file_is_a_traceback(tmp_path: Path) -> None:
             for _ in range(rng.randrange(4)):
                 torn[rng.randrange(len(torn) or 1) : rng.randrange(len(torn) or 1)] = rng.randbytes(rng.randrange(3))
             (folder / name).write_bytes(torn)
-            assert len(collect(tmp_path)) == 2
+            assert len(cells_table(read_cells(tmp_path))) == 2
             assert all(write(read_report(tmp_path)) for write in FORMATS.values())
         (folder / name).write_bytes(whole)

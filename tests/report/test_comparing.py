@@ -8,10 +8,9 @@ import pytest
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.comparing import matched, read_run
-from fewshot_bench.report.comparing_facts import Fact, facts
-from fewshot_bench.report.comparing_results import Result, results
-from fewshot_bench.report.comparing_tables import compare
+from fewshot_bench.report.compare.counterparts import Difference, counterparts, differences, read_run
+from fewshot_bench.report.compare.paired_tests import PairedTest, paired_tests
+from fewshot_bench.report.compare.tables import compare
 from tests.report.factory import write_cell
 
 HIGH, LOW = (0.9, 0.8, 1.0, 0.7), (0.5, 0.6, 0.4, 0.7)
@@ -27,13 +26,13 @@ def b(tmp_path: Path) -> Path:
     return tmp_path / "b"
 
 
-def found(a: Path, b: Path) -> list[Result]:
-    return results(matched(read_run(a), read_run(b)).pairs)
+def found(a: Path, b: Path) -> list[PairedTest]:
+    return paired_tests(counterparts(read_run(a), read_run(b)).pairs)
 
 
-def difference(result: Result) -> tuple[float, float, float]:
-    assert result.difference is not None
-    return result.difference.mean, result.difference.p, result.corrected
+def difference(result: PairedTest) -> tuple[float, float, float]:
+    assert result.estimate is not None
+    return result.estimate.mean, result.estimate.p, result.corrected
 
 
 def test_equal_cells_are_counterparts_and_equal(a: Path, b: Path) -> None:
@@ -45,7 +44,7 @@ def test_equal_cells_are_counterparts_and_equal(a: Path, b: Path) -> None:
     assert comparison.remarks == ("Counterparts do not differ in settings, protocol, code, plan or environment.",)
     first, second = found(a, b)
     assert difference(first) == difference(second) == (0.0, 1.0, 1.0)
-    assert first.why == "Equal on every task."
+    assert first.note == "Equal on every task."
 
 
 def test_cells_alone_are_listed(a: Path, b: Path) -> None:
@@ -54,7 +53,7 @@ def test_cells_alone_are_listed(a: Path, b: Path) -> None:
     for seed in range(1, 12):
         write_cell(a, HIGH, seed=seed)
     write_cell(b, status="failed", backbone="resnet-8", reason="loss is nan")
-    runs = matched(read_cells(a), read_cells(b))
+    runs = counterparts(read_cells(a), read_cells(b))
     assert (len(runs.pairs), len(runs.only_a), len(runs.only_b)) == (1, 11, 1)
     (shown,) = (table for table in compare(a, b).tables if table.name == "alone")
     assert [row[0].text for row in shown.rows] == ["A"] * 9 + ["B"]
@@ -67,7 +66,7 @@ def test_the_nearest_settings_are_counterparts(a: Path, b: Path) -> None:
     write_cell(a, HIGH, options={"lr": 0.2}, training={"tasks_per_batch": 2})
     write_cell(b, HIGH, options={"lr": 0.3}, training={"tasks_per_batch": 2})
     write_cell(b, HIGH, options={"lr": 0.1}, learner_options={"meta_lr": 0.5})
-    pairs = matched(read_cells(a), read_cells(b)).pairs
+    pairs = counterparts(read_cells(a), read_cells(b)).pairs
     assert {pair.differing for pair in pairs} == {("inner_optimizer_options.lr",), ("learner_options.meta_lr",)}
 
 
@@ -76,10 +75,10 @@ def test_trained_and_untrained_are_no_counterparts_unless_there_is_nothing_else(
     write_cell(a, HIGH)
     write_cell(a, LOW, **untrained)
     write_cell(b, LOW, **untrained)
-    (pair,) = matched(read_cells(a), read_cells(b)).pairs
+    (pair,) = counterparts(read_cells(a), read_cells(b)).pairs
     assert pair.differing == ()
     write_cell(a.parent / "c", HIGH)
-    (pair,) = matched(read_cells(a.parent / "c"), read_cells(b)).pairs
+    (pair,) = counterparts(read_cells(a.parent / "c"), read_cells(b)).pairs
     assert pair.differing == ("training.iterations",)
 
 
@@ -87,9 +86,9 @@ def test_what_runs_differ_in_as_wholes_is_what_is_compared(a: Path, b: Path) -> 
     for backbone in ("vgg", "resnet-8"):
         write_cell(a, LOW, learner="fomaml", backbone=backbone)
         write_cell(b, HIGH, learner="maml", backbone=backbone)
-    runs = matched(read_cells(a), read_cells(b))
-    assert facts(runs.pairs) == [Fact("setting", "learner", "fomaml", "maml", 2)]
-    labels = [result.label for result in results(runs.pairs)]
+    runs = counterparts(read_cells(a), read_cells(b))
+    assert differences(runs.pairs) == [Difference("setting", "learner", "fomaml", "maml", 2)]
+    labels = [result.label for result in paired_tests(runs.pairs)]
     assert labels == [f"omniglot 5-way 1-shot, fomaml / maml, {name} + SGD" for name in ("resnet-8", "vgg")]
 
 
@@ -101,11 +100,11 @@ def test_seeds_are_one_result_and_p_is_corrected_over_all(a: Path, b: Path) -> N
     write_cell(b, HIGH, seed=0, shots=5)
     one, five = found(a, b)
     assert (one.accuracy_a, one.accuracy_b) == pytest.approx((0.5, 0.85))
-    assert one.difference is not None
-    assert (one.difference.seeds, one.difference.tasks) == (2, 4)
+    assert one.estimate is not None
+    assert (one.estimate.seeds, one.estimate.tasks) == (2, 4)
     mean, p, corrected = difference(five)
     assert (mean, p) == pytest.approx((0.3, 0.1027), abs=1e-4)  # t = 2.3238 of 3 degrees of freedom
-    smaller = min(p, one.difference.p)
+    smaller = min(p, one.estimate.p)
     assert min(one.corrected, corrected) == pytest.approx(2 * smaller)
 
 
@@ -123,17 +122,17 @@ def test_other_tasks_are_refused_in_a_sentence(a: Path, b: Path, change: dict[st
     write_cell(a, LOW)
     write_cell(b, HIGH, **change)
     (result,) = found(a, b)
-    assert result.difference is None
-    assert result.why == f"Not paired: tested on different tasks ({words})."
+    assert result.estimate is None
+    assert result.note == f"Not paired: tested on different tasks ({words})."
     assert (result.accuracy_a, result.accuracy_b) == pytest.approx((0.55, 0.85))
 
 
 def test_numbers_of_tasks_and_missing_files_are_refused_too(a: Path, b: Path) -> None:
     write_cell(a, LOW)
     folder = write_cell(b, HIGH[:3])
-    assert "different numbers" in found(a, b)[0].why
+    assert "different numbers" in found(a, b)[0].note
     (folder / "episodes.parquet").unlink()
-    assert "episodes.parquet is missing" in found(a, b)[0].why
+    assert "episodes.parquet is missing" in found(a, b)[0].note
 
 
 def test_protocol_plan_environment_and_status_are_told(a: Path, b: Path) -> None:
@@ -145,11 +144,11 @@ def test_protocol_plan_environment_and_status_are_told(a: Path, b: Path) -> None
         (place / "status.json").write_text(json.dumps(status))
     write_cell(a, HIGH, seed=1)
     write_cell(b, seed=1, status="failed", reason="no memory")
-    assert facts(matched(read_cells(a), read_cells(b)).pairs) == [
-        Fact("status", "status", "done", "failed", 1),
-        Fact("protocol", "inner_steps_test", "5", "10", 1),
-        Fact("plan", "threads", "1", "not recorded", 1),
-        Fact("environment", "torch", "2.14", "2.15", 1),
+    assert differences(counterparts(read_cells(a), read_cells(b)).pairs) == [
+        Difference("status", "status", "done", "failed", 1),
+        Difference("protocol", "inner_steps_test", "5", "10", 1),
+        Difference("plan", "threads", "1", "not recorded", 1),
+        Difference("environment", "torch", "2.14", "2.15", 1),
     ]
     assert found(a, b)[0].accuracy_a == pytest.approx(0.85)
 
@@ -173,7 +172,7 @@ def test_two_budgets_are_told_apart(a: Path, b: Path) -> None:
 
 def test_a_cell_may_be_given_by_its_folder(a: Path, b: Path) -> None:
     first, second = write_cell(a, LOW), write_cell(b, HIGH, learner="maml", seed=3)
-    (pair,) = matched(read_run(first), read_run(second)).pairs
+    (pair,) = counterparts(read_run(first), read_run(second)).pairs
     assert pair.differing == ("learner", "seed")
     with pytest.raises(BenchError, match="there is no folder"):
         read_run(a / "nowhere")

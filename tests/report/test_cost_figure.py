@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.page.cost_figure import Scatter, cost_figure
-from fewshot_bench.report.rows import rows_of
+from fewshot_bench.report.page.cost import Scatter, cost_figure
+from fewshot_bench.report.results import read_results
 from tests.report.factory import write_cell
 from tests.report.page_factory import changed
 
@@ -14,7 +13,7 @@ from tests.report.page_factory import changed
 def figure(directory: Path, **seconds: float | None) -> Scatter | None:
     for learner, value in seconds.items():
         changed(write_cell(directory, learner=learner) / "status.json", seconds=value)
-    rows = rows_of(read_cells(directory))[0]
+    rows = list(read_results(directory).rows)
     return cost_figure(rows)
 
 

@@ -8,12 +8,18 @@ import pytest
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.curve_figure import drawn
-from fewshot_bench.report.curves import POINTS, curves
+from fewshot_bench.report.groups import grouped
+from fewshot_bench.report.learning_curves import POINTS, Curve, curve_figure, read_curve
+from fewshot_bench.report.learning_curves import trained as trained_cells
 from fewshot_bench.report.plots import plot, plot_new
 from tests.report.factory import write_cell
 
 STEPS = 300
+
+
+def curves(directory: Path) -> list[Curve]:
+    """Of each trained cell with metrics."""
+    return [curve for one in trained_cells(grouped(read_cells(directory))) if (curve := read_curve(one))]
 
 
 def trained(directory: Path, **more: float) -> Path:
@@ -30,7 +36,7 @@ def trained(directory: Path, **more: float) -> Path:
 def test_training_is_averaged_in_blocks_and_validation_kept(tmp_path):
     trained(tmp_path)
     write_cell(tmp_path, training={"iterations": 0}, val_accuracy=0.25)
-    (curve,) = curves(read_cells(tmp_path))
+    (curve,) = curves(tmp_path)
     assert len(curve.training) == POINTS
     assert curve.training["iteration"].tolist()[:2] == [3, 6]
     assert curve.training["accuracy"].tolist()[0] == pytest.approx((1 + 2 + 3) / 3 / STEPS)
@@ -40,9 +46,9 @@ def test_training_is_averaged_in_blocks_and_validation_kept(tmp_path):
 
 def test_figure_shows_residuals_where_they_were_logged(tmp_path):
     trained(tmp_path, inner_residual=0.1, solver_residual=0.2)
-    (curve,) = curves(read_cells(tmp_path))
+    (curve,) = curves(tmp_path)
     assert curve.untrained is None
-    accuracy, residuals = drawn(curve).axes
+    accuracy, residuals = curve_figure(curve).axes
     assert {line.get_label() for line in accuracy.lines} == {"training tasks", "validation"}
     assert len(residuals.lines) == 2
     assert residuals.get_yscale() == "log"
@@ -50,8 +56,8 @@ def test_figure_shows_residuals_where_they_were_logged(tmp_path):
 
 def test_a_residual_of_zero_is_in_sight(tmp_path):
     trained(tmp_path, inner_residual=0.1, solver_residual=0.0)
-    (curve,) = curves(read_cells(tmp_path))
-    _, residuals = drawn(curve).axes
+    (curve,) = curves(tmp_path)
+    _, residuals = curve_figure(curve).axes
     residuals.figure.draw_without_rendering()
     assert residuals.get_yscale() == "symlog"
     low, high = residuals.get_ylim()
@@ -93,6 +99,6 @@ def test_torn_metrics_are_a_sentence(tmp_path):
     folder = trained(tmp_path)
     (folder / "metrics.jsonl").write_text('{"iteration": 1,')
     with pytest.raises(BenchError, match="cannot be read"):
-        curves(read_cells(tmp_path))
+        curves(tmp_path)
     (drawn,) = plot(tmp_path)
     assert not drawn.files and "cannot be read" in drawn.fault

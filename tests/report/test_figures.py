@@ -11,10 +11,9 @@ import pytest
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import read_cell
-from fewshot_bench.report.figures import drawn, lines_of
-from fewshot_bench.report.labels import apart
+from fewshot_bench.report.figures import apart, drawn, lines_of
 from fewshot_bench.report.plots import plot, plot_new
-from fewshot_bench.report.trajectories import Trajectories, kinds, read_trajectories
+from fewshot_bench.report.records import Trajectories, kinds, read_trajectories
 from tests.report.factory import write_cell, write_hyperparameters
 
 VGG = [f"{index}.{tensor}" for index in (0, 1, 4, 5, 17) for tensor in ("weight", "bias")]

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from fewshot_bench.report import latex, markdown
-from fewshot_bench.report.document import FORMATS, Report, read_report
-from fewshot_bench.report.summary import summary
+from fewshot_bench.report.results import read_results
+from fewshot_bench.report.tables import FORMATS, Report, read_report, summary
 from fewshot_bench.report.terminal import terminal
 from tests.report.factory import write_cell
 
@@ -103,7 +103,7 @@ def test_csv_holds_every_row_as_plain_numbers(report: Report) -> None:
 def test_a_run_ends_with_the_table_and_the_place_of_its_files(tmp_path: Path) -> None:
     write_cell(tmp_path, dataset="glyphs")
     text = io.StringIO()
-    summary(tmp_path, text)
+    summary(tmp_path, read_results(tmp_path), text)
     assert "glyphs" in text.getvalue()
     assert str(tmp_path / "results.csv") in text.getvalue()
     assert (tmp_path / "results.csv").is_file()
@@ -113,6 +113,6 @@ def test_an_encoding_without_our_letters_gets_question_marks(tmp_path: Path) -> 
     write_cell(tmp_path)
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding="ascii", errors="strict")
-    summary(tmp_path, file)
+    summary(tmp_path, read_results(tmp_path), file)
     file.flush()
     assert b"99.62?" in raw.getvalue()

@@ -5,7 +5,7 @@ import math
 import pytest
 from matplotlib.figure import Figure
 
-from fewshot_bench.report.log_scale import set_log_scale
+from fewshot_bench.report.style import set_log_scale
 
 
 @pytest.mark.parametrize("which", ["x", "y"])

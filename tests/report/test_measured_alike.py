@@ -9,20 +9,18 @@ from typing import Any
 import pytest
 
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import presets, read
-from fewshot_bench.report.comparisons import COMPARISONS, Beside, beside
-from fewshot_bench.report.document import read_report
+from fewshot_bench.report.columns import tidy
 from fewshot_bench.report.latex import latex
 from fewshot_bench.report.markdown import markdown
-from fewshot_bench.report.measured_alike import protocol_differences
-from fewshot_bench.report.page.against import against_table
-from fewshot_bench.report.page.against_figure import against_figure
+from fewshot_bench.report.page.against_published import against_figure, against_table
 from fewshot_bench.report.published import STATED, numbers, quoted
-from fewshot_bench.report.rows import Row, rows_of
+from fewshot_bench.report.published_beside import SOURCES, Beside, protocol_differences, published_beside
+from fewshot_bench.report.results import read_results
+from fewshot_bench.report.rows import Row
 from fewshot_bench.report.table import Table, footnotes, marked
-from fewshot_bench.report.tidy import tidy
+from fewshot_bench.report.tables import read_report
 from tests.report.factory import write_cell
 
 NO_RECIPE = {"learners-cpu", "omniglot-cpu", "quick"}
@@ -58,7 +56,7 @@ def compared(preset: str) -> Iterator[tuple[Cell, Beside]]:
     for cell in cells(preset):
         axes = {name: getattr(cell, name) for name in ("dataset", "ways", "shots", "learner", "backbone")}
         for batch_norm in ("transductive", "inductive"):
-            found = beside(axes | {"inner_optimizer": cell.inner_optimizer}, batch_norm)
+            found = published_beside(axes | {"inner_optimizer": cell.inner_optimizer}, batch_norm)
             if found and cell.training.iterations:
                 yield cell, found
 
@@ -70,11 +68,11 @@ def test_a_preset_measures_as_the_table_it_redoes(preset: str) -> None:
 
 
 def test_every_comparison_is_of_some_preset_and_says_how_it_was_measured() -> None:
-    met = {found.comparison for preset in presets() for _, found in compared(preset)}
-    assert met == set(COMPARISONS)
-    for one in COMPARISONS:
+    met = {found.source for preset in presets() for _, found in compared(preset)}
+    assert met == set(SOURCES)
+    for one in SOURCES:
         for row in numbers():
-            if (row.source, row.method) == (one.source, one.method):
+            if (row.source, row.method) == (one.name, one.method):
                 assert set(STATED) - set(row.protocol) <= ({"inner_steps_test"} if one.learner == "protonet" else set())
 
 
@@ -102,7 +100,7 @@ def test_what_a_side_does_not_say_cannot_differ() -> None:
 
 
 def rows(directory: Path) -> list[Row]:
-    return rows_of(read_cells(directory))[0]
+    return list(read_results(directory).rows)
 
 
 def shown(directory: Path, name: str) -> Table:

@@ -12,9 +12,9 @@ import pytest
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.main import run_command
-from fewshot_bench.report.document import read_report
-from fewshot_bench.report.page.making import page
+from fewshot_bench.report.page.page import page
 from fewshot_bench.report.table import footnotes
+from fewshot_bench.report.tables import read_report
 from tests.report.factory import write_cell
 from tests.report.page_factory import PARAMETERS, SCRIPT, changed, write_folder
 
@@ -151,7 +151,7 @@ def test_every_tensor_has_its_line_at_every_step(html: str) -> None:
 
 
 def test_the_same_folder_gives_the_same_bytes(folder: Path, html: str) -> None:
-    program = "import sys; from pathlib import Path; from fewshot_bench.report.page.making import page; "
+    program = "import sys; from pathlib import Path; from fewshot_bench.report.page.page import page; "
     program += "sys.stdout.buffer.write(page(Path(sys.argv[1])).encode())"
     done = subprocess.run([sys.executable, "-c", program, str(folder)], check=True, capture_output=True)
     assert done.stdout.decode() == html

@@ -8,8 +8,7 @@ import pytest
 from jinja2 import Environment, PackageLoader
 from PIL import ImageStat
 
-from fewshot_bench.report.page.making import write_page
-from fewshot_bench.report.page.views import view
+from fewshot_bench.report.page.page import view, write_page
 from fewshot_bench.report.table import Column, Entry, Table
 from tests.report.browser import Browser, chromium, needs_chromium
 from tests.report.page_factory import write_folder

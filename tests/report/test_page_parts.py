@@ -10,18 +10,15 @@ import pytest
 from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
-from fewshot_bench.report.page.against import against_table, z_score
-from fewshot_bench.report.page.against_figure import against_figure
+from fewshot_bench.report.page.against_published import against_figure, against_table, z_score
 from fewshot_bench.report.page.cost import cost_table
 from fewshot_bench.report.page.drawing import Frame, band, line, ticks
-from fewshot_bench.report.page.grid_file import grid_file
-from fewshot_bench.report.page.learning import POINTS, learned
-from fewshot_bench.report.page.learning_figure import blocks
-from fewshot_bench.report.page.machines import environment_table
-from fewshot_bench.report.page.making import page
-from fewshot_bench.report.page.rates import learned_rates, thinned
-from fewshot_bench.report.page.rates_figure import ROOM, folded
-from fewshot_bench.report.rows import Row, rows_of
+from fewshot_bench.report.page.folder import environment_table, grid_file
+from fewshot_bench.report.page.learning import POINTS, blocks, learned
+from fewshot_bench.report.page.page import page
+from fewshot_bench.report.page.rates import ROOM, folded, learned_rates, thinned
+from fewshot_bench.report.results import read_results
+from fewshot_bench.report.rows import Row
 from fewshot_bench.report.table import Table
 from tests.report.factory import write_cell, write_hyperparameters
 from tests.report.page_factory import changed, with_epochs
@@ -30,7 +27,7 @@ REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
 
 
 def rows(directory: Path) -> list[Row]:
-    return rows_of(read_cells(directory))[0]
+    return list(read_results(directory).rows)
 
 
 def field(table: Table | None, title: str, row: int = 0, group: str = "") -> str:
@@ -92,7 +89,7 @@ def test_a_curve_is_the_mean_over_seeds_and_begins_untrained(tmp_path: Path) -> 
     for seed, accuracies in enumerate(([0.6, 0.8], [0.7, 0.9], [0.8, 0.7])):
         with_epochs(write_cell(tmp_path, seed=seed), accuracies)
         write_cell(tmp_path, seed=seed, training={"iterations": 0}, val_accuracy=0.2 + 0.1 * seed)
-    (curve,) = learned(read_cells(tmp_path))
+    (curve,) = learned(read_results(tmp_path).groups)
     assert curve.steps == (0, 100, 200)
     assert curve.mean == pytest.approx((0.3, 0.7, 0.8))
     assert curve.std == pytest.approx((0.1, 0.1, 0.1))
@@ -104,7 +101,7 @@ def test_a_curve_is_the_mean_over_seeds_and_begins_untrained(tmp_path: Path) -> 
 
 def test_one_seed_has_a_curve_without_a_band_and_a_long_one_is_thinned(tmp_path: Path) -> None:
     with_epochs(write_cell(tmp_path), [place / 1000 for place in range(1, 151)], every=2)
-    (curve,) = learned(read_cells(tmp_path))
+    (curve,) = learned(read_results(tmp_path).groups)
     assert (len(curve.steps), curve.steps[-1], curve.mean[-1]) == (POINTS, 300, pytest.approx(0.15))
     assert np.isnan(curve.std).all()
     assert not [mark for mark in blocks([curve])[0].panels[0].marks if mark.look.startswith("band")]
@@ -158,7 +155,7 @@ def test_environments_are_counted_without_their_hosts(tmp_path: Path) -> None:
 def test_figures_of_rates_stay_within_their_room(tmp_path: Path) -> None:
     lines = {("lr", f"layers.{layer}.weight"): np.linspace(0.1, 0.2, 200).tolist() for layer in range(40)}
     write_hyperparameters(write_cell(tmp_path), lines)
-    (rates,) = learned_rates(read_cells(tmp_path)).rates
+    (rates,) = learned_rates(read_results(tmp_path).groups).rates
     assert rates.drawn == 40
     assert thinned(rates, 7).iterations.tolist()[::6] == [0, rates.iterations[-1]]
     few, none_left = folded([rates])
@@ -177,7 +174,7 @@ def test_rates_are_those_of_the_file(tmp_path: Path) -> None:
         write_hyperparameters(
             folder, {("lr", "a.weight"): [0.1, 0.2 + step], ("lr", "b.weight"): [0.1, 0.4 + step]}, inner_step=step
         )
-    (rates,) = learned_rates(read_cells(tmp_path)).rates
+    (rates,) = learned_rates(read_results(tmp_path).groups).rates
     assert [(each.hyperparameter, each.step, each.values.tolist()) for each in rates.lines] == [
         ("lr", 0, [[0.1, 0.1], [0.2, 0.4]]),
         ("lr", 1, [[0.1, 0.1], [1.2, 1.4]]),
@@ -187,7 +184,7 @@ def test_rates_are_those_of_the_file(tmp_path: Path) -> None:
 def test_rates_that_are_not_in_the_folder_are_not_said_to_be_none(tmp_path: Path) -> None:
     for learner in ("maml++", "reptile"):
         write_cell(tmp_path / "bare", learner=learner)
-    assert learned_rates(read_cells(tmp_path / "bare"))[:3] == ((), ("maml++", "reptile"), ())
+    assert learned_rates(read_results(tmp_path / "bare").groups)[:3] == ((), ("maml++", "reptile"), ())
     assert "Not recorded in this folder: what maml++, reptile learned" in page(tmp_path / "bare")
     write_hyperparameters(write_cell(tmp_path / "none", learner="reptile"), {("lr", "a.weight"): []})
     assert "No finished cell here learned anything beside its weights." in page(tmp_path / "none")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_bench.report.comparisons import COMPARISONS, Beside, beside
-from fewshot_bench.report.document import read_report
 from fewshot_bench.report.published import AS_QUOTED, FIGURES, QUOTED, TABLE_1, TABLE_2, flags, numbers, quoted
+from fewshot_bench.report.published_beside import SOURCES, Beside, published_beside
 from fewshot_bench.report.table import footnotes, marked
+from fewshot_bench.report.tables import read_report
 from tests.report.factory import write_cell
 
 
@@ -23,7 +23,7 @@ def printed(
     batch_norm: str = "transductive",
 ) -> Beside | None:
     axes = {"learner": learner, "dataset": dataset, "ways": ways, "shots": shots}
-    return beside(axes | {"backbone": backbone, "inner_optimizer": rule}, batch_norm)
+    return published_beside(axes | {"backbone": backbone, "inner_optimizer": rule}, batch_norm)
 
 
 def test_the_papers_tables_are_complete() -> None:
@@ -79,13 +79,13 @@ def test_other_learners_have_the_numbers_of_their_papers_beside_the_nearest_netw
     found = printed(*setting, "vgg", rule, learner, batch_norm)
     assert found is not None
     assert found.value == value
-    assert found.comparison.learner == learner
+    assert found.source.learner == learner
     assert printed(*setting, "resnet-4", rule, learner, batch_norm) is None
     assert printed(*setting, "vgg", "rprop", learner, batch_norm) is None
 
 
 def test_every_comparison_has_numbers_and_a_number_has_one_at_most() -> None:
-    found = [sum((row.source, row.method) == (one.source, one.method) for row in numbers()) for one in COMPARISONS]
+    found = [sum((row.source, row.method) == (one.name, one.method) for row in numbers()) for one in SOURCES]
     assert all(found)
     one = printed("omniglot", 5, 1, "vgg", "none", "protonet", "inductive")
     assert one is not None
@@ -155,8 +155,8 @@ def test_quoted_numbers_are_marked_in_the_table(tmp_path: Path, learner: str, ru
 
 
 def test_a_comparison_is_quoted_where_the_numbers_say_so() -> None:
-    for one in COMPARISONS:
-        notes = {row.note for row in numbers() if (row.source, row.method) == (one.source, one.method)}
+    for one in SOURCES:
+        notes = {row.note for row in numbers() if (row.source, row.method) == (one.name, one.method)}
         assert any("quoted" in note for note in notes) == bool(one.quoted), one
 
 

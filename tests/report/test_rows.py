@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.cells.reading import read_cells
+from fewshot_bench.report.columns import tidy
+from fewshot_bench.report.groups import grouped
+from fewshot_bench.report.results import read_results
 from fewshot_bench.report.rows import Row, rows_of
-from fewshot_bench.report.tidy import tidy
 from tests.report.factory import write_cell, write_episodes
 
 
 def rows(directory: Path) -> list[Row]:
-    return rows_of(read_cells(directory))[0]
+    return list(read_results(directory).rows)
 
 
 def test_mean_and_std_are_over_seeds_with_ddof_1(tmp_path: Path) -> None:
@@ -138,20 +140,20 @@ def test_of_several_untrained_networks_the_nearest_is_the_twin(tmp_path: Path) -
     write_cell(tmp_path, [0.4], training={"iterations": 0, "tasks_per_batch": 2}, options={"lr": 0.01})
     found = {row.group.iterations: row for row in rows(tmp_path)}
     assert found[300].untrained == pytest.approx(0.4)
-    assert found[300].twin_differs == ()
+    assert found[300].twin.differs == ()
 
 
 def test_a_twin_with_another_setting_says_so(tmp_path: Path) -> None:
     write_cell(tmp_path, [0.9], options={"lr": 0.01})
     write_cell(tmp_path, [0.5], training={"iterations": 0})
-    assert rows(tmp_path)[0].twin_differs == ("inner_optimizer_options.lr",)
+    assert rows(tmp_path)[0].twin.differs == ("inner_optimizer_options.lr",)
 
 
 def test_what_training_alone_can_notice_makes_no_other_twin(tmp_path: Path) -> None:
     write_cell(tmp_path, [0.9], training={"ways": 20, "shots": 5}, evaluation={"both_batch_norms": True})
     write_cell(tmp_path, [0.5], training={"iterations": 0})
     (row,) = rows(tmp_path)
-    assert (row.untrained, row.twin_differs) == (0.5, ())
+    assert (row.untrained, row.twin.differs) == (0.5, ())
 
 
 def test_two_kinds_of_batch_norm_are_two_rows_each_paired_with_its_own_kind(tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ def test_a_twin_tested_with_one_kind_of_batch_norm_is_the_twin_of_one_row(tmp_pa
     write_cell(tmp_path, (0.9, 0.7), also={"inductive": (0.6, 0.8)}, evaluation={"both_batch_norms": True})
     write_cell(tmp_path, (0.5, 0.5), training={"iterations": 0}, name="idle")
     first, second = rows(tmp_path)
-    assert (first.untrained, first.twin_differs) == (0.5, ())
+    assert (first.untrained, first.twin.differs) == (0.5, ())
     assert math.isnan(second.untrained)
     assert second.gain is None
 
@@ -209,7 +211,7 @@ def test_episodes_that_cannot_be_paired_are_named(tmp_path: Path, damage: str) -
         file.write_bytes(file.read_bytes()[:100])
     else:
         write_episodes(folder, (0.9, 0.8, 0.7) if damage == "other tasks" else (0.9, 0.1))
-    (row,), remarks = rows_of(read_cells(tmp_path))
+    (row,), remarks = rows_of(grouped(read_cells(tmp_path)))
     assert row.gain is None
     assert row.untrained == 0.5
     assert len(remarks) == 1

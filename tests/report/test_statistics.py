@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fewshot_bench.report.holm import holm
-from fewshot_bench.report.two_level import Estimate, estimate
+from fewshot_bench.report.statistics.estimate import Estimate, estimate, holm
 
 SLEEP = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
 """Extra hours of sleep, one drug minus the other, ten patients (Student 1908); R prints the test of it in ?sleep."""

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report import accuracies, differences
-from fewshot_bench.report.document import read_report
-from fewshot_bench.report.families import families
-from fewshot_bench.report.rows import rows_of
+from fewshot_bench.report.results import read_results
+from fewshot_bench.report.statistics import accuracies, families
 from fewshot_bench.report.table import Table, footnotes, marked
+from fewshot_bench.report.tables import read_report
 from tests.report.factory import write_cell
 
 HIGH, LOW = (0.9, 0.8, 1.0, 0.7), (0.5, 0.6, 0.4, 0.7)  # differences 0.4, 0.2, 0.6 and 0
@@ -100,8 +98,8 @@ def test_a_row_alone_is_neither_compared_nor_best_of_anything(tmp_path: Path) ->
 def test_rows_tested_otherwise_are_of_another_family(tmp_path: Path, change: dict[str, Any]) -> None:
     write_cell(tmp_path, HIGH)
     write_cell(tmp_path, LOW, backbone="resnet-8", fingerprint=change)
-    rows, _ = rows_of(read_cells(tmp_path))
-    assert [len(family.rows) for family in families(rows)] == [1, 1]
+    results = read_results(tmp_path)
+    assert [len(family.rows) for family in results.families] == [1, 1]
     assert "differences" not in names(tmp_path)
 
 
@@ -129,7 +127,7 @@ def test_a_large_family_is_held_against_its_best_and_capped(tmp_path: Path, monk
     shown = table(tmp_path)
     assert [row[3] for row in texts(shown)] == [f"net{index:02} + SGD" for index in range(2, 14)]
     assert {row[4] for row in texts(shown)} == {"net14 + SGD"}
-    assert len(read) == len(set(read)) == differences.MOST + 1
+    assert len(read) == len(set(read)) == families.MOST + 1
     assert "the next best by validation; left out: 2 rows." in shown.under[1]
 
 
@@ -144,8 +142,8 @@ def test_validations_of_two_kinds_choose_no_best(tmp_path: Path) -> None:
     write_cell(tmp_path, HIGH, also={"inductive": LOW}, evaluation={"both_batch_norms": True}, val_accuracy=0.9)
     for index in range(6):
         write_cell(tmp_path, LOW, backbone=f"net{index}", fingerprint={"batch_norm": "inductive"})
-    rows, _ = rows_of(read_cells(tmp_path))
-    (mixed,) = (family for family in families(rows) if family.batch_norm == "inductive")
+    results = read_results(tmp_path)
+    (mixed,) = (family for family in results.families if family.batch_norm == "inductive")
     assert len(mixed.rows) == 7
     assert mixed.best is None
     report = read_report(tmp_path)
@@ -156,7 +154,7 @@ def test_validations_of_two_kinds_choose_no_best(tmp_path: Path) -> None:
 def test_an_untrained_network_is_never_best(tmp_path: Path) -> None:
     write_cell(tmp_path, LOW, val_accuracy=0.5)
     write_cell(tmp_path, HIGH, val_accuracy=0.9, training={"iterations": 0}, backbone="resnet-8")
-    (family,) = families(rows_of(read_cells(tmp_path))[0])
+    (family,) = read_results(tmp_path).families
     assert family.best is not None
     assert family.best.group.axes["backbone"] == "vgg"
     assert family.by_test is None

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fewshot_bench.report.document import read_report
 from fewshot_bench.report.table import Table, blanked, footnotes, marked
+from fewshot_bench.report.tables import read_report
 from tests.report.factory import write_cell
 
 

@@ -1,23 +1,34 @@
-"""How configurations learned: validation accuracy against meta-steps, over the seeds that are done."""
+"""The section on learning curves: validation accuracy against meta-steps, over the seeds that are done.
+
+A block for each task and learner, in it a panel for each network and a line for each inner optimizer.
+"""
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from fewshot_bench.cells.reading import CellFolder
-from fewshot_bench.report.groups import Group, grouped, settings
-from fewshot_bench.report.page.validations import validated
-from fewshot_bench.report.paired import twin_of, untrained_of
+from fewshot_bench.basics.counting import counted
+from fewshot_bench.report.groups import Group, settings
+from fewshot_bench.report.names import optimizer, short, task, with_commas
+from fewshot_bench.report.page.drawing import Frame, Key, Mark, Panel, across, axes, band, dot, line, ticks
+from fewshot_bench.report.records import validations
+from fewshot_bench.report.statistics.twins import twins_of
 
 POINTS = 60
 """Of a curve; more cannot be told apart in a panel. The last one is always there."""
 
 
+LOOKS = 8
+"""Colours of lines; a ninth line takes the first again, with dashes."""
+
+_DOTS = 20  # a line of more points is drawn without them
+
+
 class Learned(NamedTuple):
     """Mean and std (ddof 1, nan of one seed) over seeds of the validation accuracy, fractions, at each of `steps`.
 
-    The first is of the untrained network, at 0, where the folder holds it. setting: what tells the configuration from
+    The first is of the untrained network, at 0, if the folder holds it. setting: what tells the configuration from
     others of the same axes. seeds: how many went into every point but that first one, which is of `twins` seeds.
     """
 
@@ -30,29 +41,29 @@ class Learned(NamedTuple):
     twins: int
 
 
-def learned(cells: Sequence[CellFolder]) -> list[Learned]:
+def learned(groups: Sequence[Group]) -> list[Learned]:
     """A curve for each trained configuration with a seed that is done, at the meta-steps that all its seeds have."""
-    groups = grouped(cells)
-    untrained = untrained_of(groups)
+    groups = [group for group in groups if group.first_test]
+    twins = twins_of(groups)
     trained = [group for group in groups if group.iterations != 0 and group.cells]
     found = []
     for group, setting in zip(trained, settings(trained), strict=True):
-        seeds = [points for cell in group.cells if (points := validated(cell))]
-        twin, _ = twin_of(group, untrained)
+        seeds = [points for cell in group.cells if (points := validations(cell))]
+        twin = twins[id(group)].group
         own = {cell.seed for cell in group.cells}
-        twins = [float(cell.result["val_accuracy"]) for cell in (twin.cells if twin else ()) if cell.seed in own]
+        untrained = [float(cell.result["val_accuracy"]) for cell in (twin.cells if twin else ()) if cell.seed in own]
         steps = _thinned(sorted(set.intersection(*map(set, seeds)) - {0})) if seeds else []
-        values = [twins] * bool(twins) + [[points[step] for points in seeds] for step in steps]
+        values = [untrained] * bool(untrained) + [[points[step] for points in seeds] for step in steps]
         if steps:
             found.append(
                 Learned(
                     group=group,
                     setting=setting,
-                    steps=(*([0] if twins else []), *steps),
+                    steps=(*([0] if untrained else []), *steps),
                     mean=tuple(map(statistics.fmean, values)),
                     std=tuple(statistics.stdev(each) if len(each) > 1 else math.nan for each in values),
                     seeds=len(seeds),
-                    twins=len(twins),
+                    twins=len(untrained),
                 )
             )
     return found
@@ -63,3 +74,105 @@ def _thinned(steps: Sequence[int]) -> list[int]:
     if len(steps) <= POINTS:
         return list(steps)
     return [steps[round(place * (len(steps) - 1) / (POINTS - 1))] for place in range(POINTS)]
+
+
+class Block(NamedTuple):
+    """Panels under one heading, drawn to one scale, and what their colours mean."""
+
+    title: str
+    keys: tuple[Key, ...]
+    panels: tuple[Panel, ...]
+
+
+def blocks(curves: Sequence[Learned]) -> list[Block]:
+    """In the order of the curves; a line's colour is the same in all blocks."""
+    looks = {name: _look(place) for place, name in enumerate(dict.fromkeys(map(_name, curves)))}
+    by_block: dict[tuple[str, str, str], list[Learned]] = {}
+    for curve in curves:
+        by_block.setdefault(_block(curve), []).append(curve)
+    several_splits = {task: len({key[2] for key in by_block if key[0] == task}) > 1 for task, _, _ in by_block}
+    found = []
+    for (task_, learner, split), members in by_block.items():
+        title = with_commas(task_, learner, f"split {split}" if several_splits[task_] else "")
+        names = dict.fromkeys(map(_name, members))
+        keys = [Key(name, looks[name]) for name in names]
+        found.append(Block(title, tuple(keys), tuple(_panels(members, looks))))
+    return found
+
+
+def _panels(members: Sequence[Learned], looks: dict[str, str]) -> Iterable[Panel]:
+    limits = _limits(members)
+    by_network: dict[str, list[Learned]] = {}
+    for curve in members:
+        by_network.setdefault(str(curve.group.axes["backbone"]), []).append(curve)
+    for network, curves in by_network.items():
+        yield _panel(network, curves, looks, limits)
+
+
+def _panel(network: str, curves: Sequence[Learned], looks: dict[str, str], limits: tuple[float, float]) -> Panel:
+    last = max(curve.steps[-1] for curve in curves)
+    frame = Frame(x=(0.0, float(last)), y=limits)
+    marks, labels = axes(
+        frame,
+        [(value, short(value)) for value in ticks(0, last, 4)],
+        [(value, f"{100 * value:g}") for value in ticks(*limits)],
+        "meta-steps",
+    )
+    chance = 1 / curves[0].group.axes["ways"]
+    if limits[0] <= chance:
+        marks.append(Mark(across(frame, chance), "chance", says=f"chance, {100 * chance:.3g} %"))
+    for curve in curves:
+        marks += _curve(frame, curve, looks[_name(curve)])
+    words = "; ".join(_in_words(curve) for curve in curves)
+    seeds = sorted({curve.seeds for curve in curves})
+    n = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+    return Panel(f"{network}, n = {n}", f"{network}: {words}.", frame.width, frame.height, tuple(marks), tuple(labels))
+
+
+def _curve(frame: Frame, curve: Learned, look: str) -> list[Mark]:
+    low = [mean - std for mean, std in zip(curve.mean, curve.std, strict=True)]
+    high = [mean + std for mean, std in zip(curve.mean, curve.std, strict=True)]
+    held = [[min(max(value, frame.y[0]), frame.y[1]) for value in edge] for edge in (low, high)]
+    marks = [
+        Mark(band(frame, curve.steps, *held), f"band {look}"),
+        Mark(line(frame, curve.steps, curve.mean), f"line {look}", says=_in_words(curve)),
+    ]
+    if len(curve.steps) <= _DOTS:
+        points = zip(curve.steps, curve.mean, curve.std, strict=True)
+        marks += [
+            Mark(dot(frame, step, mean), f"dot {look}", says=_point(step, mean, std)) for step, mean, std in points
+        ]
+    return [mark for mark in marks if mark.path]
+
+
+def _limits(curves: Sequence[Learned]) -> tuple[float, float]:
+    """All lines and bands, with some air, within [0, 1]."""
+    pairs = [
+        (mean, 0.0 if math.isnan(std) else std) for one in curves for mean, std in zip(one.mean, one.std, strict=True)
+    ]
+    low, high = min(mean - std for mean, std in pairs), max(mean + std for mean, std in pairs)
+    air = max(0.05 * (high - low), 0.002)
+    return max(0.0, low - air), min(1.0, high + air)
+
+
+def _block(curve: Learned) -> tuple[str, str, str]:
+    axes = curve.group.axes
+    return task(axes), str(axes["learner"]), str(axes["split"])
+
+
+def _name(curve: Learned) -> str:
+    return with_commas(optimizer(curve.group.axes), curve.setting)
+
+
+def _look(place: int) -> str:
+    return f"s{place % LOOKS}" + (" dashed" if place >= LOOKS else "")
+
+
+def _point(step: int, mean: float, std: float) -> str:
+    return f"{counted(step, 'meta-step')}: {100 * mean:.2f} %" + ("" if math.isnan(std) else f" ± {100 * std:.2f}")
+
+
+def _in_words(curve: Learned) -> str:
+    first = f"untrained {100 * curve.mean[0]:.1f} %, " if curve.twins else ""
+    end = f"{100 * curve.mean[-1]:.1f} % after {counted(curve.steps[-1], 'meta-step')}"
+    return f"{_name(curve)}, {counted(curve.seeds, 'seed')}: {first}{end}"

@@ -1,4 +1,4 @@
-"""Results of two runs: counterparts tested against each other on the tasks that they share."""
+"""Test accuracies of two runs: counterparts are compared, in pairs, on the tasks that they share."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -7,16 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells.contents import SHOWN_AS
+from fewshot_bench.cells.folders import EPISODES
 from fewshot_bench.cells.reading import CellFolder
-from fewshot_bench.report.alike import but_seed, key_of
-from fewshot_bench.report.by_task import by_task
-from fewshot_bench.report.comparing import Pair, settings_of
-from fewshot_bench.report.groups import differing, show
-from fewshot_bench.report.holm import holm
-from fewshot_bench.report.measured import measured
-from fewshot_bench.report.paired import SAME_TASKS
-from fewshot_bench.report.two_level import Estimate, estimate
+from fewshot_bench.report.compare.counterparts import Pair, settings_of
+from fewshot_bench.report.groups import differing, each_test, key_of, without_seed
+from fewshot_bench.report.names import INNER_OPTIMIZERS, show
+from fewshot_bench.report.statistics.accuracies import by_task
+from fewshot_bench.report.statistics.estimate import Estimate, estimate, holm
+from fewshot_bench.report.statistics.twins import SAME_TASKS
 
 _TASK = ("dataset", "ways", "shots")
 
@@ -24,55 +22,58 @@ Tests = tuple[CellFolder, CellFolder]
 """The same test of two counterparts."""
 
 
-class Result(NamedTuple):
+class PairedTest(NamedTuple):
     """The seeds of one configuration, in both runs.
 
-    accuracy_a, accuracy_b: means over the seeds that both have finished, fractions. difference: B minus A, None where
-    the tests cannot be paired, and `why` says why, in a sentence. corrected: p by Holm over all results.
+    accuracy_a, accuracy_b: means over the seeds that both have finished, fractions. estimate: of B minus A, None if
+    the tests cannot be paired. note: why they cannot, or that they are equal, a sentence; corrected: p by Holm over all
+    tests.
     """
 
     label: str
     accuracy_a: float
     accuracy_b: float
-    difference: Estimate | None
+    estimate: Estimate | None
     corrected: float
-    why: str
+    note: str
 
 
-def results(pairs: Sequence[Pair]) -> list[Result]:
-    """A result for each configuration and kind of test that both runs have finished."""
+def paired_tests(pairs: Sequence[Pair]) -> list[PairedTest]:
+    """A test for each configuration and kind of test that both runs have finished."""
     groups: dict[str, list[Tests]] = {}
     for pair in pairs:
         for tests in _tests(pair):
-            groups.setdefault(key_of([*map(but_seed, tests), tests[0].test]), []).append(tests)
+            groups.setdefault(key_of([*(without_seed(cell.identity) for cell in tests), tests[0].test]), []).append(
+                tests
+            )
     found = [
-        _result(label, tests) for label, tests in zip(_labels(list(groups.values())), groups.values(), strict=True)
+        _paired_test(label, tests) for label, tests in zip(_labels(list(groups.values())), groups.values(), strict=True)
     ]
-    corrected = iter(holm([one.difference.p for one in found if one.difference]))
-    return [one._replace(corrected=next(corrected)) if one.difference else one for one in found]
+    corrected = iter(holm([one.estimate.p for one in found if one.estimate]))
+    return [one._replace(corrected=next(corrected)) if one.estimate else one for one in found]
 
 
 def _tests(pair: Pair) -> Iterator[Tests]:
     """The tests that both have: the one that training is for, and one with the other batch norm."""
     if pair.a.status == pair.b.status == "done":
-        theirs = {cell.test: cell for cell in measured([pair.b])}
-        yield from ((cell, theirs[cell.test]) for cell in measured([pair.a]) if cell.test in theirs)
+        theirs = {cell.test: cell for cell in each_test([pair.b])}
+        yield from ((cell, theirs[cell.test]) for cell in each_test([pair.a]) if cell.test in theirs)
 
 
-def _result(label: str, tests: Sequence[Tests]) -> Result:
+def _paired_test(label: str, tests: Sequence[Tests]) -> PairedTest:
     a, b = (float(np.mean([pair[side].result["test_accuracy"] for pair in tests])) for side in (0, 1))
     try:
         difference = estimate(np.stack([_difference(*pair) for pair in tests]))
     except BenchError as fault:
-        return Result(label, a, b, None, np.nan, f"Not paired: {fault}")
-    return Result(label, a, b, difference, np.nan, "" if difference.standard_error or difference.mean else _EQUAL)
+        return PairedTest(label, a, b, None, np.nan, f"Not paired: {fault}")
+    return PairedTest(label, a, b, difference, np.nan, "" if difference.standard_error or difference.mean else _EQUAL)
 
 
 _EQUAL = "Equal on every task."
 
 
 def _difference(a: CellFolder, b: CellFolder) -> NDArray[np.float64]:
-    """B minus A by task. Raises BenchError where they were not tested on the same tasks, or cannot be read."""
+    """B minus A by task. Raises BenchError if they were not tested on the same tasks, or cannot be read."""
     ours, theirs = (
         {key: cell.config[key] for key in _TASK} | {key: cell.fingerprint.get(key) for key in SAME_TASKS}
         for cell in (a, b)
@@ -82,12 +83,12 @@ def _difference(a: CellFolder, b: CellFolder) -> NDArray[np.float64]:
         raise BenchError(f"tested on different tasks ({', '.join(unequal)}).")
     first, second = by_task(a), by_task(b)
     if not np.array_equal(first.tasks, second.tasks):
-        raise BenchError(f"the tasks of {a.name} and {b.name} have different numbers in episodes.parquet.")
+        raise BenchError(f"the tasks of {a.name} and {b.name} have different numbers in {EPISODES}.")
     return second.accuracy - first.accuracy
 
 
 def _labels(groups: Sequence[Sequence[Tests]]) -> list[str]:
-    """A name for each by its axes; where two are called the same, by what else tells the cells of A apart."""
+    """A name for each by its axes; if two are called the same, by what else tells the cells of A apart."""
     names = [_name(*tests[0]) for tests in groups]
     settings = [settings_of(tests[0][0]) for tests in groups]
     labels = []
@@ -99,9 +100,11 @@ def _labels(groups: Sequence[Sequence[Tests]]) -> list[str]:
 
 
 def _name(a: CellFolder, b: CellFolder) -> str:
-    """The axes of counterparts; A's value and B's where they are not the same."""
+    """The axes of counterparts; A's value and B's if they are not the same."""
     values = {
-        key: " / ".join(dict.fromkeys(SHOWN_AS.get(str(cell.config[key]), str(cell.config[key])) for cell in (a, b)))
+        key: " / ".join(
+            dict.fromkeys(INNER_OPTIMIZERS.get(str(cell.config[key]), str(cell.config[key])) for cell in (a, b))
+        )
         for key in ("dataset", "ways", "shots", "learner", "backbone", "inner_optimizer")
     }
     name = "{dataset} {ways}-way {shots}-shot, {learner}, {backbone} + {inner_optimizer}".format_map(values)

@@ -1,4 +1,4 @@
-"""How sure a mean over seeds and tasks is: the two-level bootstrap of a crossed design, without drawing.
+"""The standard error of a mean over seeds and tasks (two-level bootstrap, in closed form), and Holm's correction.
 
 Every seed meets the same test tasks, so accuracies are a table [seeds, tasks], and not tasks within seeds: a hard
 task is hard for all seeds. A bootstrap of such a table draws rows and columns, so that the tasks are drawn once for
@@ -18,6 +18,7 @@ the standard error is multiplied by Student's t, with Satterthwaite's degrees of
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def estimate(values: NDArray[np.float64]) -> Estimate:
     left = values - mean - by_seed[:, None] - by_task[None, :]
     rounding = (4 * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0)) ** 2
     parts = [
-        (square(part) / freedom / size, freedom)
+        (float(np.vdot(part, part)) / freedom / size, freedom)
         for part, freedom, size in (
             (by_seed, seeds - 1, seeds),
             (by_task, tasks - 1, tasks),
@@ -85,6 +86,15 @@ def estimate(values: NDArray[np.float64]) -> Estimate:
     return Estimate(float(mean), math.sqrt(variance), degrees, seeds, tasks)
 
 
-def square(values: NDArray[np.float64]) -> float:
-    """The sum of squares."""
-    return float(np.vdot(values, values))
+def holm(values: Sequence[float]) -> list[float]:
+    """The p values of one family, corrected; nan (no test) stays nan and does not count.
+
+    The chance of one false alarm or more is then at most the level, whatever the tests share, as differences to one
+    row share that row (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
+    """
+    tested = sorted((p, index) for index, p in enumerate(values) if not math.isnan(p))
+    corrected, least = list(values), 0.0
+    for rank, (p, index) in enumerate(tested):
+        least = max(least, min(1.0, (len(tested) - rank) * p))
+        corrected[index] = least
+    return corrected

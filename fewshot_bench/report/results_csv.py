@@ -1,4 +1,4 @@
-"""What is on disk as one tidy table, one row a cell, and results.csv."""
+"""results.csv: a folder of results as one tidy table, with a row for each cell and test."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from fewshot_bench.basics.files import write_text
+from fewshot_bench.cells.cell import AXES
 from fewshot_bench.cells.contents import whole
 from fewshot_bench.cells.reading import CellFolder, read_cells
-from fewshot_bench.report.groups import grouped, settings
-from fewshot_bench.report.measured import measured
+from fewshot_bench.report.groups import each_test, grouped, settings
 
 WHOLE = (
     "ways", "shots", "seed", "iterations", "queries",
@@ -21,7 +21,6 @@ FINGERPRINT = (
     "split_hash", "queries", "batch_norm", "rotations",
     "inner_steps_test", "evaluation_tasks", "evaluation_seed", "ensemble",
 )  # fmt: skip
-AXES = ("dataset", "split", "ways", "shots", "learner", "backbone", "inner_optimizer", "seed")
 COLUMNS = (*AXES, "status", "reason", "iterations", *FRACTIONS, "seconds", *FINGERPRINT, "setting", "cell")
 """A cell that was tested with both kinds of batch norm has a row of each, told apart by `batch_norm`.
 
@@ -29,32 +28,24 @@ setting: what tells a row from others of the same axes, e.g. "iterations=0"; cel
 """
 
 
-def collect(directory: Path) -> pd.DataFrame:
-    """One row a cell and test, sorted by axes and seed; columns as in COLUMNS.
+def write_results_csv(directory: Path, cells: Sequence[CellFolder] | None = None) -> Path:
+    """Writes `directory`/results.csv, whole or not at all, and returns its path.
 
-    Accuracies are fractions; what is absent is missing.
+    Args:
+        cells: what lies in `directory`/cells; None: they are read here.
 
-    Raises BenchError when `directory` does not exist or holds no cell.
+    Raises BenchError if there is no cell, or the file cannot be written.
     """
-    return tabulated(read_cells(directory))
-
-
-def write_results_csv(directory: Path) -> Path:
-    """Writes `directory`/results.csv from what lies in `directory`/cells, whole or not at all. Returns its path."""
-    return write_cells_csv(directory, read_cells(directory))
-
-
-def write_cells_csv(directory: Path, cells: Sequence[CellFolder]) -> Path:
-    """The same of cells that were read already."""
     path = directory / "results.csv"
-    write_text(path, tabulated(cells).to_csv(index=False, lineterminator="\n"))
+    table = cells_table(read_cells(directory) if cells is None else cells)
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
     return path
 
 
-def tabulated(cells: Sequence[CellFolder]) -> pd.DataFrame:
-    """Cells as a table; pure."""
+def cells_table(cells: Sequence[CellFolder]) -> pd.DataFrame:
+    """One row a cell and test, sorted by axes and seed; columns as in COLUMNS. Accuracies are fractions."""
     setting = _settings(cells)
-    rows = [_row(cell) | {"setting": setting.get(cell.name, "")} for cell in measured(cells)]
+    rows = [_row(cell) | {"setting": setting.get(cell.name, "")} for cell in each_test(cells)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(WHOLE, "Int64") | dict.fromkeys((*FRACTIONS, "seconds"), "float64"))
     return table.sort_values([*AXES, "setting", "cell"], ignore_index=True)
@@ -75,6 +66,6 @@ def _row(cell: CellFolder) -> dict[str, Any]:
 
 
 def _settings(cells: Sequence[CellFolder]) -> dict[str, str]:
-    """By cell name; of the configuration alone, so that a cell that is not done is told apart as well."""
+    """By cell name; of the configuration alone, so that cells that are not done have their setting too."""
     every = grouped([cell._replace(status="done", result={"fingerprint": {}}) for cell in cells])
     return {cell.name: words for group, words in zip(every, settings(every), strict=True) for cell in group.cells}

@@ -1,0 +1,1 @@
+"""`fewshot-bench compare`: two runs side by side."""

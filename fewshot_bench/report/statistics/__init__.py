@@ -1,0 +1,1 @@
+"""Statistics of test accuracies: intervals, paired differences, untrained twins, families of comparable rows."""
