@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -26,34 +27,33 @@ def tidy(rows: Rows) -> pd.DataFrame:
     return pd.DataFrame(data, columns=list(fields)).round(6)
 
 
-def _several(key: Callable[[Row], object]) -> Callable[[Rows], bool]:
-    """Shown if rows differ in it."""
-    return lambda rows: len({key(row) for row in rows}) > 1
+def differ(key: Callable[[Any], object]) -> Callable[[Sequence[Any]], bool]:
+    """A column's condition: whether items differ in it."""
+    return lambda items: len({key(item) for item in items}) > 1
 
 
 def _csv_only(**fields: Callable[[Row], object]) -> Column:
     return Column("", shown=lambda rows: False, csv=fields)
 
 
-def _axis(title: str, axis: str, shown: Callable[[Rows], bool] = bool) -> Column:
-    """An axis of the grid as it stands in the configuration; numbers to the right."""
+def _axis(title: str, axis: str, shown: Callable[[Sequence[Any]], bool] = bool) -> Column:
+    """An axis of the grid, of items that have `axes`."""
 
-    def value(row: Row) -> object:
-        return row.group.axes[axis]
+    def value(item: Any) -> object:
+        return item.axes[axis]
 
-    align = "right" if axis in ("ways", "shots") else "left"
-    return Column(title, align, value=lambda row: str(value(row)), shown=shown, csv={axis: value})  # type: ignore[arg-type]
+    return Column(title, value=lambda item: str(value(item)), shown=shown, csv={axis: value})
 
 
-def _splits_differ(rows: Rows) -> bool:
+def _splits_differ(items: Sequence[Any]) -> bool:
     """Whether a dataset occurs with several splits."""
-    places = {(row.group.axes["dataset"], row.group.axes["split"]) for row in rows}
+    places = {(item.axes["dataset"], item.axes["split"]) for item in items}
     return len(places) > len({dataset for dataset, _ in places})
 
 
-LEARNER = _axis("learner", "learner", _several(lambda row: row.group.axes["learner"]))
-TASK = Column("task", value=lambda row: task(row.group.axes))
-MODEL = Column("model", value=lambda row: model(row.group.axes))
+LEARNER = _axis("learner", "learner", differ(lambda row: row.axes["learner"]))
+TASK = Column("task", value=lambda row: task(row.axes))
+MODEL = Column("model", value=lambda row: model(row.axes))
 BATCH_NORM = Column(
     "batch norm",
     value=lambda row: row.batch_norm,
@@ -68,19 +68,21 @@ SETTING = Column(
     shown=lambda rows: any(row.setting for row in rows),
     csv={"setting": lambda row: row.setting},
 )
-BLOCK = (
-    LEARNER,
+TASK_AXES = (
     _axis("dataset", "dataset"),
     _axis("split", "split", _splits_differ),
-    _axis("nway", "ways"),
-    _axis("kshot", "shots"),
+    _axis("nway", "ways")._replace(align="right"),
+    _axis("kshot", "shots")._replace(align="right"),
 )
+"""What a task is, of items that have `axes`."""
+
+BLOCK = (LEARNER, *TASK_AXES)
 """Columns whose change opens a new block of rows."""
 
 KEYS = (
     *BLOCK,
     _axis("model", "backbone"),
-    _axis("inner_optim", "inner_optimizer")._replace(value=lambda row: optimizer(row.group.axes)),
+    _axis("inner_optim", "inner_optimizer")._replace(value=lambda row: optimizer(row.axes)),
     BATCH_NORM,
     SETTING,
 )

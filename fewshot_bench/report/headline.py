@@ -42,7 +42,7 @@ _UNDER = (
 
 def headline_table(rows: Sequence[Row]) -> Table | None:
     """Settings as columns, one more if a setting was measured under several protocols; None without such cells."""
-    usable = [row for row in rows if row.group.axes["learner"] == published.COMPARED_LEARNER and row.n]
+    usable = [row for row in rows if row.axes["learner"] == published.COMPARED_LEARNER and row.n]
     usable = [row for row in usable if row.group.iterations != 0]
     places = [place for setting in SETTINGS for place in _places(setting, usable)]
     if not usable or not any(place.rows for place in places):
@@ -67,7 +67,7 @@ def _places(setting: Setting, rows: Sequence[Row]) -> list[Place]:
     """The setting's rows by evaluation protocol: validation accuracies of two protocols cannot be compared."""
     protocols: dict[str, tuple[Config, list[Row]]] = {}
     for row in rows:
-        axes = row.group.axes
+        axes = row.axes
         if (axes["dataset"], axes["ways"], axes["shots"]) == setting:
             facts = {"split": axes["split"]} | {key: row.group.fingerprint.get(key) for key in MEASURED_BY}
             protocols.setdefault(str(facts), (facts, []))[1].append(row)
@@ -127,8 +127,8 @@ def _named(row: Row | None) -> Entry:
 
 
 def _words(row: Row) -> str:
-    return with_setting(with_optimizer(row.group.axes), row.setting)
+    return with_setting(with_optimizer(row.axes), row.setting)
 
 
 def _model(row: Row) -> tuple[str, str]:
-    return row.group.axes["backbone"], row.group.axes["inner_optimizer"]
+    return row.axes["backbone"], row.axes["inner_optimizer"]

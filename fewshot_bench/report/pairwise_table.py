@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.counting import counted
+from fewshot_bench.report.columns import BATCH_NORM, TASK_AXES, differ
+from fewshot_bench.report.groups import Config
 from fewshot_bench.report.statistics.estimate import Estimate
 from fewshot_bench.report.statistics.families import ALL_PAIRS, MOST, Family, labels
 from fewshot_bench.report.table import NONE, Column, Entry, Table, tabulate
@@ -62,29 +64,15 @@ TEST = (
 class _Pair(NamedTuple):
     """Two rows of a family, with their names, and their test."""
 
-    family: Family
+    axes: Config
+    batch_norm: str
     first: Entry
     second: Entry
     estimate: Estimate
     corrected: float
 
 
-def _splits_differ(pairs: Sequence[_Pair]) -> bool:
-    places = {(pair.family.axes["dataset"], pair.family.axes["split"]) for pair in pairs}
-    return len(places) > len({dataset for dataset, _ in places})
-
-
-_KEYS = (
-    Column("dataset", value=lambda pair: pair.family.axes["dataset"]),
-    Column("split", value=lambda pair: pair.family.axes["split"], shown=_splits_differ),
-    Column("nway", "right", value=lambda pair: str(pair.family.axes["ways"])),
-    Column("kshot", "right", value=lambda pair: str(pair.family.axes["shots"])),
-    Column(
-        "batch norm",
-        value=lambda pair: pair.family.batch_norm,
-        shown=lambda pairs: len({pair.family.batch_norm for pair in pairs}) > 1,
-    ),
-)
+_KEYS = (*TASK_AXES, BATCH_NORM._replace(shown=differ(lambda pair: pair.batch_norm)))
 """What a family shares, as the paper calls it."""
 
 _COLUMNS = (
@@ -111,7 +99,9 @@ def _pairs(family: Family) -> Iterator[_Pair]:
         id(row): Entry(name, marks.get(id(row), ())) for row, name in zip(family.rows, labels(family.rows), strict=True)
     }
     for one in family.differences:
-        yield _Pair(family, names[id(one.first)], names[id(one.second)], one.estimate, one.corrected)
+        yield _Pair(
+            family.axes, family.batch_norm, names[id(one.first)], names[id(one.second)], one.estimate, one.corrected
+        )
 
 
 def _choice_of_pairs(families: Sequence[Family]) -> list[str]:

@@ -44,7 +44,7 @@ def _facts(row: Row) -> dict[str, str]:
         "tasks": f"{tasks} (seed {words.get('evaluation_seed', '?')})",
         "ensemble": in_words("ensemble", facts.get("ensemble")),
         "rotations": _rotations(facts),
-        "split": f"split {row.group.axes['split']} ({words.get('split_hash', 'hash unknown')})",
+        "split": f"split {row.axes['split']} ({words.get('split_hash', 'hash unknown')})",
         "duplicates": f"duplicates tolerated: {'; '.join(map(str, duplicates)) or 'none'}",
         "budget": f"{budget(row.group.iterations)} of {_tasks(row)}{_other_tasks(row)}",
     }
@@ -75,7 +75,7 @@ def _tasks(row: Row) -> str:
 
 
 def _steps(row: Row) -> str:
-    if row.group.axes["inner_optimizer"] == NO_INNER_OPTIMIZER:
+    if row.axes["inner_optimizer"] == NO_INNER_OPTIMIZER:
         return "no inner loop"
     return in_words("inner_steps_test", row.group.fingerprint.get("inner_steps_test", "?"))
 
@@ -97,7 +97,7 @@ def _rotations(facts: Mapping[str, object]) -> str:
 def _labels(rows: Sequence[Row], own: Sequence[str]) -> dict[str, list[str]]:
     """For each protocol, the rows that have it, named by the fewest columns that tell the protocols apart."""
     columns = [*GRID_AXES, "setting"]
-    named = [{key: _worded(key, row.group.axes.get(key, row.setting)) for key in columns} for row in rows]
+    named = [{key: _worded(key, row.axes.get(key, row.setting)) for key in columns} for row in rows]
     for size in range(1, len(columns) + 1):
         for chosen in combinations(columns, size):
             keys = [" ".join(filter(None, (row[column] for column in chosen))) for row in named]

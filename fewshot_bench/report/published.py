@@ -21,7 +21,7 @@ STATED = ("split", "queries", "inner_steps_test", "evaluation_tasks", "ensemble"
 
 They are filled in for the numbers that stand beside rows of ours, and tests compare the presets with them. `split` is
 the nearest split of this package, as in the preset; if either of two may have been used, it names both. Batch norm is
-not among them: it decides which published number stands beside a row (comparisons.py).
+not among them: it decides which published number stands beside a row (published_beside.py).
 """
 
 Stated = Mapping[str, tuple[str, ...] | tuple[int, ...]]
@@ -117,7 +117,7 @@ BEST_BY_TEST = (
 )
 
 
-class Row(NamedTuple):
+class PublishedNumber(NamedTuple):
     """One line of paper_numbers.csv; mean and spread in percent, spread nan where none was printed.
 
     protocol: how it was measured, as far as the source states it.
@@ -142,11 +142,11 @@ class Row(NamedTuple):
 
 
 @cache
-def numbers() -> tuple[Row, ...]:
+def numbers() -> tuple[PublishedNumber, ...]:
     """All of paper_numbers.csv."""
     text = files("fewshot_bench.report").joinpath("paper_numbers.csv").read_text(encoding="utf-8")
     return tuple(
-        Row(
+        PublishedNumber(
             source=line["source"],
             method=line["method"],
             dataset=line["dataset"],
@@ -170,7 +170,7 @@ def _stated(line: Mapping[str, str]) -> Stated:
     return {key: tuple(text.split("|")) if key == "split" else (int(text),) for key, text in found.items()}
 
 
-def quoted(dataset: str, ways: int, shots: int) -> Row | None:
+def quoted(dataset: str, ways: int, shots: int) -> PublishedNumber | None:
     """What the paper's Table 1 quotes for MAML++ of Antoniou et al. 2019."""
     place = (TABLE_1, AS_QUOTED, dataset, ways, shots)
     return next((row for row in numbers() if row[:5] == place), None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.report.groups import Group, settings
+from fewshot_bench.report.groups import Config, Group, settings
 from fewshot_bench.report.published import Published, flags
 from fewshot_bench.report.published_beside import Source, no_difference_note, protocol_differences, published_beside
 from fewshot_bench.report.statistics.accuracies import Read, read_accuracies
@@ -41,6 +41,11 @@ class Row(NamedTuple):
     chosen: tuple[str, ...] = ()
 
     @property
+    def axes(self) -> Config:
+        """The values of GRID_AXES."""
+        return self.group.axes
+
+    @property
     def n(self) -> int:
         """Seeds done."""
         return len(self.group.cells)
@@ -68,7 +73,7 @@ class Row(NamedTuple):
         """
         if self.source is None:
             return ()
-        axes = {key: self.group.axes[key] for key in ("dataset", "ways", "shots", "backbone", "inner_optimizer")}
+        axes = {key: self.axes[key] for key in ("dataset", "ways", "shots", "backbone", "inner_optimizer")}
         place = {key: value.lower() if isinstance(value, str) else value for key, value in axes.items()}
         quoted = (self.source.quoted,) if self.source.quoted else ()
         return (*no_difference_note(self.otherwise), *quoted, *flags(self.source.name, **place))

@@ -102,7 +102,7 @@ def ablation_table(rows: Sequence[Row]) -> Table:
 
 def _of_figures(row: Row) -> bool:
     """Whether this is the setting that the paper's Figures 2 and 3 were drawn from."""
-    axes = row.group.axes
+    axes = row.axes
     names = tuple(axes[key] for key in ("learner", "dataset", "ways", "shots", "backbone"))
     return names == (published.COMPARED_LEARNER, "omniglot", 20, 1, "resnet-4")
 
@@ -112,7 +112,7 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     lines = []
     if not all(row.group.first_test for row in rows):
         lines.append("Two rows that differ in batch norm alone are the same trained networks, tested with each kind.")
-    axes = [row.group.axes for row in rows]
+    axes = [row.axes for row in rows]
     for learner in dict.fromkeys(one["learner"] for one in axes if one["inner_optimizer"] == NO_INNER_OPTIMIZER):
         lines.append(f"{learner} has no inner loop: one cell stands for all inner optimizers.")
     return lines

@@ -181,11 +181,11 @@ def _labels(frame: Frame, place: int, row: Row, name: str) -> list[Label]:
 
 def _names(rows: Sequence[Row]) -> list[str]:
     """What stands at each line: of learner and batch norm only what is not the same for all."""
-    learners = len({row.group.axes["learner"] for row in rows}) > 1
+    learners = len({row.axes["learner"] for row in rows}) > 1
     batch_norms = len({row.batch_norm for row in rows}) > 1
     names = []
     for row in rows:
-        axes_ = row.group.axes
+        axes_ = row.axes
         where = f"{DATASETS.get(axes_['dataset'], axes_['dataset'])} {axes_['ways']}w{axes_['shots']}s"
         learner, batch_norm = axes_["learner"] * learners, row.batch_norm * batch_norms
         names.append(with_commas(learner, model(axes_), where, row.setting, batch_norm))

@@ -133,12 +133,12 @@ def cost_figure(rows: Sequence[Row]) -> Scatter | None:
     timed = [(row, max(_TIMES[0], seconds)) for row in costed(rows) if not math.isnan(seconds := _seconds(row))]
     if len(timed) < 2:
         return None
-    kind = "learner" if len({row.group.axes["learner"] for row, _ in timed}) > 1 else "backbone"
-    names = list(dict.fromkeys(str(row.group.axes[kind]) for row, _ in timed))
+    kind = "learner" if len({row.axes["learner"] for row, _ in timed}) > 1 else "backbone"
+    names = list(dict.fromkeys(str(row.axes[kind]) for row, _ in timed))
     looks = {name: f"s{place % _LOOKS}" for place, name in enumerate(names)}
     by_task: dict[str, list[tuple[Row, float]]] = {}
     for row, seconds in timed:
-        by_task.setdefault(task(row.group.axes), []).append((row, seconds))
+        by_task.setdefault(task(row.axes), []).append((row, seconds))
     panels = [_panel(title, members, kind, looks) for title, members in by_task.items()]
     word = "learner" if kind == "learner" else "network"
     return Scatter(word, tuple(Key(name, f"dot {look}") for name, look in looks.items()), tuple(panels))
@@ -154,11 +154,9 @@ def _panel(title: str, members: Sequence[tuple[Row, float]], kind: str, looks: d
     marks, labels = axes(frame, marked, places, "time of a seed")
     marks = [Mark(upright(frame, place), "rule") for place, _ in marked[1:]] + marks
     for row, seconds in members:
-        name = with_commas(str(row.group.axes["learner"]), model(row.group.axes), row.setting)
+        name = with_commas(str(row.axes["learner"]), model(row.axes), row.setting)
         says = f"{name}: {100 * row.mean:.2f} %, {duration(seconds)}"
-        marks.append(
-            Mark(dot(frame, math.log10(seconds), 100 * row.mean), f"dot {looks[row.group.axes[kind]]}", says=says)
-        )
+        marks.append(Mark(dot(frame, math.log10(seconds), 100 * row.mean), f"dot {looks[row.axes[kind]]}", says=says))
     says = f"{title}: accuracy against time of {counted(len(members), 'configuration')}."
     return Panel(title, says, frame.width, frame.height, tuple(marks), tuple(labels))
 

@@ -68,7 +68,7 @@ def families_of(rows: Sequence[Row]) -> list[Family]:
     for row in rows:
         if row.n:
             facts = row.group.fingerprint
-            place = [row.group.axes[axis] for axis in PLACE], row.batch_norm, [facts.get(key) for key in SAME_TASKS]
+            place = [row.axes[axis] for axis in PLACE], row.batch_norm, [facts.get(key) for key in SAME_TASKS]
             members.setdefault(key_of(place), []).append(row)
     return [_with_differences(_family(own)) for own in members.values()]
 
@@ -88,8 +88,8 @@ def better_by_test(chosen: Row | None, rows: Sequence[Row]) -> Row | None:
 
 def labels(rows: Sequence[Row]) -> list[str]:
     """A name for each row beside the others: learner if there are several, model and inner optimizer, setting."""
-    several = len({row.group.axes["learner"] for row in rows}) > 1
-    names = (with_commas(row.group.axes["learner"] * several, with_optimizer(row.group.axes)) for row in rows)
+    several = len({row.axes["learner"] for row in rows}) > 1
+    names = (with_commas(row.axes["learner"] * several, with_optimizer(row.axes)) for row in rows)
     return [with_setting(name, row.setting) for name, row in zip(names, rows, strict=True)]
 
 
