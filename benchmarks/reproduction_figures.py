@@ -11,8 +11,8 @@ from matplotlib.ticker import PercentFormatter
 
 from benchmarks.reproduced import Run
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.figures import drawn
 from fewshot_bench.report.groups import grouped
+from fewshot_bench.report.hyperparameter_figure import hyperparameter_figure
 from fewshot_bench.report.names import model, task, with_commas
 from fewshot_bench.report.page.learning import Learned, learned
 from fewshot_bench.report.plots import figures_of
@@ -71,7 +71,7 @@ def learned_figures(run: Run) -> Mapping[str, Figure]:
         if trajectories is not None:
             panels = max((panels for panels, _ in figures_of(trajectories).values()), key=len)
             with matplotlib.style.context(["default", STYLE]):
-                made[str(cell.config["inner_optimizer"])] = drawn(trajectories, panels)
+                made[str(cell.config["inner_optimizer"])] = hyperparameter_figure(trajectories, panels)
     return made
 
 

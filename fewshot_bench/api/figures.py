@@ -8,7 +8,7 @@ from PIL import Image
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import read_cell
-from fewshot_bench.report.figures import drawn
+from fewshot_bench.report.hyperparameter_figure import hyperparameter_figure
 from fewshot_bench.report.records import read_trajectories
 from fewshot_bench.report.style import STYLE
 
@@ -45,5 +45,5 @@ def plot_learned(cell: str | Path, *hyperparameters: str) -> Image.Image:
         raise BenchError(f"{found.name} learned {', '.join(learned) or 'nothing beside its weights'}.")
     content = io.BytesIO()
     with matplotlib.style.context(["default", STYLE]):
-        drawn(trajectories, hyperparameters or learned).savefig(content, format="png", dpi=DPI)
+        hyperparameter_figure(trajectories, hyperparameters or learned).savefig(content, format="png", dpi=DPI)
     return Image.open(content)

@@ -41,7 +41,7 @@ def citations() -> Mapping[str, Any]:
 def bibtex(cells: Sequence[CellFolder]) -> str:
     """A file for \\bibliography: each entry with the reasons above it, in comments; names it does not know at the end.
 
-    Raises BenchError where no cell has a configuration.
+    Raises BenchError if no cell has a configuration.
     """
     readable = [cell for cell in cells if cell.config]
     if not readable:
@@ -84,7 +84,7 @@ def _used(cell: CellFolder) -> Iterator[tuple[str, str]]:
 
 
 def _versions(key: str, cells: Sequence[CellFolder]) -> list[str]:
-    """The versions that cells were computed with, where `key` stands for software."""
+    """The versions that cells were computed with, if `key` stands for software."""
     if key not in VERSIONS:
         return []
     found = {str(cell.recorded("environment").get(VERSIONS[key], "")) for cell in cells}

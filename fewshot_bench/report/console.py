@@ -1,4 +1,4 @@
-"""What is printed on: how wide it is, whether it has colours, and which characters."""
+"""Printing: to a file or a terminal, with its width, its colours and its characters."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ def show(text: str, file: TextIO) -> None:
 
 
 def put(text: str, output: Path | None) -> None:
-    """Writes `text` to a file and says so, or prints it where `output` is None. Raises BenchError where it cannot."""
+    """Writes `text` to a file and says so, or prints it if `output` is None. Raises BenchError if it cannot."""
     if output is None:
         show(text, sys.stdout)
     else:

@@ -82,13 +82,13 @@ def _table(table: Table) -> str:
 
 
 def _alignment(table: Table, index: int) -> str:
-    """A column's letter; a paragraph where its text is too long for a line."""
+    """A column's letter; a paragraph if its text is too long for a line."""
     longest = max((len(row[index].text) for row in table.rows), default=0)
     return r"p{0.35\linewidth}" if longest > _LONG else table.columns[index].align[0]
 
 
 def _groups(columns: Sequence[Column]) -> list[str]:
-    """A line of headings that span columns, with their rules; nothing where no column has one."""
+    """A line of headings that span columns, with their rules; nothing if no column has one."""
     runs: list[tuple[str, int, int]] = []
     for index, column in enumerate(columns):
         if runs and runs[-1][0] == column.group:

@@ -13,8 +13,8 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import replacing, write_text
 from fewshot_bench.cells.folders import HYPERPARAMETERS, METRICS, RESULT
 from fewshot_bench.cells.reading import CellFolder, read_cells
-from fewshot_bench.report.figures import drawn
 from fewshot_bench.report.groups import grouped
+from fewshot_bench.report.hyperparameter_figure import hyperparameter_figure
 from fewshot_bench.report.learning_curves import Curve, curve_figure, read_curve, trained
 from fewshot_bench.report.records import COLUMNS, Trajectories, read_trajectories
 from fewshot_bench.report.style import STYLE
@@ -83,7 +83,7 @@ def _plotted(directory: Path, cells: Sequence[CellFolder], outdated: Outdated) -
 def figures_of(trajectories: Trajectories) -> dict[str, tuple[list[str], list[str]]]:
     """By the end of the file's name: the panels of a figure, and the hyperparameters of its CSV.
 
-    learning-rates is the paper's Figure 2; betas its Figure 3, where the rates stand beside Adam's betas. What other
+    learning-rates is the paper's Figure 2; betas its Figure 3, in which the rates stand beside Adam's betas. What other
     inner optimizers learn has a figure of its own.
     """
     names = list(dict.fromkeys(trajectories.table["hyperparameter"]))
@@ -99,7 +99,7 @@ def _write(trajectories: Trajectories, folder: Path, outdated: Outdated) -> Iter
         stem = f"{trajectories.cell.name}-{suffix}"
         last = folder / f"{stem}.csv"
         if outdated(last, [trajectories.cell.folder / HYPERPARAMETERS]):
-            yield from _pictures(partial(drawn, trajectories, panels), folder, stem)
+            yield from _pictures(partial(hyperparameter_figure, trajectories, panels), folder, stem)
             write_text(last, _values(trajectories, values))
             yield last
 

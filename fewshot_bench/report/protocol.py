@@ -1,4 +1,4 @@
-"""The protocol that the numbers stand for, in words: once where all rows share it, by row where they do not."""
+"""The protocol that the numbers stand for, in words: once if all rows share it, else by row."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations

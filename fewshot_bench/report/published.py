@@ -118,7 +118,7 @@ BEST_BY_TEST = (
 
 
 class PublishedNumber(NamedTuple):
-    """One line of paper_numbers.csv; mean and spread in percent, spread nan where none was printed.
+    """One line of paper_numbers.csv; mean and spread in percent, spread nan if none was printed.
 
     protocol: how it was measured, as far as the source states it.
     """

@@ -1,4 +1,4 @@
-"""Tables for a terminal: as wide as asked for, in colour only where asked for."""
+"""Tables for a terminal: of a given width, and in colour if asked."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from rich.text import Text
 from fewshot_bench.report.table import Column, Marked, Table, blanked, footnotes, marked, opens_section
 
 WIDTH = 100
-_WIDEST_WORD = 24  # a longer one, such as a folder's name, is broken where room is short
+_WIDEST_WORD = 24  # a longer one, such as a folder's name, is broken if the table is too wide
 _SHORTEST_NAME = 8  # so much of a name stays on a line
 _LETTERS = dict(zip("abcdefghijklmnoprstuvwxyz,", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ,", strict=True))
 
@@ -42,7 +42,7 @@ def terminal(tables: Sequence[Table], remarks: Sequence[str], width: int = WIDTH
 
 
 def _print_rows(console: Console, table: Table) -> None:
-    """The table; where it is too wide, its leading keys become headings of sections, as few as will do."""
+    """The table; if it is too wide, its leading keys become headings of sections, as few as necessary."""
     room, values = console.width - 2, marked(table)
     texts = _texts(table, values)
     natural = _natural(table, texts)
@@ -154,7 +154,7 @@ def _printable(table: Table, rows: Sequence[Sequence[Marked]], values: Sequence[
 
 
 def _field(field: Marked, room: int) -> str:
-    """Text and letters; a spread stays with its sign where a line has to be broken."""
+    """Text and letters; a spread stays with its sign if a line is broken."""
     return field.text.replace("± ", "±") + _superscript(",".join(field.letters)).ljust(room)
 
 

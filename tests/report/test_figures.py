@@ -1,5 +1,6 @@
 """Figures of learned hyperparameters: they exist, hold the exact values, and are the same bytes every time."""
 
+import math
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -8,12 +9,14 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import read_cell
-from fewshot_bench.report.figures import apart, drawn, lines_of
+from fewshot_bench.report.hyperparameter_figure import apart, hyperparameter_figure, lines_of
 from fewshot_bench.report.plots import plot, plot_new
 from fewshot_bench.report.records import Trajectories, kinds, read_trajectories
+from fewshot_bench.report.style import set_log_scale
 from tests.report.factory import write_cell, write_hyperparameters
 
 VGG = [f"{index}.{tensor}" for index in (0, 1, 4, 5, 17) for tensor in ("weight", "bias")]
@@ -106,7 +109,7 @@ def by_step(folder: Path, parameters: list[str], names: tuple[str, ...], steps: 
 
 def test_inner_steps_have_panels_of_one_scale_and_lines_below_zero_are_seen(tmp_path: Path) -> None:
     found = trajectories(by_step(write_cell(tmp_path), VGG, ("lr", "beta1"), 7))
-    figure = drawn(found, ["lr", "beta1"])
+    figure = hyperparameter_figure(found, ["lr", "beta1"])
     shown = [axes for axes in figure.axes if axes.lines]
     assert [axes.get_title() for axes in shown] == [
         *(f"learning rate, step {step}" for step in range(7)),
@@ -122,7 +125,7 @@ def test_inner_steps_have_panels_of_one_scale_and_lines_below_zero_are_seen(tmp_
 
 
 def test_values_of_all_steps_have_one_panel_from_zero(tmp_path: Path) -> None:
-    figure = drawn(trajectories(learned(write_cell(tmp_path), VGG, ("lr",))), ["lr"])
+    figure = hyperparameter_figure(trajectories(learned(write_cell(tmp_path), VGG, ("lr",))), ["lr"])
     (axes,) = figure.axes
     assert axes.get_title() == "learning rate"
     assert axes.get_ylim()[0] == 0
@@ -164,3 +167,35 @@ def test_a_figures_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None
     (tmp_path / "figures").write_text("a file")
     with pytest.raises(BenchError, match="cannot write"):
         list(plot(tmp_path))
+
+
+@pytest.mark.parametrize("which", ["x", "y"])
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([0.1, 20.0], "log"),
+        ([0.1, math.nan, math.inf, 20.0], "log"),
+        ([0.0, 0.25, 900.0], "symlog"),
+        ([-0.5, 0.25, 900.0], "symlog"),
+        ([0.0, 0.0], "linear"),
+        ([-0.5], "linear"),
+        ([math.nan], "linear"),
+        ([], "linear"),
+    ],
+)
+def test_every_value_has_a_place(values, scale, which):
+    figure = Figure()
+    axes = figure.subplots()
+    others = range(1, len(values) + 1)
+    axes.plot(*((values, others) if which == "x" else (others, values)))
+    other = "y" if which == "x" else "x"
+    set_log_scale(axes, other, others)  # the other axis first, so that limits are known
+    set_log_scale(axes, which, values)
+    figure.draw_without_rendering()
+    assert getattr(axes, f"get_{which}scale")() == scale
+    low, high = getattr(axes, f"get_{which}lim")()
+    assert all(low < value < high for value in values if math.isfinite(value))
+    if scale == "symlog" and min(values) == 0:
+        ticks = getattr(axes, f"get_{which}ticks")()
+        assert 0 in ticks
+        assert low > -0.25  # nearly nothing of what is below zero

@@ -11,7 +11,7 @@ from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.report.page.against_published import against_figure, against_table, z_score
-from fewshot_bench.report.page.cost import cost_table
+from fewshot_bench.report.page.cost import Scatter, cost_figure, cost_table
 from fewshot_bench.report.page.drawing import Frame, band, line, ticks
 from fewshot_bench.report.page.folder import environment_table, grid_file
 from fewshot_bench.report.page.learning import POINTS, blocks, learned
@@ -206,3 +206,25 @@ def test_a_grid_file_has_as_few_tables_as_its_combinations_allow(tmp_path: Path)
     mini, omniglot = tomllib.loads(grid_file(read_cells(tmp_path)))["cells"]
     assert (mini["dataset"], mini["ways"], mini["seed"]) == ("mini-imagenet", 5, [0, 1])
     assert (omniglot["dataset"], omniglot["ways"], omniglot["seed"]) == ("omniglot", [5, 20], [0, 1])
+
+
+def figure(directory: Path, **seconds: float | None) -> Scatter | None:
+    for learner, value in seconds.items():
+        changed(write_cell(directory, learner=learner) / "status.json", seconds=value)
+    rows = list(read_results(directory).rows)
+    return cost_figure(rows)
+
+
+@pytest.mark.parametrize("short", [0.0, 0.0004, 0.05])
+def test_a_cell_that_took_next_to_nothing_is_drawn_within_the_frame(tmp_path: Path, short: float) -> None:
+    found = figure(tmp_path, reptile=short, maml=700.0)
+    assert found is not None
+    (panel,) = found.panels
+    dots = [mark for mark in panel.marks if mark.look.startswith("dot")]
+    assert len(dots) == 2
+    places = sorted(float(mark.path.removeprefix("M").split()[0]) for mark in dots)
+    assert 40 <= places[0] < places[1] <= panel.width
+
+
+def test_who_recorded_no_seconds_is_left_out(tmp_path: Path) -> None:
+    assert figure(tmp_path, reptile=None, maml=700.0) is None

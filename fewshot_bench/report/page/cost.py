@@ -120,7 +120,7 @@ def cost_table(rows: Sequence[Row]) -> Table | None:
 
 
 class Scatter(NamedTuple):
-    """Panels, and what their colours are: learners where there are several, networks else."""
+    """Panels, and what their colours are: learners if there are several, else networks."""
 
     kind: str
     keys: tuple[Key, ...]
@@ -128,7 +128,7 @@ class Scatter(NamedTuple):
 
 
 def cost_figure(rows: Sequence[Row]) -> Scatter | None:
-    """The rows of the table of costs whose seconds are recorded; None where there are not two of them."""
+    """The rows of the table of costs whose seconds are recorded; None if there are fewer than two."""
     # statuses are in whole milliseconds, so 0 is shown as 1 ms
     timed = [(row, max(_TIMES[0], seconds)) for row in costed(rows) if not math.isnan(seconds := _seconds(row))]
     if len(timed) < 2:

@@ -1,4 +1,4 @@
-"""Small charts as plain shapes: what is drawn where. A template writes them as SVG, and CSS gives them colours.
+"""Small charts as plain shapes with their places. A template writes them as SVG, and CSS gives them colours.
 
 Lengths are in pixels of the SVG's own box, which the page stretches.
 """
@@ -75,7 +75,7 @@ def line(frame: Frame, xs: Sequence[float], ys: Sequence[float]) -> str:
 
 
 def band(frame: Frame, xs: Sequence[float], low: Sequence[float], high: Sequence[float]) -> str:
-    """The area between two lines; points where either is not finite are left out."""
+    """The area between two lines; points at which either is not finite are left out."""
     known = [place for place in range(len(xs)) if math.isfinite(low[place]) and math.isfinite(high[place])]
     if len(known) < 2:
         return ""
@@ -125,5 +125,5 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 
 def _px(value: float) -> str:
-    """A length with one decimal, and that only where it has one."""
+    """A length with one decimal, or none if that is zero."""
     return f"{value:.1f}".removesuffix(".0")

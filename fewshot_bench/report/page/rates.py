@@ -77,7 +77,7 @@ class LearnedRates(NamedTuple):
 def learned_rates(groups: Sequence[Group]) -> LearnedRates:
     """Reads hyperparameters.parquet of the first seed of each trained configuration.
 
-    Every trained cell writes one, without rows where nothing is learned: where it is absent, it was taken away.
+    Every trained cell writes one, without rows if nothing is learned; if it is absent, somebody removed it.
     """
     groups = [group for group in groups if group.iterations != 0 and group.cells and group.first_test]
     rates: list[Rates] = []
@@ -121,14 +121,14 @@ def _read(cell: CellFolder) -> Rates | None:
 
 
 def _lines(table: pd.DataFrame, name: str, step: int, order: Sequence[str]) -> Lines:
-    """A hyperparameter at an inner step as a matrix; nan where a tensor has no value."""
+    """A hyperparameter at an inner step as a matrix; nan if a tensor has no value."""
     values = table.pivot_table(index="iteration", columns="parameter", values="value", aggfunc="last")
     found = [parameter for parameter in order if parameter in values.columns]
     return Lines(name, int(step), tuple(found), values[found].to_numpy("float64"))
 
 
 class Folded(NamedTuple):
-    """The panels of one cell, to be opened: where inner steps have their own, a row a hyperparameter. keys: dashes."""
+    """The panels of one cell, folded; a row for each hyperparameter if inner steps have own values. keys: dashes."""
 
     title: str
     keys: tuple[Key, ...]

@@ -53,8 +53,8 @@ class Estimate(NamedTuple):
     def p(self) -> float:
         """Two-sided, of a mean that is 0: Student's t of mean / standard_error.
 
-        With one seed this is the paired t-test over tasks. nan where all tasks say the same, so that nothing can be
-        tested; 1 where they all say 0.
+        With one seed this is the paired t-test over tasks. nan if all tasks have the same value, so that nothing can
+        be tested; 1 if that value is 0.
         """
         if self.standard_error > 0:
             return 2 * float(stdtr(self.degrees, -abs(self.mean) / self.standard_error))

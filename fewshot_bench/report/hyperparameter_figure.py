@@ -38,7 +38,7 @@ class Line(NamedTuple):
     values: Values
 
 
-def drawn(trajectories: Trajectories, hyperparameters: Sequence[str]) -> Figure:
+def hyperparameter_figure(trajectories: Trajectories, hyperparameters: Sequence[str]) -> Figure:
     """A panel for each hyperparameter, side by side; colour is depth, line style the kind of tensor.
 
     Where inner steps have values of their own, a panel for each step instead, a row or more for each hyperparameter.
@@ -122,9 +122,9 @@ def _panel(
 
 
 def _limits(lines: Sequence[Line], name: str) -> tuple[float, float]:
-    """From 0, as in the paper, and betas to 1; closer to the values where they would fill but a thread of that.
+    """From 0, as in the paper, and betas to 1; closer to the values if they would fill little of that.
 
-    From below 0 where values are: rates that nothing bounds may have either sign.
+    From below 0 if a value is: rates without bounds may have either sign.
     """
     low = min(float(np.nanmin(line.values)) for line in lines)
     high = max(float(np.nanmax(line.values)) for line in lines)
@@ -148,7 +148,7 @@ def _name_extremes(axes: Axes, lines: Sequence[Line], looks: Mapping[str, Any], 
 
 
 def _with_kind(parameter: str, kind: str) -> str:
-    """The tensor's name, with its kind where the name does not say it."""
+    """The tensor's name, with its kind if the name does not say it."""
     return parameter if kind in parameter else f"{parameter} ({kind})"
 
 
@@ -200,7 +200,7 @@ def name_ends(axes: Axes, ends: Sequence[End]) -> None:
 
 
 def apart(wishes: Sequence[float], gap: float = _GAP) -> list[float]:
-    """Heights near `wishes`, which fall, at least `gap` from each other and within [0, 1] where they fit.
+    """Heights near `wishes`, which fall, at least `gap` from each other and within [0, 1] if they fit.
 
     Names that would overlap make a block around the mean of their wishes; blocks that touch become one.
     """
