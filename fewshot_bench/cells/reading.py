@@ -90,6 +90,19 @@ def read_cells(directory: Path) -> list[CellFolder]:
     return cells
 
 
+def read_run(path: Path) -> list[CellFolder]:
+    """The cells of a results folder, or the one cell whose folder it is.
+
+    Raises BenchError if it is neither.
+    """
+    if not (path / CELLS).is_dir() and any((path / name).is_file() for name in FILES):
+        cell = read_cell(path.resolve())
+        if cell is None:
+            raise BenchError(f"{path} holds no cell that can be read.")
+        return [cell]
+    return read_cells(path)
+
+
 def read_cell(folder: Path) -> CellFolder | None:
     """The cell in `folder`; None where none of a cell's files is there, so it is somebody else's folder."""
     config, config_fault = _parsed(folder / CONFIG, toml.loads)

@@ -29,8 +29,8 @@ def command(options: Options) -> int:
 
     Raises BenchError for a folder without cells, or an output that cannot be written.
     """
+    from fewshot_bench.cells.reading import read_run
     from fewshot_bench.report.citing import bibtex
-    from fewshot_bench.report.compare.counterparts import read_run
     from fewshot_bench.report.console import put
 
     put(bibtex(read_run(options.run)), options.output)

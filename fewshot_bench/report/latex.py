@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 
-from fewshot_bench.report.table import Column, Marked, Table, blanked, footnotes, opens_section
+from fewshot_bench.report.table import Column, Marked, Table, blanked, footnotes, opens_section, spans
 
 _BEGIN = r"""% Input this file into a document that loads booktabs, or compile it as it is.
 \ifdefined\toprule
@@ -89,17 +90,15 @@ def _alignment(table: Table, index: int) -> str:
 
 def _groups(columns: Sequence[Column]) -> list[str]:
     """A line of headings that span columns, with their rules; nothing if no column has one."""
-    runs: list[tuple[str, int, int]] = []
-    for index, column in enumerate(columns):
-        if runs and runs[-1][0] == column.group:
-            runs[-1] = (column.group, runs[-1][1], index)
-        else:
-            runs.append((column.group, index, index))
-    if not any(name for name, _, _ in runs):
+    found = spans(columns)
+    if not any(name for name, _ in found):
         return []
-    spans = [rf"\multicolumn{{{last - first + 1}}}{{c}}{{{escaped(name)}}}" for name, first, last in runs]
-    rules = [rf"\cmidrule(lr){{{first + 1}-{last + 1}}}" for name, first, last in runs if name]
-    return [" & ".join(spans) + r" \\", " ".join(rules)]
+    last = list(accumulate(count for _, count in found))
+    rules = [
+        rf"\cmidrule(lr){{{end - count + 1}-{end}}}" for (name, count), end in zip(found, last, strict=True) if name
+    ]
+    headings = [rf"\multicolumn{{{count}}}{{c}}{{{escaped(name)}}}" for name, count in found]
+    return [" & ".join(headings) + r" \\", " ".join(rules)]
 
 
 def _field(field: Marked, column: Column) -> str:

@@ -105,6 +105,11 @@ def csv_columns(columns: Sequence[Column]) -> dict[str, Callable[[Any], object]]
     return dict(fields)
 
 
+def spans(columns: Sequence[Column]) -> list[tuple[str, int]]:
+    """The headings that neighbouring columns share, and over how many columns each is; "" for columns without one."""
+    return [(group, len(list(members))) for group, members in groupby(columns, key=lambda column: column.group)]
+
+
 def percent(fraction: float) -> Entry:
     """A fraction in percent, two decimals; a dash for nan."""
     return number(100 * fraction, ".2f")

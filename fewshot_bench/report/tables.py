@@ -1,6 +1,7 @@
 """The report of a folder: its tables and remarks before they have a format, and its four formats."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -118,22 +119,14 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-class _Unfinished(NamedTuple):
-    """A line of the table of cells without a result; iterations: meta-steps done, of those planned."""
-
-    cell: str
-    status: str
-    iterations: str
-    reason: str
-
-
 _LONGEST = 300  # characters of a reason; the rest is in the cell's log.txt
-_UNFINISHED = (
-    Column("cell", wrap=True, value=lambda line: line.cell),
-    Column("status", value=lambda line: line.status),
-    Column("meta-steps", "right", value=lambda line: line.iterations),
-    Column("reason", wrap=True, value=lambda line: line.reason),
+_INCOMPLETE = (
+    Column("cell", wrap=True, value=itemgetter(0)),
+    Column("status", value=itemgetter(1)),
+    Column("meta-steps", "right", value=itemgetter(2)),
+    Column("reason", wrap=True, value=itemgetter(3)),
 )
+"""Of what `_lines` gives."""
 
 
 def incomplete_table(cells: Sequence[CellFolder]) -> Table | None:
@@ -146,15 +139,15 @@ def incomplete_table(cells: Sequence[CellFolder]) -> Table | None:
         return None
     lines = [line for (status, reason), alike in kinds.items() for line in _lines(status, reason, alike)]
     title = f"Cells without a result: {sum(map(len, kinds.values())):,} of {len(cells):,}"
-    return tabulate("incomplete", title, _UNFINISHED, lines)
+    return tabulate("incomplete", title, _INCOMPLETE, lines)
 
 
-def _lines(status: str, reason: str, alike: Sequence[CellFolder]) -> list[_Unfinished]:
-    """The cells of one status and reason; many of them share a line."""
+def _lines(status: str, reason: str, alike: Sequence[CellFolder]) -> list[tuple[str, str, str, str]]:
+    """(name, status, meta-steps done of those planned, reason) of cells; many of one status share a line."""
     short = reason if len(reason) <= _LONGEST else reason[:_LONGEST].rstrip() + " ... (log.txt has the rest)"
     if len(alike) >= MANY:
-        return [_Unfinished(f"{counted(len(alike), 'cell')}, {alike[0].name} the first", status, "", short)]
-    return [_Unfinished(cell.name, status, _iterations(cell), short) for cell in alike]
+        return [(f"{counted(len(alike), 'cell')}, {alike[0].name} the first", status, "", short)]
+    return [(cell.name, status, _iterations(cell), short) for cell in alike]
 
 
 def _iterations(cell: CellFolder) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.report.compare.counterparts import Difference, counterparts, differences, read_run
+from fewshot_bench.cells.reading import read_cells, read_run
+from fewshot_bench.report.compare.counterparts import Difference, counterparts, differences
 from fewshot_bench.report.compare.paired_tests import PairedTest, paired_tests
 from fewshot_bench.report.compare.tables import compare
 from tests.report.factory import write_cell

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fewshot_bench.cells.reading import read_cells
+from fewshot_bench.cells.reading import read_cells, read_run
 from fewshot_bench.report.columns import tidy
-from fewshot_bench.report.compare.counterparts import Difference, counterparts, differences, read_run
+from fewshot_bench.report.compare.counterparts import Difference, counterparts, differences
 from fewshot_bench.report.compare.paired_tests import paired_tests
 from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.page.folder import grid_file

@@ -3,14 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.code import recorded
 from fewshot_bench.cells.contents import GRID_AXES
-from fewshot_bench.cells.folders import CELLS
-from fewshot_bench.cells.reading import FILES, CellFolder, read_cell, read_cells
+from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.groups import INIT_SEED, differing, flat, key_of, same_initial_weights, with_init_seed
 from fewshot_bench.report.names import show
 
@@ -46,19 +43,6 @@ class Difference(NamedTuple):
     a: str
     b: str
     pairs: int
-
-
-def read_run(path: Path) -> list[CellFolder]:
-    """The cells of a results folder, or the one cell whose folder it is.
-
-    Raises BenchError if it is neither.
-    """
-    if not (path / CELLS).is_dir() and any((path / name).is_file() for name in FILES):
-        cell = read_cell(path.resolve())
-        if cell is None:
-            raise BenchError(f"{path} holds no cell that can be read.")
-        return [cell]
-    return read_cells(path)
 
 
 def counterparts(a: Sequence[CellFolder], b: Sequence[CellFolder]) -> Counterparts:

@@ -1,13 +1,14 @@
 """`fewshot-bench compare` as tables and sentences."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.code_changes import remarks
-from fewshot_bench.cells.reading import CellFolder
-from fewshot_bench.report.compare.counterparts import Counterparts, Difference, counterparts, differences, read_run
+from fewshot_bench.cells.reading import CellFolder, read_run
+from fewshot_bench.report.compare.counterparts import Counterparts, Difference, counterparts, differences
 from fewshot_bench.report.compare.paired_tests import PairedTest, paired_tests
 from fewshot_bench.report.pairwise_table import TEST
 from fewshot_bench.report.results import MANY
@@ -35,9 +36,9 @@ _DIFFERENCES = (
     Column("pairs", "right", value=lambda one: str(one.pairs)),
 )
 _ALONE = (
-    Column("in", value=lambda line: line[0]),
-    Column("cell", wrap=True, value=lambda line: line[1]),
-    Column("status", value=lambda line: line[2]),
+    Column("in", value=itemgetter(0)),
+    Column("cell", wrap=True, value=itemgetter(1)),
+    Column("status", value=itemgetter(2)),
 )
 
 

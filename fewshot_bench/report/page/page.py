@@ -103,7 +103,7 @@ class Field(NamedTuple):
     look: str
 
 
-class Line(NamedTuple):
+class BodyRow(NamedTuple):
     """A row; heading: what the block that it begins shares, empty if it begins none."""
 
     heading: str
@@ -117,7 +117,7 @@ class View(NamedTuple):
     title: str
     spans: tuple[Heading, ...]
     titles: tuple[Heading, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[BodyRow, ...]
     notes: tuple[tuple[str, str], ...]
     under: tuple[str, ...]
 
@@ -128,7 +128,9 @@ def view(table: Table, without: Sequence[str] = ()) -> View:
     values, shown = marked(table), blanked(table)
     looks = [_look(table, place, [row[place] for row in values]) for place in range(len(table.columns))]
     lines = [
-        Line(_heading(table, index), tuple(_field(*each, sentences) for each in zip(row, blanks, looks, strict=True)))
+        BodyRow(
+            _heading(table, index), tuple(_field(*each, sentences) for each in zip(row, blanks, looks, strict=True))
+        )
         for index, (row, blanks) in enumerate(zip(values, shown, strict=True))
     ]
     return View(
