@@ -46,11 +46,11 @@ class Beside(NamedTuple):
     protocol: Stated
 
 
-SOURCES = tuple(
-    Source(learner, one["source"], **{key: value for key, value in one.items() if key != "source"})
-    for learner, about in learners().items()
-    for one in about.get("published", ())
-)
+def _source(learner: str, known: Mapping[str, Any]) -> Source:
+    return Source(learner, known["source"], **{key: value for key, value in known.items() if key != "source"})
+
+
+SOURCES = tuple(_source(name, one) for name, about in learners().items() for one in about.get("published", ()))
 """Those that the learners' files name."""
 
 
