@@ -8,8 +8,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.datasets import Dataset, dataset
 from fewshot_bench.data.datasets import open_pool as opened
 from fewshot_bench.data.locations import default_data_dir
-from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.progress import Progress, silent
+from fewshot_bench.data.pool import Pool, Progress, silent
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,7 +13,7 @@ from fewshot_bench.api.opening import OneImage, array_of, is_one_image, opened
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.data.datasets import dataset as known_dataset
-from fewshot_bench.data.decoding import character, photo
+from fewshot_bench.data.raw import character, photo
 from fewshot_bench.data.walking import files_below
 
 Images = OneImage | Sequence[OneImage]

@@ -142,10 +142,9 @@ def _get(name: str, data_dir: Path) -> None:
 
 
 def _verify(which: str | None, data_dir: Path) -> None:
-    from fewshot_bench.data.datasets import DATASETS, dataset
+    from fewshot_bench.data.datasets import DATASETS, dataset, verify
     from fewshot_bench.data.locations import prepared_pool
     from fewshot_bench.data.pool import read_pool
-    from fewshot_bench.data.verifying import verify
 
     names = list(DATASETS) if which is None else [dataset(which).name]
     places = {name: prepared_pool(name, data_dir) for name in names}
@@ -198,7 +197,7 @@ def _print_known(place: Path) -> None:
 
 
 def _nothing_in(path: Path, known: "Dataset") -> str:
-    from fewshot_bench.data.unreadable import broken, html_start
+    from fewshot_bench.data.archives import broken, html_start
 
     if not path.exists():
         return f"{path} does not exist. Give --from the folder or file that holds {known.name}."

@@ -27,9 +27,8 @@ from fewshot_bench.basics.memory import available_bytes
 from fewshot_bench.basics.names import find
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS, Dataset, raw_data
-from fewshot_bench.data.known_pools import KNOWN_POOLS
 from fewshot_bench.data.locations import cache_dir, default_data_dir, prepared_pool
-from fewshot_bench.data.pool import read_pool
+from fewshot_bench.data.pool import KNOWN_POOLS, read_pool
 from fewshot_bench.data.sources import SOURCES
 from fewshot_bench.grid.files import GridFile
 

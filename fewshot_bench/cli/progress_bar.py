@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
-from fewshot_bench.data.progress import Progress
+from fewshot_bench.data.pool import Progress
 
 SECONDS_BETWEEN_LINES = 5.0
 

@@ -1,1 +1,1 @@
-"""Pools of images, class splits, and the episodes drawn from them."""
+"""Datasets: pools of images, class splits, and the tasks drawn from them. Nothing here imports torch."""

@@ -1,22 +1,40 @@
-"""Files inside a folder, a zip or a tar, read as (name, bytes). The kind of an archive is known by its content.
+"""Files inside a folder, a zip or a tar, read as (name, bytes); and the errors that reading raises, explained.
 
-Member names are only ever compared with expected names, never joined to a path, so a name such as `../../x` leads
-nowhere; links inside archives are ignored, and no member is read beyond LARGEST bytes. Backslashes in stored names are
-read as `/`.
+The kind of an archive is known by its content. Member names are only compared with expected names and never joined to a
+path, so a name such as `../../x` is harmless. Links inside archives are ignored, and no member is read beyond LARGEST
+bytes. Backslashes in stored names are read as `/`.
 """
 
+import codecs
+import gzip
+import lzma
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Literal
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.data.unreadable import BROKEN, broken, explained_read_errors
 from fewshot_bench.data.walking import files_below, files_in
+
+BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    lzma.LZMAError,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,  # a zip packed by a method that Python does not know
+    RuntimeError,  # a zip with a password
+)
+"""Exceptions of Python's readers for archives that are truncated, damaged, or no archives."""
+
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 """Suffixes of archives. A file with such a suffix that is not an archive counts as a broken one."""
@@ -24,8 +42,48 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".
 LARGEST = 1 << 28  # bytes of one image in an archive, 256 MiB: far more than any photograph of these datasets has
 IMAGES = (".jpg", ".jpeg", ".png")  # never archives, so these many files are not opened to find out
 
-Wanted = Callable[[str], bool]
+NameFilter = Callable[[str], bool]
 Open = Callable[[], IO[bytes]]
+
+
+@contextmanager
+def explained_read_errors(path: Path) -> Iterator[None]:
+    """Turn errors of reading `path` into a DataError with one message."""
+    try:
+        yield
+    except BROKEN as error:
+        if isinstance(error, OSError) and error.errno is not None:  # an error of the system, not of the file's content
+            raise DataError(f"cannot read {path}: {error.strerror}.") from error
+        if isinstance(error, RuntimeError):
+            raise DataError(f"cannot read {path}: {error}. Unpack it by hand and give its folder.") from error
+        raise DataError(broken(path, f"{type(error).__name__}: {error}")) from error
+
+
+def broken(path: Path, why: str) -> str:
+    """The message for a file that is a web page, truncated or damaged."""
+    page = html_start(path)
+    if page is not None:
+        return (
+            f"{path} is a web page, not data (it starts with {page!r}): the host answered with a page instead of the "
+            "file. Download the file again, by hand if need be."
+        )
+    return f"{path} is cut short or damaged ({why}). Download it again."
+
+
+def html_start(path: Path) -> str | None:
+    """The first characters of a file that is a web page, None for any other."""
+    try:
+        with path.open("rb") as file:
+            return page_start(file.read(256))
+    except OSError:
+        return None
+
+
+def page_start(head: bytes) -> str | None:
+    """The first characters of a web page that begins with `head`; None if `head` begins no web page."""
+    head = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    is_page = head.lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head"))
+    return head[:40].decode("latin1") if is_page else None
 
 
 def archive_kind(path: Path) -> Literal["zip", "tar"] | None:
@@ -54,44 +112,44 @@ def archives_in(folder: Path) -> tuple[Path, ...]:
 
 
 def content_of_file(path: Path) -> bytes:
-    """The bytes of one file. Raises DataError where it cannot be read."""
+    """The bytes of one file. Raises DataError if it cannot be read."""
     with explained_read_errors(path):
         return path.read_bytes()
 
 
-def member_names(path: Path, wanted: Wanted) -> list[str]:
-    """The wanted file names inside a folder or an archive; a tar is read through for it."""
+def member_names(path: Path, is_wanted: NameFilter) -> list[str]:
+    """The wanted file names inside a folder or an archive. A tar is read to its end for that."""
     if path.is_dir():
-        return sorted(name for name, _ in _files(path) if wanted(name))
-    return [name for name, _ in _entries(path) if wanted(name)]
+        return sorted(name for name, _ in _files(path) if is_wanted(name))
+    return [name for name, _ in _entries(path) if is_wanted(name)]
 
 
-def begins_with(path: Path, wanted: Wanted, files: int = 100) -> bool:
-    """Whether one of the first `files` files inside an archive is wanted; False if it cannot be read.
+def any_of_first(path: Path, is_wanted: NameFilter, files: int = 100) -> bool:
+    """Whether any of the first `files` files inside an archive is wanted; False if it cannot be read.
 
     For archives that may belong to another dataset: only their beginning is read.
     """
     try:
-        return any(wanted(name) for name, _ in islice(_entries(path), files))
+        return any(is_wanted(name) for name, _ in islice(_entries(path), files))
     except DataError:
         return False
 
 
-def files_of(path: Path, wanted: Wanted) -> list[Path]:
-    """The files that the wanted members are read from: an archive itself, or each of them in a folder."""
-    return [file for name, file in _files(path) if wanted(name)] if path.is_dir() else [path]
+def files_of(path: Path, is_wanted: NameFilter) -> list[Path]:
+    """The files on disk that hold the wanted members: the archive itself, or each wanted file in a folder."""
+    return [file for name, file in _files(path) if is_wanted(name)] if path.is_dir() else [path]
 
 
-def members(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
+def members(path: Path, is_wanted: NameFilter) -> Iterator[tuple[str, bytes]]:
     """(name, content) of the wanted files inside a folder or an archive, one at a time, in the order they are stored.
 
     Raises DataError when the archive is cut short, damaged, or a web page that was saved under its name.
     """
     if path.is_dir():
-        yield from ((name, content_of_file(file)) for name, file in _files(path) if wanted(name))
+        yield from ((name, content_of_file(file)) for name, file in _files(path) if is_wanted(name))
         return
     for name, stored in _entries(path):
-        if wanted(name):
+        if is_wanted(name):
             with explained_read_errors(path), stored() as file:
                 content = file.read(LARGEST + 1)
             if len(content) > LARGEST:
@@ -99,14 +157,16 @@ def members(path: Path, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
             yield name, content
 
 
-def extracted(path: Path, wanted: Wanted, largest: int, folder: Path) -> Generator[tuple[str, IO[bytes]], None, None]:
+def extracted(
+    path: Path, is_wanted: NameFilter, largest: int, folder: Path
+) -> Generator[tuple[str, IO[bytes]], None, None]:
     """(name, file) of the wanted members of an archive, one at a time, for members too large for memory.
 
     Each is a temporary file in `folder`, deleted when the next is asked for. Raises DataError as `members` does, and
     for a member of more than `largest` bytes.
     """
     for name, stored in _entries(path):
-        if wanted(name):
+        if is_wanted(name):
             with tempfile.TemporaryFile(dir=folder) as copy:
                 for chunk in _chunks(path, stored):
                     copy.write(chunk)
@@ -122,7 +182,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Open]]:
-    """(name, how to open it) of every file inside an archive; it has to be read before the next is asked for."""
+    """(name, function that opens it) of every file inside an archive; read each before asking for the next."""
     kind = archive_kind(path)
     if kind is None:
         with explained_read_errors(path), path.open("rb"):  # a file that cannot be opened has its own message

@@ -1,4 +1,4 @@
-"""The typefaces that matplotlib ships, and one letter of one of them as ink."""
+"""The DejaVu typefaces that matplotlib ships, and a letter in one of them as pixels of ink."""
 
 from collections.abc import Mapping
 from functools import cache, lru_cache
@@ -53,7 +53,7 @@ def folder() -> Path:
 
 
 def path_of(face: str) -> Path:
-    """The file of a face. Raises DataError where this matplotlib came without it."""
+    """The file of a face. Raises DataError if this matplotlib came without it."""
     path = folder() / f"{face}.ttf"
     if not path.is_file():
         raise DataError(
@@ -76,9 +76,10 @@ def faces_with(letter: str) -> tuple[str, ...]:
 
 
 def draw(letter: str, face: str, longest: int, thicker: int = 0) -> Ink | None:
-    """The letter in the face, cropped, its longer side near `longest` pixels; None where it is blank.
+    """The letter in the face, cropped, its longer side near `longest` pixels; None if it is blank.
 
-    Near, for sizes go in steps. `thicker` widens the strokes by that many pixels on each side, beyond `longest`.
+    The size is not exact, since font sizes are multiples of _STEP. `thicker` widens strokes by that many pixels on each
+    side, beyond `longest`.
     """
     longer = _longer_side(letter, face)
     if longer == 0:
@@ -89,7 +90,7 @@ def draw(letter: str, face: str, longest: int, thicker: int = 0) -> Ink | None:
 
 @cache
 def _longer_side(letter: str, face: str) -> int:
-    """Of the ink itself, in pixels at _MEASURE: the font's own box also counts the space up to the next letter."""
+    """The longer side of the ink, in pixels at _MEASURE. The font's box also counts the space to the next letter."""
     ink = _cropped(_page(letter, face, _MEASURE, 0))
     return max(ink.height, ink.width) if ink else 0
 

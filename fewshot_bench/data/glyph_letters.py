@@ -1,4 +1,4 @@
-"""Which letters the glyphs dataset holds, of which scripts.
+"""The letters of the glyphs dataset, and the rule that chose them.
 
 The list is a committed file, made by `python -m fewshot_bench.data.glyph_letters`, so that no later version of Unicode,
 of the fonts or of their rasteriser moves a class.
@@ -10,9 +10,9 @@ The rule: a character is a candidate if
   - its script is not in UNFIT;
   - the character maps of both DejaVu Sans and DejaVu Sans Bold lead to a glyph: two faces at least. No face that
     holds it leaves it blank.
-Of letters that look alike (glyph_lookalikes) the one of the smaller script stays, then the one with the smaller code
-point: else the small scripts would lose most of their letters to Latin. Scripts with fewer than 20 letters left go, and
-what they had displaced comes back.
+Of letters that look alike (see `lookalikes`) the one of the smaller script stays, then the one with the smaller code
+point: otherwise the small scripts would lose most of their letters to Latin. Scripts with fewer than 20 letters left
+are dropped, and the letters that they had displaced come back.
 """
 
 import json
@@ -21,9 +21,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.data.glyph_faces import draw, faces_with, letters_of
-from fewshot_bench.data.glyph_lookalikes import lookalikes
 
 LETTERS_FILE = Path(__file__).with_name("glyph_letters.json")
 SPLIT_FILE = Path(__file__).parent / "class_splits" / "glyphs-scripts.json"
@@ -38,9 +42,18 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "test": ("Arabic", "Georgian", "Lao"),
 }
 
+# The four designs. Bold and oblique faces are the same designs, heavier or slanted; the serif italic is one of its own.
+DESIGNS = ("DejaVuSans", "DejaVuSansMono", "DejaVuSerif", "DejaVuSerif-Italic")
+BOX = 24  # pixels of the longer side: about the size at which the pool shows a letter
+TOLERANCE = 1.5  # pixels: a neighbour, diagonals included, is near
+STRAY = 2  # pixels that may lie farther; see `lookalikes` for both
+_FRAME = 32  # BOX and room around it, even, so that quarter turns about the middle are exact
+_DRAWN = 96  # pixels of the longer side before shrinking to BOX
+_INKED = 80  # of 255: a pixel counts as ink; below the half, so that hairlines of the serif faces count
+
 
 def script_of(letter: str) -> str:
-    """The script, from the first word of the Unicode name (two where it is OLD): Python knows no script property.
+    """The script, from the first word of the Unicode name (two if it is OLD), since Python knows no script property.
 
     For letters that are not modifier letters it is right but for a few whose name starts otherwise (TURNED CAPITAL F);
     they make scripts of one or two letters, which are too small to stay.
@@ -60,13 +73,13 @@ def letter_of(name: str) -> str:
 
 
 def listed() -> tuple[str, ...]:
-    """The class names of the committed list, sorted."""
+    """The class names in the committed list, sorted."""
     by_script: dict[str, str] = json.loads(LETTERS_FILE.read_text(encoding="utf-8"))["letters"]
     return tuple(sorted(f"{script}/U+{ord(letter):04X}" for script, letters in by_script.items() for letter in letters))
 
 
 def candidates() -> list[str]:
-    """All letters that may be in, by code point."""
+    """All letters that the rule allows, before look-alikes are dropped, by code point."""
     held = letters_of(_BOTH[0]) & letters_of(_BOTH[1])
     return [letter for letter in sorted(held) if _is_plain(letter) and _is_drawn(letter)]
 
@@ -82,7 +95,7 @@ def _is_drawn(letter: str) -> bool:
 
 
 def choose(letters: Sequence[str]) -> list[str]:
-    """Those of `letters` that stay when look-alikes and then too small scripts are gone."""
+    """Those of `letters` that stay after look-alikes and then too small scripts are dropped."""
     scripts = [script_of(letter) for letter in letters]
     alike = lookalikes(letters)
     sizes = Counter(scripts)
@@ -102,14 +115,68 @@ def choose(letters: Sequence[str]) -> list[str]:
         live = {script for script in live if left[script] >= FEWEST}
 
 
+def lookalikes(letters: Sequence[str]) -> NDArray[np.bool_]:
+    """Pairs of letters that look alike: bool [n, n], symmetric, false on the diagonal.
+
+    Two letters look alike if, in any design that holds both and for any of the four quarter turns of one of them, all
+    but STRAY inked pixels of either lie within TOLERANCE of an inked pixel of the other (a partial Hausdorff distance).
+    Both are cropped, scaled to BOX with their proportions kept, and centred before. Unlike a correlation, this does not
+    care how thick the strokes are, and still sees a single dot or bar more: 8 pixels or so.
+
+    The two numbers are from looking at the pairs on either side: with no stray pixel, or within 1.0, o and O stay both,
+    and x and X; with 3 stray pixels, or within 2.0, letters fall together that readers tell apart, such as i and l.
+    """
+    alike = np.zeros((len(letters), len(letters)), dtype=np.bool_)
+    for design in DESIGNS:
+        held = np.array([index for index, letter in enumerate(letters) if letter in letters_of(design)], dtype=np.intp)
+        alike[np.ix_(held, held)] |= _alike_in(design, [letters[index] for index in held])
+    np.fill_diagonal(alike, False)
+    return alike
+
+
+def _alike_in(design: str, letters: Sequence[str]) -> NDArray[np.bool_]:
+    """bool [n, n] within one design. Counts pixels of one that are far from the other: products of 0 and 1, exact."""
+    ink = np.array([_normalised(letter, design) for letter in letters], dtype=np.bool_).reshape(-1, _FRAME, _FRAME)
+    far = np.array([distance_transform_edt(~one) > TOLERANCE for one in ink], dtype=np.bool_).reshape(ink.shape)
+    alike = np.zeros((len(letters), len(letters)), dtype=np.bool_)
+    for turns in range(4):
+        alike |= (_overlap(ink, _turned(far, turns)) <= STRAY) & (_overlap(far, _turned(ink, turns)) <= STRAY)
+    return alike | alike.T
+
+
+def _normalised(letter: str, design: str) -> NDArray[np.bool_]:
+    """bool [_FRAME, _FRAME]: ink of the letter, its longer side BOX pixels, centred."""
+    frame = np.zeros((_FRAME, _FRAME), dtype=np.bool_)
+    ink = draw(letter, design, _DRAWN)
+    if ink is None:
+        return frame
+    shrink = BOX / max(ink.height, ink.width)
+    height, width = max(1, round(ink.height * shrink)), max(1, round(ink.width * shrink))
+    small = Image.fromarray(ink.pixels).resize((width, height), Image.Resampling.BOX)
+    top, left = (_FRAME - height) // 2, (_FRAME - width) // 2
+    frame[top : top + height, left : left + width] = np.asarray(small) >= _INKED
+    return frame
+
+
+def _turned(frames: NDArray[np.bool_], turns: int) -> NDArray[np.bool_]:
+    return np.rot90(frames, turns, axes=(1, 2))
+
+
+def _overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """float32 [n, n]: how many pixels are set in both a[i] and b[j]. Whole numbers below 2**24, so exact."""
+    left = a.reshape(-1, _FRAME * _FRAME).astype(np.float32)
+    right = b.reshape(-1, _FRAME * _FRAME).astype(np.float32)
+    return left @ right.T
+
+
 def main() -> None:
-    """Writes the list and the split anew."""
+    """Write the list and the split anew."""
     by_script: dict[str, str] = {}
     for letter in choose(candidates()):
         by_script[script_of(letter)] = by_script.get(script_of(letter), "") + letter
-    homeless = sorted(set(by_script) - {script for scripts in PARTS.values() for script in scripts})
-    if homeless:
-        raise SystemExit(f"PARTS says not where {', '.join(homeless)} belong.")
+    unassigned = sorted(set(by_script) - {script for scripts in PARTS.values() for script in scripts})
+    if unassigned:
+        raise SystemExit(f"PARTS names no part for {', '.join(unassigned)}. Add them to one.")
     about = "Made by `python -m fewshot_bench.data.glyph_letters`, which states the rule."
     content = {"about": about, "letters": dict(sorted(by_script.items()))}
     write_text(LETTERS_FILE, json.dumps(content, indent=1, ensure_ascii=True) + "\n")

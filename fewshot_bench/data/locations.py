@@ -1,4 +1,4 @@
-"""Where data lies: raw files in the user's folder; pools beside them or, where that is read-only, in the cache."""
+"""Folders of data: raw files in the user's folder; pools beside them, or in the cache if that folder is read-only."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ RAW_FOLDERS = {"omniglot": ("omniglot",), "mini-imagenet": ("mini_imagenet", "mi
 
 
 def default_data_dir() -> Path:
-    """$FEWSHOT_DATA where it is set, else `datasets/` in the current folder."""
+    """$FEWSHOT_DATA if it is set, else `datasets/` in the current folder."""
     return Path(os.environ.get("FEWSHOT_DATA") or "datasets")
 
 
@@ -25,25 +25,25 @@ def raw_places(name: str, data_dir: Path) -> list[Path]:
 
 
 def pool_places(name: str, data_dir: Path) -> list[Path]:
-    """The folders in which the pool of `name` may lie: beside the raw data, then the user's cache."""
-    # Keyed by the data folder, so that two copies of a dataset do not share a pool; but there is only one glyphs.
+    """The folders that may hold the pool of `name`: beside the raw data, then in the user's cache."""
+    # The key is of the data folder, so that two copies of a dataset do not share a pool. There is only one glyphs.
     key = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12] if name in RAW_FOLDERS else "any"
     return [data_dir / ".prepared" / name, cache_dir() / key / name]
 
 
 def prepared_pool(name: str, data_dir: Path) -> Path | None:
-    """The folder of a pool that is already there, None where there is none."""
+    """The folder of the prepared pool of `name`, None if there is none."""
     return next((place for place in pool_places(name, data_dir) if (place / MANIFEST).is_file()), None)
 
 
 def place_for_pool(name: str, data_dir: Path, create: bool = False) -> Path:
-    """The folder into which a new pool goes: beside the raw data if that can be written, else the cache.
+    """The folder for a new pool: beside the raw data if that can be written, else in the cache.
 
-    create: make the data folder where it does not exist yet.
+    create: make the data folder if it does not exist yet.
     """
     beside, cached = pool_places(name, data_dir)
     if create:
-        with suppress(OSError):  # where it cannot be made the cache serves
+        with suppress(OSError):  # if it cannot be made, the cache is used
             data_dir.mkdir(parents=True, exist_ok=True)
     return beside if data_dir.is_dir() and _writable(beside.parent) else cached
 
@@ -59,8 +59,8 @@ def cache_dir() -> Path:
 def _writable(folder: Path) -> bool:
     """Whether files can be made in `folder`, which may not exist yet in a parent that does.
 
-    Found out by trying, since permission bits say little on network disks; but a parent that was made read-only for
-    everybody was meant so, and is left alone even by root, whom the system would let through.
+    It is tried, since permission bits say little on network disks. But a parent that is read-only for everybody is
+    left alone, even by root, whom the system would let write.
     """
     nearest = folder if folder.is_dir() else folder.parent
     if not nearest.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):

@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data.archives import (
+    any_of_first,
     archives_in,
-    begins_with,
     content_of_file,
     extracted,
     is_archive,
     member_names,
     members,
 )
-from fewshot_bench.data.decoding import PHOTO, decode_photo
 from fewshot_bench.data.mini_imagenet_photos import (
     Photos,
     by_csv,
@@ -35,9 +34,8 @@ from fewshot_bench.data.mini_imagenet_photos import (
     last,
 )
 from fewshot_bench.data.mini_imagenet_pickles import LARGEST, Pickles, fill_from_pickles, opened
-from fewshot_bench.data.pool import Fill, Pool, write_pool
-from fewshot_bench.data.progress import Progress
-from fewshot_bench.data.raw import Raw, fill, places_of, source_record
+from fewshot_bench.data.pool import Fill, Pool, Progress, write_pool
+from fewshot_bench.data.raw import PHOTO, Raw, decode_photo, fill, places_of, source_record
 from fewshot_bench.data.splits import all_classes
 from fewshot_bench.data.walking import folders_below, is_dead_link
 
@@ -54,7 +52,7 @@ PICKLES = tuple(f"mini-imagenet-cache-{part}.pkl" for part in ("train", "val", "
 
 
 def find_mini_imagenet(path: Path) -> Raw | None:
-    """The raw mini-ImageNet at `path`, None where nothing of it is. Raises DataError where its set of files is torn."""
+    """The raw mini-ImageNet at `path`, None if there is none. Raises DataError if some of its files are missing."""
     if path.name in CSVS + PICKLES:
         path = path.parent
     if path.name in SPLIT_FOLDERS and _tables(path):
@@ -64,7 +62,7 @@ def find_mini_imagenet(path: Path) -> Raw | None:
     if not is_archive(path):
         return None
     tables = _tables(path.parent)
-    if tables and not begins_with(path, _is_pickle):
+    if tables and not any_of_first(path, _is_pickle):
         return _photos("three CSVs and JPEGs", path, partial(by_csv, tables, path))
     return _in_archives({path: _telling_names(path)})
 
@@ -105,7 +103,7 @@ def _names_if_ours(archive: Path) -> list[str]:
     """
     if re.search("mini.?imagenet", archive.name.lower()):
         return _telling_names(archive)
-    if not begins_with(archive, lambda name: in_class_folder(name) or _is_pickle(name)):
+    if not any_of_first(archive, lambda name: in_class_folder(name) or _is_pickle(name)):
         return []
     names = _telling_names(archive)
     return names if _classes(names) <= set(_expected()) else []  # all of ImageNet has more classes

@@ -1,13 +1,16 @@
-"""The JPEGs of mini-ImageNet by class: from CSVs, or from the class folders that they are in."""
+"""mini-ImageNet as JPEGs: images by class, from CSVs or from class folders."""
 
+import csv
+import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fewshot_bench.basics.errors import DataError
+from fewshot_bench.basics.text import decoded
 from fewshot_bench.data.archives import archives_in, files_of, member_names, members
-from fewshot_bench.data.label_tables import labelled
 from fewshot_bench.data.raw import Images
 
 IN_CLASS_FOLDER = re.compile(r"(?:^|/)(n\d{8})/([^/.][^/]*\.jpe?g)$", re.IGNORECASE)
@@ -25,7 +28,7 @@ def by_csv(tables: Mapping[str, bytes], place: Path) -> Photos:
     """Images by file name, in a folder or an archive; their classes from CSVs (file name -> content)."""
     names = defaultdict(list)
     for table, content in tables.items():
-        for file, label in labelled(table, content):
+        for file, label in labels_in(table, content):
             names[label].append(file)
     wanted = {file for files in names.values() for file in files}
     stores = _stores(place, wanted)
@@ -84,3 +87,25 @@ def _class_and_file(name: str) -> str:
     match = IN_CLASS_FOLDER.search(name)
     assert match is not None  # only names for which in_class_folder holds come here
     return f"{match[1]}/{match[2]}"
+
+
+def labels_in(where: str, content: bytes) -> list[tuple[str, str]]:
+    """(file name without its folder, label) of every line of a CSV with the columns `filename` and `label`.
+
+    The text is UTF-8 or UTF-16, with commas, semicolons or tabs. Raises DataError for anything else.
+    """
+    try:
+        text = decoded(content)
+        header = text.partition("\n")[0]
+        lines = csv.DictReader(io.StringIO(text), delimiter=next((mark for mark in "\t;" if mark in header), ","))
+        lines.fieldnames = [name.strip().lower() for name in lines.fieldnames or ()]
+        return [_file_and_label(where, line) for line in lines]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{where} is not a table in UTF-8 or UTF-16 ({error}). Get it again.") from error
+
+
+def _file_and_label(where: str, line: dict[str, str | None]) -> tuple[str, str]:
+    name, label = ((line.get(column) or "").strip() for column in ("filename", "label"))
+    if not name or not label:
+        raise DataError(f"{where} lacks a filename or label in {line}. Get the CSVs of Ravi and Larochelle.")
+    return re.split(r"[/\\]", name)[-1], label

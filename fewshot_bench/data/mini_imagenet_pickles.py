@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.data.progress import Progress
+from fewshot_bench.data.pool import Progress
 from fewshot_bench.data.unpickling import load
 
 LARGEST = 1 << 31  # bytes of a pickle: the images of all parts together are 1.27 GB
 
 Pickles = Generator[tuple[str, IO[bytes]], None, None]
-"""(what to call it in messages, the open file) of pickles, one at a time."""
+"""(name for messages, open file) of pickles, one at a time."""
 
 
 def opened(files: Sequence[Path]) -> Pickles:
-    """Pickles on disk, each open until the next is asked for. Raises DataError where one cannot be read."""
+    """Pickles on disk, each open until the next is asked for. Raises DataError if one cannot be read."""
     for path in files:
         try:
             file = path.open("rb")
@@ -35,10 +35,10 @@ def opened(files: Sequence[Path]) -> Pickles:
 def fill_from_pickles(
     array: NDArray[np.uint8], rows: Mapping[str, int], pickles: Pickles, where: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Copies the images of the pickles into `array` [classes, examples, 3, 84, 84]; a class keeps their order.
+    """Copy the images of the pickles into `array` [classes, examples, 3, 84, 84], in their order within a class.
 
-    rows: class name -> its row; where: they lie. One pickle is in memory at a time. Raises DataError where images are
-    missing, or one is of two classes.
+    rows: class name -> its row. where: the place of the pickles, for messages. One pickle is in memory at a time.
+    Raises DataError if images are missing, or if one is of two classes.
     """
     examples, shape = array.shape[1], array.shape[2:]
     seen: set[str] = set()
@@ -65,7 +65,7 @@ def fill_from_pickles(
 
 
 def _content(name: str, file: IO[bytes], shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], dict[str, list[int]]]:
-    """(images, class name -> indices) of one pickle. Keys are bytes where Python 2 wrote it."""
+    """(images, class name -> indices) of one pickle. Keys are bytes if Python 2 wrote it."""
     content = load(name, file)
     keys = {_text(key): value for key, value in content.items()} if isinstance(content, dict) else {}
     images, classes = keys.get("image_data"), keys.get("class_dict")
@@ -81,7 +81,7 @@ def _content(name: str, file: IO[bytes], shape: tuple[int, int, int]) -> tuple[N
 
 
 def _indices(name: str, label: str, value: Any) -> list[int]:
-    """The indices of a class. Raises DataError for what are no integers: 0.5 is no image."""
+    """The indices of a class. Raises DataError if one is no integer."""
     listed = list(value) if isinstance(value, list | tuple | set | np.ndarray) else [value]
     if not all(isinstance(index, int | np.integer) and not isinstance(index, bool) for index in listed):
         raise DataError(f"{name}: class {label} has indices that are no integers. Get the original file.")

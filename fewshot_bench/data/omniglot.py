@@ -13,18 +13,16 @@ import PIL
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data.archives import (
+    any_of_first,
     archive_kind,
     archives_in,
-    begins_with,
     files_of,
     is_archive,
     member_names,
     members,
 )
-from fewshot_bench.data.decoding import CHARACTER, decode_character
-from fewshot_bench.data.pool import Pool, write_pool
-from fewshot_bench.data.progress import Progress
-from fewshot_bench.data.raw import Raw, fill, places_of, source_record
+from fewshot_bench.data.pool import Pool, Progress, write_pool
+from fewshot_bench.data.raw import CHARACTER, Raw, decode_character, fill, places_of, source_record
 from fewshot_bench.data.splits import all_classes
 from fewshot_bench.data.walking import files_below, files_in, is_dead_link, subfolders
 
@@ -40,9 +38,9 @@ FIRST = "Alphabet_of_the_Magi/character01"  # the first class by name: its paren
 
 
 def find_omniglot(path: Path) -> Raw | None:
-    """The raw Omniglot at `path` (a folder, either half of it, or an archive of all), None where nothing of it is.
+    """The raw Omniglot at `path` (a folder, either half of it, or an archive of all), None if there is none.
 
-    Raises DataError where one half is there and the other is not.
+    Raises DataError if one half is there and the other is not.
     """
     folder = path.parent if _stem(path) in HALVES else path
     places = [folder, *subfolders(folder)]
@@ -67,7 +65,7 @@ def _raw(kind: str, where: Path, parts: list[Path]) -> Raw:
 
 
 def _half(place: Path, name: str) -> Path | None:
-    """Where a half is: in a readable archive, else in its folder, else in a damaged archive, which gets reported."""
+    """The path of a half: a readable archive, or else its folder, or else a damaged archive, which gets reported."""
     folder = place / name
     files = [file for file in files_in(place) if _stem(file) == name]
     whole = [file for file in files if archive_kind(file)]
@@ -76,10 +74,10 @@ def _half(place: Path, name: str) -> Path | None:
 
 
 def _has_drawings(archive: Path, path: Path) -> bool:
-    """Whether an archive holds drawings; DataError if it is broken and its name says Omniglot, or the user named it."""
+    """Whether an archive holds drawings. DataError if a damaged one is named, or is called omniglot."""
     if archive == path or "omniglot" in archive.name.lower():
         return bool(member_names(archive, _is_character))
-    return begins_with(archive, _is_character)
+    return any_of_first(archive, _is_character)
 
 
 def _is_character(name: str) -> bool:

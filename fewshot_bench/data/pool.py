@@ -1,4 +1,4 @@
-"""A pool: the images of a dataset by class, decoded once, one uint8 file on disk that is memory-mapped."""
+"""Pools: the images of a dataset by class, decoded once into one uint8 file on disk that is memory-mapped."""
 
 import hashlib
 import json
@@ -14,13 +14,33 @@ from numpy.typing import NDArray
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.files import replacing, write_text
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.data.known_pools import KNOWN_POOLS
 
 IMAGES = "images.npy"
 MANIFEST = "manifest.json"
 
+KNOWN_POOLS: dict[str, str] = {
+    # All 32,460 images of the two archives, each character with its 20 drawers; images of the official small sets are
+    # byte-identical to those in these archives.
+    "150ffb18707c7d4b1b0c0a0fb6a41e2bb87b173e710b8ac5df1acc3e8bd6fc58": (
+        "Omniglot, the images of images_background.zip and images_evaluation.zip of brendenlake/omniglot, 28x28 nearest"
+    ),
+    # The JPEGs that the CSVs of Ravi and Larochelle name, all 60,000, at 84x84 as they came (most likely OpenCV's area
+    # filter); decoded by libjpeg-turbo, other JPEG decoders may differ by a grey level here and there.
+    "26f943a4f4547361fec2ae6991fe4237e2883fb6ed32fce9cb465cadcda35785": (
+        "mini-ImageNet, the 84x84 JPEGs of Ravi and Larochelle's CSVs, not resized"
+    ),
+}
+"""Hashes of pools whose source was checked. Another hash is no error, but then the pixels are not these."""
+
+Progress = Callable[[str, int, int], None]
+"""progress(what, done, total): called often while a pool is prepared; `done` runs from 0 to `total`."""
+
 Fill = Callable[[NDArray[np.uint8]], Mapping[str, Any] | None]
-"""Writes every image into the array it is given; may return what it learned on the way, for the manifest."""
+"""fill(array): writes every image into the array; may return entries for the manifest."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """No progress is shown."""
 
 
 class Pool(NamedTuple):
@@ -53,11 +73,11 @@ def write_pool(
     fill: Fill,
     manifest: Mapping[str, Any],
 ) -> Pool:
-    """Makes the pool in `folder`: `fill` writes every image into the memory-mapped array it is given.
+    """Make the pool in `folder`: `fill` writes every image into a memory-mapped array.
 
-    The manifest goes down last, so a pool whose making was cut short is not taken for one. It gets, besides what is
-    passed and what `fill` returns: classes, examples, shape, pool_hash, known_as (null for a hash the package does not
-    know), and duplicates. A pool that stood there before goes only when the new one is whole.
+    The manifest is written last, so an interrupted call leaves no pool. It holds the entries of `manifest` and of
+    `fill`, and: classes, examples, shape, pool_hash, known_as (null if the hash is not in KNOWN_POOLS), duplicates. An
+    older pool in the folder is removed only when the new one is whole.
     """
     with replacing(folder / IMAGES) as temporary:
         array = _new_array(temporary, (len(classes), examples, *shape))
@@ -81,12 +101,12 @@ def write_pool(
 
 
 def read_pool(folder: Path) -> Pool:
-    """Opens a prepared pool. Raises DataError where it is torn or its two files do not belong together."""
+    """Open a prepared pool. Raises DataError if it is incomplete or its two files do not belong together."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         images = np.load(folder / IMAGES, mmap_mode="r")
         expected = (len(manifest["classes"]), manifest["examples"], *manifest["shape"])
-        manifest["pool_hash"], manifest["duplicates"]  # what others count on
+        manifest["pool_hash"], manifest["duplicates"]  # other modules rely on these
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the prepared pool in {folder} cannot be read ({error}). Delete that folder and run again."
@@ -100,7 +120,7 @@ def read_pool(folder: Path) -> Pool:
 
 
 def content_of(images: NDArray[np.uint8], classes: tuple[str, ...]) -> Content:
-    """What the images are: the same for any source that decodes to the same pixels. One pass, class by class."""
+    """The hash and duplicates of the images: the same for any source that decodes to the same pixels. One pass."""
     whole = hashlib.sha256()
     where: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
     for row, (name, examples) in enumerate(zip(classes, images, strict=True)):

@@ -1,6 +1,7 @@
-"""Raw data in whatever layout it was found, and how its images find their places in a pool."""
+"""Raw data of any layout: a place in the pool for each image, and its decoding as the published pipelines do it."""
 
 import hashlib
+import io
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,14 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.files import sha256_of
+from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.data.archives import content_of_file
-from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.progress import Progress
+from fewshot_bench.data.pool import Pool, Progress
 from fewshot_bench.data.walking import dead_ends
+
+CHARACTER = ImageShape(1, 28, 28)
+PHOTO = ImageShape(3, 84, 84)
 
 Places = Mapping[str, tuple[int, int]]
 """Name of an image, as its layout has it -> (class index, example index) in the pool."""
@@ -45,14 +50,14 @@ class Decoded(NamedTuple):
 Decode = Callable[[str, bytes], Decoded]
 
 
-def places_of(found: Mapping[str, Sequence[str]], expected: Sequence[str], examples: int, where: Path) -> Places:
-    """Gives every image its place: classes by name, examples by file name, so that no layout orders them otherwise.
+def places_of(by_class: Mapping[str, Sequence[str]], expected: Sequence[str], examples: int, where: Path) -> Places:
+    """The place of every image: classes by name, examples by file name, so that every layout gives the same order.
 
-    found: class name -> names of its images; expected: the class names of the dataset.
+    by_class: class name -> names of its images; expected: the class names of the dataset.
     Raises DataError if a class is missing, foreign or without `examples` images, or if an image is in two places.
     """
-    missing, foreign = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
-    uneven = [f"{name} has {len(found[name])}" for name in sorted(found) if len(found[name]) != examples]
+    missing, foreign = sorted(set(expected) - set(by_class)), sorted(set(by_class) - set(expected))
+    uneven = [f"{name} has {len(by_class[name])}" for name in sorted(by_class) if len(by_class[name]) != examples]
     for problem, which in (
         ("missing", missing),
         ("not of this dataset", foreign),
@@ -60,13 +65,13 @@ def places_of(found: Mapping[str, Sequence[str]], expected: Sequence[str], examp
     ):
         if which:
             raise DataError(f"{where}: {counted(len(which), 'class')} {problem}: {_some(which)}. {_remedy(where)}")
-    twice = sorted(name for name, times in Counter(chain.from_iterable(found.values())).items() if times > 1)
+    twice = sorted(name for name, times in Counter(chain.from_iterable(by_class.values())).items() if times > 1)
     if twice:
         raise DataError(f"{where}: {counted(len(twice), 'image')} named twice: {_some(twice)}. Get the original files.")
     return {
         name: (row, column)
-        for row, klass in enumerate(sorted(found))
-        for column, name in enumerate(sorted(found[klass]))
+        for row, klass in enumerate(sorted(by_class))
+        for column, name in enumerate(sorted(by_class[klass]))
     }
 
 
@@ -78,7 +83,7 @@ def fill(
     where: Path,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Decodes `images` (name as in `places`, content) into `array`; returns how many were resized how.
+    """Decode `images` into `array`; returns the number of images per resize filter.
 
     `images` is closed at the end, also after an error, and with it the file that it reads.
 
@@ -102,7 +107,7 @@ def fill(
 
 
 def source_record(kind: str, where: Path, files: Iterable[Path]) -> dict[str, Any]:
-    """What the manifest says of a source: layout, place, the SHA-256 of each file (one over all if they are many)."""
+    """The manifest's record of a source: layout, path, and the SHA-256 of each file (of all together if over 16)."""
     files = sorted(files)
     record: dict[str, Any] = {"layout": kind, "path": str(where)}
     if len(files) <= 16:
@@ -114,9 +119,9 @@ def source_record(kind: str, where: Path, files: Iterable[Path]) -> dict[str, An
 
 
 def _decoded(images: Images, decode: Decode) -> Generator[tuple[str, Decoded], None, None]:
-    """Decodes on two threads, in order, with few images in flight.
+    """Decode on two threads, in order, with at most 256 images waiting.
 
-    Pillow and the decompressors let go of the interpreter lock, so reading and decoding overlap.
+    Pillow and the decompressors release the interpreter lock, so reading and decoding overlap.
     """
     waiting: deque[tuple[str, Future[Decoded]]] = deque()
     with ThreadPoolExecutor(2) as threads:
@@ -130,7 +135,7 @@ def _decoded(images: Images, decode: Decode) -> Generator[tuple[str, Decoded], N
 
 
 def _remedy(where: Path) -> str:
-    """What to do if images are missing or surplus."""
+    """The sentence that says what to do if images are missing or surplus."""
     dead = dead_ends(where) if where.is_dir() else []
     if dead:
         return f"Mend these dead links or unreadable folders: {_some([str(path) for path in dead])}."
@@ -138,5 +143,50 @@ def _remedy(where: Path) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first three of `names`, and that there are more."""
+    """The first three of `names`, with dots if there are more."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def decode_character(name: str, content: bytes) -> Decoded:
+    """A 1-bit PNG of a character -> [1, 28, 28]: paper 255, strokes 0, not inverted.
+
+    The published pipelines ask Pillow for LANCZOS, which Pillow turns into nearest neighbour for 1-bit images. Raises
+    DataError if it does not decode or is not 1-bit.
+    """
+    return character(name, _opened(name, content))
+
+
+def character(name: str, image: Image.Image) -> Decoded:
+    """`decode_character` for an open image."""
+    if image.mode != "1":
+        raise DataError(f"{name} has image mode {image.mode!r}, not the 1-bit one of the originals. Use those.")
+    resized = image.resize((CHARACTER.width, CHARACTER.height), Image.Resampling.NEAREST)
+    return Decoded(np.asarray(resized)[None].astype(np.uint8) * np.uint8(255), "nearest")
+
+
+def decode_photo(name: str, content: bytes) -> Decoded:
+    """A photograph -> [3, 84, 84] RGB; other sizes are resized by Pillow's default filter, as in MAML++'s loader.
+
+    Grey and CMYK photographs (ImageNet has some) become RGB. Raises DataError for other modes and undecodable files.
+    """
+    return photo(name, _opened(name, content))
+
+
+def photo(name: str, image: Image.Image) -> Decoded:
+    """`decode_photo` for an open image."""
+    if image.mode not in ("RGB", "L", "CMYK"):
+        raise DataError(f"{name} has image mode {image.mode!r}, as no photograph of ImageNet has. Use the originals.")
+    image = image.convert("RGB")
+    resize = "none"
+    if image.size != (PHOTO.width, PHOTO.height):
+        image, resize = image.resize((PHOTO.width, PHOTO.height)), "bicubic (Pillow's default)"
+    return Decoded(np.asarray(image).transpose(2, 0, 1), resize)
+
+
+def _opened(name: str, content: bytes) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(content))
+        image.load()
+    except Exception as error:  # Pillow's decoders raise many types, all with this meaning
+        raise DataError(f"{name} cannot be decoded as an image ({error}). Get a fresh copy of it.") from error
+    return image

@@ -1,12 +1,12 @@
-"""Where raw data can be downloaded, and its checksums. What is on disk already is never overwritten or deleted."""
+"""Downloads of raw data, checked by their checksums. Files on disk are never overwritten or deleted."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.files import replacing
-from fewshot_bench.data.progress import Progress, silent
-from fewshot_bench.data.unreadable import html_start
+from fewshot_bench.data.archives import html_start
+from fewshot_bench.data.pool import Progress, silent
 
 
 class Download(NamedTuple):
@@ -38,9 +38,9 @@ NOT_OFFERED = {
 
 
 def download(name: str, folder: Path, progress: Progress = silent) -> None:
-    """Downloads the raw files of the dataset `name` into `folder`; those already there and right are kept.
+    """Download the raw files of the dataset `name` into `folder`; correct files that are there are kept.
 
-    Raises DataError where it is not offered, the host does not deliver, or what it delivers has another checksum.
+    Raises DataError if no download is offered, if the host does not answer, or if a checksum differs.
     """
     if name not in SOURCES:
         raise DataError(NOT_OFFERED.get(name, f"{name} has no download here."))
@@ -49,7 +49,7 @@ def download(name: str, folder: Path, progress: Progress = silent) -> None:
 
 
 def fetch(source: Download, path: Path, progress: Progress = silent) -> None:
-    """Downloads one file to `path`, whole and verified or not at all."""
+    """Download one file to `path`, whole and verified or not at all."""
     import pooch  # only a download needs it, and it brings an HTTP client
 
     if path.exists():
@@ -90,7 +90,7 @@ def _deliver(source: Download, path: Path, progress: Progress) -> None:
 
 
 class _Bar:
-    """What pooch expects of a progress bar: it sets `total` and calls the rest."""
+    """The progress bar that pooch expects: it sets `total` and calls the methods."""
 
     def __init__(self, what: str, progress: Progress) -> None:
         self.what, self.progress = what, progress

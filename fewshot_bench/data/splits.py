@@ -1,7 +1,15 @@
-"""Which classes train, validate and test: files in the package, named, hashed, and disjoint."""
+"""Class splits: which classes train, validate and test. Parts are disjoint by class, and by image.
+
+A split is a file in the package, with a name and a hash. Images that occur in two parts are refused, except those that
+a published dataset is known to have (duplicates.json). Equal images are found once, when the pool is prepared; its
+manifest lists them, so the check at each opening costs nothing. Omniglot has none, also not after the resize to 28x28.
+mini-ImageNet has seven pairs in different classes: six join train and val in the split `ravi`, none its test; in
+`gimli-fork` six join train and test, and one val and test.
+"""
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -33,7 +41,7 @@ class ClassSplit(NamedTuple):
         return {"train": self.train, "val": self.val, "test": self.test}[part]
 
     def indices(self, part: Part, pool: Pool) -> NDArray[np.int64]:
-        """The classes of one part as indices into the pool, ascending. Raises DataError where the pool lacks one."""
+        """The classes of one part as indices into the pool, ascending. Raises DataError if the pool lacks one."""
         index = {name: i for i, name in enumerate(pool.classes)}
         missing = [name for name in self.part(part) if name not in index]
         if missing:
@@ -44,9 +52,9 @@ class ClassSplit(NamedTuple):
         return np.sort(np.array([index[name] for name in self.part(part)], dtype=np.int64))
 
 
-@cache  # a grid asks for each of its cells
+@cache  # read once per grid, not once per cell
 def read_split(dataset: str, name: str) -> ClassSplit:
-    """The class split `name` of a dataset, from the package. Raises DataError where there is none or parts overlap."""
+    """The class split `name` of a dataset, from the package. Raises DataError if there is none or parts overlap."""
     folder = files("fewshot_bench.data") / "class_splits"
     file = folder / f"{dataset}-{name}.json"
     if not file.is_file():
@@ -57,7 +65,7 @@ def read_split(dataset: str, name: str) -> ClassSplit:
 
 
 def make_split(name: str, parts: Mapping[str, Sequence[str]]) -> ClassSplit:
-    """A split from the class names of its parts, whose order does not matter. Raises DataError where they overlap."""
+    """A split from the class names of its parts, in any order. Raises DataError if they overlap."""
     train, val, test = (tuple(sorted(parts[part])) for part in PARTS)
     content = json.dumps({"train": train, "val": val, "test": test}, separators=(",", ":"))
     split = ClassSplit(name, train, val, test, hashlib.sha256(content.encode()).hexdigest())
@@ -72,10 +80,57 @@ def all_classes(dataset: str, split: str) -> tuple[str, ...]:
 
 
 def check_disjoint(split: ClassSplit) -> None:
-    """Raises DataError when a class stands twice, in two parts or in one."""
+    """Raise DataError if a class is listed twice, in two parts or in one."""
     seen: dict[str, Part] = {}
     for part in PARTS:
         for name in split.part(part):
             if name in seen:
                 raise DataError(f"split {split.name!r} overlaps: class {name!r} is in {seen[name]} and in {part}.")
             seen[name] = part
+
+
+def duplicates(dataset: str, split: ClassSplit) -> tuple[str, ...]:
+    """The tolerated duplicates between parts of `split`, as text: `<image> (<part>) = <image> (<part>)`."""
+    part = {name: part for part in PARTS for name in split.part(part)}
+    crossing = [group for group in _listed(dataset) if len({part.get(_class_of(image)) for image in group}) > 1]
+    return tuple(" = ".join(f"{image} ({part.get(_class_of(image))})" for image in group) for group in crossing)
+
+
+def shared_images(split: ClassSplit, pool: Pool) -> list[list[str]]:
+    """Groups of equal images in the pool that lie in more than one part of `split`, an image as `class/example`."""
+    part = {name: part for part in PARTS for name in split.part(part)}
+    groups: list[list[str]] = pool.manifest["duplicates"]
+    return [group for group in groups if len({part.get(_class_of(image)) for image in group} - {None}) > 1]
+
+
+def check_images(dataset: str, split: ClassSplit, pool: Pool) -> None:
+    """Raise DataError if an image occurs in two parts of `split` and is not among the listed duplicates.
+
+    A pool keeps no file names, and another resize gives other pixels. So a listed duplicate is identified by its
+    classes, and tolerated as often as it is listed.
+    """
+    tolerated = Counter(_classes(group) for group in _listed(dataset))
+    for group in shared_images(split, pool):
+        tolerated[_classes(group)] -= 1
+        if tolerated[_classes(group)] < 0:
+            images = " and ".join(group[:3]) + (" and others" if len(group) > 3 else "")
+            raise DataError(
+                f"split {split.name!r} of {dataset} leaks: the images {images} are equal and lie in different parts. "
+                "Use a clean copy of the dataset."
+            )
+
+
+def _class_of(image: str) -> str:
+    """`Greek/character01/3` -> `Greek/character01`."""
+    return image.rpartition("/")[0]
+
+
+def _classes(group: list[str]) -> tuple[str, ...]:
+    return tuple(sorted(_class_of(image) for image in group))
+
+
+@cache
+def _listed(dataset: str) -> list[list[str]]:
+    content = json.loads((files("fewshot_bench.data") / "duplicates.json").read_text(encoding="utf-8"))
+    groups: list[list[str]] = content.get(dataset, {}).get("groups", [])
+    return groups

@@ -1,26 +1,78 @@
-"""TaskImages as a pure function of (dataset, split, ways, shots, queries, rotation policy, seed, index).
+"""Tasks as a pure function of (dataset, split, ways, shots, queries, rotation policy, seed, index).
 
 There is no sampler state: every learner meets the same tasks, resuming needs no replay, and a task is the same in any
-batch. Classes and support images of task `index` do not depend on how many queries are asked for.
+batch. The classes and support images of task `index` do not depend on the number of queries. Their pixels come from a
+bank: the pool itself, or a copy of a part's images with their quarter turns.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.seeds import seed_for
-from fewshot_bench.data.banks import Bank, bank_of, gathered
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.random import below, distinct
+
+
+class Bank(NamedTuple):
+    """The images that the tasks of a part are made of, as rows of one array.
+
+    read(): the images, uint8 [rows, channels, height, width]. first: [classes], the first row of each class. examples:
+    rows per class. turned: the distance in rows to the same image turned by one more quarter.
+    """
+
+    read: Callable[[], NDArray[np.uint8]]
+    first: NDArray[np.int64]
+    examples: int
+    turned: int
+
+
+def bank_of(pool: Pool, members: NDArray[np.int64], rotations: bool) -> Bank:
+    """The bank that takes the least memory: the pool, or a copy if there are rotations."""
+    return copied(pool, members, rotations) if rotations else in_pool(pool, members)
+
+
+def in_pool(pool: Pool, members: NDArray[np.int64]) -> Bank:
+    """A bank of the classes `members` (positions in pool.classes) in the pool itself; nothing is copied or turned."""
+    examples = pool.images.shape[1]
+    return Bank(lambda: pool.images.reshape(-1, *pool.shape), members * examples, examples, 0)
+
+
+def copied(pool: Pool, members: NDArray[np.int64], rotations: bool) -> Bank:
+    """A bank with a copy of these classes; with `rotations`, of their quarter turns too. Those need square images.
+
+    Turning images while sampling would take most of the time; this takes four times the memory.
+    """
+    examples = pool.images.shape[1]
+    first = np.arange(len(members)) * examples
+    return Bank(partial(_copied, pool, members, 4 if rotations else 1), first, examples, len(members) * examples)
+
+
+def gathered(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The images at rows [tasks, ways, per_class], class after class: [tasks, ways * per_class, c, h, w]."""
+    tasks, ways, per_class = rows.shape
+    chosen = images.reshape(len(images), -1).take(rows.reshape(-1), axis=0)  # faster than indexing
+    return chosen.reshape(tasks, ways * per_class, *images.shape[1:])
+
+
+def _copied(pool: Pool, members: NDArray[np.int64], turns: int) -> NDArray[np.uint8]:
+    copies = np.empty((turns, len(members), *pool.images.shape[1:]), np.uint8)
+    for row, member in enumerate(members):  # all at once would take the memory twice
+        copies[0, row] = pool.images[member]
+    for quarters in range(1, turns):
+        copies[quarters] = np.rot90(copies[0], quarters, axes=(-2, -1))
+    return copies.reshape(-1, *pool.shape)
+
 
 _CLASS_SLOTS = np.uint64(1 << 20)  # counters a task may use; a class of it may use the next power
 _EXAMPLE_SLOTS = np.uint64(1 << 10)
 
 
 class TaskShape(NamedTuple):
-    """How many classes a task has (ways), and how many images of each are support (shots) and query (queries)."""
+    """Classes of a task (ways), and images per class in its support set (shots) and query set (queries)."""
 
     ways: int
     shots: int
@@ -28,7 +80,7 @@ class TaskShape(NamedTuple):
 
 
 class ChosenImages(NamedTuple):
-    """Which images tasks are made of: classes, quarter_turns [tasks, ways]; examples [tasks, ways, shots + queries]."""
+    """Indices of the images of tasks: classes, quarter_turns [tasks, ways]; examples [tasks, ways, shots + queries]."""
 
     classes: NDArray[np.int64]
     examples: NDArray[np.int64]
@@ -38,8 +90,8 @@ class ChosenImages(NamedTuple):
 class TaskImages(NamedTuple):
     """uint8 images of a batch of tasks, class after class: support [tasks, ways * shots, c, h, w], query likewise.
 
-    Labels are the same for all tasks: [0] * shots + [1] * shots + ...; classes [tasks, ways]: which of the sampler's
-    members they stand for.
+    Labels are the same for all tasks: [0] * shots + [1] * shots + ... classes [tasks, ways]: the position in the
+    sampler's `members` of each label.
     """
 
     support: NDArray[np.uint8]
@@ -50,8 +102,10 @@ class TaskImages(NamedTuple):
 def draw(
     key: str, indices: NDArray[np.int64], shape: TaskShape, classes: int, examples: int, rotations: bool
 ) -> ChosenImages:
-    """Chooses images for the tasks `indices`: distinct classes of a task, distinct images of a class (so no query is
-    also support), and one rotation by k quarter turns a class and task (Santoro et al. 2016) where `rotations`.
+    """Choose images for the tasks `indices`: distinct classes per task, and distinct images per class.
+
+    So no query image is also a support image. With `rotations`, each class of a task is turned by k quarter turns
+    (Santoro et al. 2016).
     """
     tasks = indices.astype(np.uint64) * _CLASS_SLOTS
     chosen = distinct(seed_for(key, "classes"), tasks, shape.ways, classes)
@@ -62,7 +116,7 @@ def draw(
 
 
 def rows(chosen: ChosenImages, bank: Bank) -> NDArray[np.int64]:
-    """Where in a bank the images of tasks are: [tasks, ways, shots + queries]."""
+    """The rows of a bank that hold the images of tasks: [tasks, ways, shots + queries]."""
     start = bank.first[chosen.classes] + chosen.quarter_turns * bank.turned
     return start[..., None] + chosen.examples
 
@@ -70,7 +124,7 @@ def rows(chosen: ChosenImages, bank: Bank) -> NDArray[np.int64]:
 def sampler(
     pool: Pool, members: NDArray[np.int64], shape: TaskShape, rotations: bool, key: str
 ) -> Callable[[NDArray[np.int64]], TaskImages]:
-    """The function from task indices [n] to TaskImages of the pool's classes `members` (positions in pool.classes).
+    """A function from task indices [n] to TaskImages of the pool's classes `members` (positions in pool.classes).
 
     key: names dataset, split, part and seed; see `task_key`.
     """
@@ -86,7 +140,7 @@ def sampler(
 
 
 def task_key(dataset: str, split: str, part: str, shape: TaskShape, seed: int) -> str:
-    """What the randomness of a task stream depends on. Queries and rotation are left out: classes stay without them."""
+    """The key that seeds a task stream. It leaves out queries and rotation, so that classes do not depend on them."""
     return f"{dataset}/{split}/{part}/{shape.ways}-way/seed {seed}"
 
 

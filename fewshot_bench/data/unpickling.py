@@ -7,23 +7,23 @@ from typing import IO, Any
 import numpy as np
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.data.unreadable import page_start
+from fewshot_bench.data.archives import page_start
 
 
 def _array_maker() -> Any:
-    """numpy's function that makes the empty array which a pickle then fills, by whatever module numpy keeps it in."""
+    """numpy's function that makes the empty array which a pickle then fills, whichever module numpy keeps it in."""
     return np.empty(0).__reduce__()[0]
 
 
 def _integer(dtype: np.dtype, content: bytes) -> int:
-    """A numpy scalar, of the one kind that an index can be."""
+    """A numpy scalar as an integer; other types are refused."""
     if dtype.kind not in "iu":
         raise pickle.UnpicklingError(f"a scalar of type {dtype}")
     return int(np.frombuffer(content, dtype)[0])
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
-    """What `_codecs.encode` does in pickles that Python 3 wrote for Python 2, in the one encoding they use."""
+    """`_codecs.encode` for pickles that Python 3 wrote for Python 2, in the one encoding that they use."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"text in encoding {encoding}")
     return text.encode("latin1")
@@ -43,7 +43,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
 
 
 class _Restricted(pickle.Unpickler):
-    """find_class is the only door by which a pickle reaches code; this one opens to the names above."""
+    """An unpickler that resolves only the names in ALLOWED. A pickle reaches code by find_class alone."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
@@ -52,7 +52,7 @@ class _Restricted(pickle.Unpickler):
 
 
 class _Mapped:
-    """A file for Unpickler whose reads are views of the mapped file: a large array is in memory once, not twice."""
+    """A file whose reads are views of the mapped file, so that a large array is in memory once and not twice."""
 
     def __init__(self, content: memoryview) -> None:
         self.content = content

@@ -1,7 +1,7 @@
 """Files and folders below a folder. Links are followed, except a link to a folder that contains it.
 
-Hidden folders (`.prepared`, `.git`) hold no raw data. Unreadable folders are skipped, since the root of a disk has a
-`lost+found`; `dead_ends` lists them if images are missing.
+Hidden folders (`.prepared`, `.git`) hold no raw data and are skipped. So are unreadable folders, since the root of a
+disk has a `lost+found`; `dead_ends` lists them if images are missing.
 """
 
 import os
@@ -16,7 +16,7 @@ _Identity = tuple[int, int]  # (device, inode): the same for every path to a fol
 def files_below(folder: Path) -> Iterator[Path]:
     """Every file below `folder`, however deep; a folder's own files, by name, before those of its subfolders.
 
-    Raises DataError where `folder` itself cannot be read.
+    Raises DataError if `folder` itself cannot be read.
     """
     _, names = _listed(folder)
     yield from (folder / name for name in names)
@@ -30,18 +30,18 @@ def folders_below(folder: Path, levels: int) -> Iterator[Path]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders directly in `folder`, by name; none where it is no folder."""
+    """The folders directly in `folder`, by name; none if it is no folder."""
     names = _listed(folder)[0] if folder.is_dir() else []
     return [folder / name for name in names if not name.startswith(".") and _is_readable(folder / name)]
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The files directly in `folder`, by name; none where it is no folder."""
+    """The files directly in `folder`, by name; none if it is no folder."""
     return [folder / name for name in _listed(folder)[1]] if folder.is_dir() else []
 
 
 def dead_ends(folder: Path) -> list[Path]:
-    """Links that lead nowhere and folders that cannot be read, in `folder` or at most two levels below it.
+    """Dead links and unreadable folders in `folder`, or at most two levels below it.
 
     They may be the reason that images are missing. Hidden ones are left out: Emacs locks a file by a dead link.
     """
@@ -67,7 +67,7 @@ def _below(folder: Path, above: frozenset[_Identity], levels: int | None) -> Ite
 
 
 def _listed(folder: Path) -> tuple[list[str], list[str]]:
-    """The names of folders and of files directly in a folder, each sorted; a link counts as what it leads to."""
+    """The names of folders and of files directly in a folder, each sorted. A link counts as its target."""
     try:
         with os.scandir(folder) as entries:
             found = sorted((entry.name, _kind(entry)) for entry in entries)

@@ -11,11 +11,9 @@ from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.code import accept_or_refuse
 from fewshot_bench.data.datasets import open_pool
-from fewshot_bench.data.duplicates import check_images
 from fewshot_bench.data.locations import default_data_dir
-from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.progress import Progress, silent
-from fewshot_bench.data.splits import read_split
+from fewshot_bench.data.pool import Pool, Progress, silent
+from fewshot_bench.data.splits import check_images, read_split
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.grid.validation import check_parts

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.data.pool import Pool, write_pool
-from fewshot_bench.data.progress import Progress, silent
+from fewshot_bench.data.pool import Pool, Progress, silent, write_pool
 from fewshot_bench.peers.classes import Classes
 from fewshot_bench.peers.pixels import bytes_of
 

@@ -13,9 +13,8 @@ from fewshot_bench.basics.names import find
 from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.cells.cell import Cell, Options
 from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.data.duplicates import duplicates
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.splits import read_split
+from fewshot_bench.data.splits import duplicates, read_split
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts, as_learner

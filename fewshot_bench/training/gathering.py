@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fewshot_bench.data.banks import Bank, gathered
 from fewshot_bench.data.datasets import Dataset
+from fewshot_bench.data.tasks import Bank, gathered
 
 Gather = Callable[[Tensor], Tensor]
 """Rows of a bank [tasks, ways, per_class], on the device -> float32 images [tasks, ways * per_class, c, h, w]."""

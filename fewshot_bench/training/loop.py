@@ -56,7 +56,7 @@ def train(replicas: Sequence[Replica], stop: Callable[[], bool]) -> None:
             saved = time.monotonic() if due else saved
             found: Sequence[Gradient | Exception]
             try:
-                find = find or gradients(running[0].assembly)
+                find = find or gradients(_noting_to_all(running))
                 batches = [batch(one.assembly, one.state.iteration) for one in running]
                 found = find([one.state for one in running], batches)
             except Exception as error:
@@ -67,6 +67,17 @@ def train(replicas: Sequence[Replica], stop: Callable[[], bool]) -> None:
         for replica in running:
             replica.watch.ended(interruption)
         raise
+
+
+def _noting_to_all(replicas: Sequence[Replica]) -> Assembly:
+    """The first replica's assembly. What its programs note about themselves goes to all replicas."""
+    notes = [replica.assembly.note for replica in replicas]
+
+    def note(text: str) -> None:
+        for one in notes:
+            one(text)
+
+    return replicas[0].assembly._replace(note=note)
 
 
 def _each(running: list[Replica], do: Callable[..., dict[str, Any] | None], *arguments: Sequence[Any]) -> None:

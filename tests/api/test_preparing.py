@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageOps
 from fewshot_bench.api.preparing import _PREPARATIONS, prepare_images
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.data.decoding import decode_character, decode_photo
+from fewshot_bench.data.raw import decode_character, decode_photo
 
 
 def drawing(size=(105, 105), paper=255, ink=0, mode="L"):

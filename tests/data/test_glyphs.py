@@ -11,11 +11,9 @@ import PIL
 import pytest
 
 from fewshot_bench.data import glyph_letters
-from fewshot_bench.data.glyph_drawing import NUMBERS, vary
 from fewshot_bench.data.glyph_faces import FACES, Ink, draw, faces_with, letters_of
-from fewshot_bench.data.glyph_letters import FEWEST, PARTS, SPLIT_FILE, class_name, letter_of, listed
-from fewshot_bench.data.glyph_lookalikes import lookalikes
-from fewshot_bench.data.glyphs import CLASSES, EXAMPLES, SHAPE, examples_of, face_order, make_glyphs
+from fewshot_bench.data.glyph_letters import FEWEST, PARTS, SPLIT_FILE, class_name, letter_of, listed, lookalikes
+from fewshot_bench.data.glyphs import CLASSES, EXAMPLES, NUMBERS, SHAPE, examples_of, face_order, make_glyphs, vary
 from fewshot_bench.data.pool import Pool
 
 MADE_WITH = ("3.11.2", "13.0.0")  # matplotlib (its fonts) and Pillow (its rasteriser), as pyproject.toml pins them

@@ -13,8 +13,8 @@ from PIL import Image
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data import mini_imagenet, omniglot
 from fewshot_bench.data.datasets import DATASETS, prepare_pool
-from fewshot_bench.data.decoding import decode_character, decode_photo
 from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.raw import decode_character, decode_photo
 from tests import fake_data as fake
 
 Write = Callable[[Path, dict[str, dict[str, bytes]]], object]

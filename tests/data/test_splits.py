@@ -7,10 +7,17 @@ import pytest
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.data.duplicates import check_images, duplicates, shared_images
 from fewshot_bench.data.locations import raw_places
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.splits import PARTS, all_classes, make_split, read_split
+from fewshot_bench.data.splits import (
+    PARTS,
+    all_classes,
+    check_images,
+    duplicates,
+    make_split,
+    read_split,
+    shared_images,
+)
 
 GIMLI_SEED = 985773  # RandomState(0).randint(1, 999999), the first draw that MAML++'s loader makes for its splits
 

@@ -6,10 +6,10 @@ import torch
 from torch.utils._pytree import tree_map
 
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
-from fewshot_bench.data.banks import copied, in_pool
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import read_split
+from fewshot_bench.data.tasks import copied, in_pool
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.training.gathering import in_memory, on_device
 from fewshot_bench.training.tasks import AHEAD, Streams, streams
