@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.options import schema
+from fewshot_bench.cells.cell import DEFAULTS
 from fewshot_bench.cells.config_file import to_table
 from fewshot_bench.cells.contents import GRID_AXES
 from fewshot_bench.grid.axes import SEAMS

@@ -1,1 +1,1 @@
-"""What every floor stands on: errors, names, seeds, files. Imports nothing of the rest."""
+"""Errors, names, options, seeds, files and leases, which every other folder uses. Imports none of them."""

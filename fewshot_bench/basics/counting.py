@@ -1,16 +1,16 @@
-"""A count with its noun, singular or plural, as every message and report writes it."""
+"""Counts with their nouns, singular or plural, for messages and reports."""
 
 import re
 from collections.abc import Sequence
 
 
 def counted(count: int, noun: str) -> str:
-    """Such as "1 seed", "3 seeds", "2 inner steps" or "1,000 queries"."""
+    """A count and its noun: "1 seed", "3 seeds", "2 inner steps", "1,000 queries"."""
     return f"{count:,} {noun if count == 1 else plural(noun)}"
 
 
 def plural(noun: str) -> str:
-    """The plural of a regular English noun; of several words, that of the last: "test task" gives "test tasks"."""
+    """The plural of a regular English noun, or of the last of several words: "test task" gives "test tasks"."""
     if re.search(r"[^aeiou]y$", noun):
         return noun[:-1] + "ies"
     return noun + ("es" if re.search(r"(s|x|z|sh|(?<!epo)ch)$", noun) else "s")
@@ -22,6 +22,6 @@ def was_or_were(names: Sequence[object]) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Such as "a, b and c"; of more than four names, three and the number of the others."""
+    """Names in a sentence: "a, b and c"; of more than four, the first three and the number of the others."""
     few = [*names[:3], f"{len(names) - 3} more"] if len(names) > 4 else list(names)
     return " and ".join(filter(None, (", ".join(few[:-1]), *few[-1:])))

@@ -1,4 +1,4 @@
-"""User errors, whose message explains them. The command line prints the message without a traceback."""
+"""Errors of the user, with messages that say what to fix. The command line prints them without a traceback."""
 
 from fewshot_bench.basics.counting import counted
 

@@ -1,5 +1,9 @@
-"""Files that are either whole or absent: written beside their place, flushed, then renamed."""
+"""Text files in any encoding that editors save, and writes that leave a file whole or absent, never torn.
 
+A file is written under a temporary name beside its place, flushed to disk, then renamed.
+"""
+
+import codecs
 import hashlib
 import os
 import tempfile
@@ -12,9 +16,9 @@ from fewshot_bench.basics.errors import BenchError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary path in `path`'s folder; on success it becomes `path`, on failure it is gone.
+    """Yield a temporary path in `path`'s folder. On success it replaces `path`; on failure it is removed.
 
-    Raises BenchError when the folder cannot be written or the disk is full: what stood at `path` is still there.
+    Raises BenchError if the folder cannot be written or the disk is full; an older file at `path` is still there then.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,18 +41,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes `content` to `path`, whole or not at all."""
+    """Write `content` to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Writes `content` to `path` as UTF-8, whole or not at all."""
+    """Write `content` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, content.encode())
 
 
 def sweep(folder: Path) -> None:
-    """Removes what killed writes left in `folder`. For folders that nobody else writes to now."""
+    """Remove temporary files of killed writes from `folder`. No other process may write there now."""
     for left in folder.glob(".*.part"):
         left.unlink(missing_ok=True)
 
@@ -60,7 +64,7 @@ def sha256_of(path: Path) -> str:
 
 
 def cannot_write(path: Path, error: OSError) -> BenchError:
-    """The sentence for a write that failed."""
+    """The error for a write that failed."""
     if isinstance(error, IsADirectoryError):
         return BenchError(f"{path} is a folder; give a file.")
     why = error.strerror or str(error)
@@ -70,7 +74,7 @@ def cannot_write(path: Path, error: OSError) -> BenchError:
 
 
 def _flush_names(folder: Path) -> None:
-    """So that a machine that goes down forgets no renaming that later ones rely on; where folders can be flushed."""
+    """Flush a folder's names, so that a crash of the machine loses no renaming; if the system can flush folders."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -83,3 +87,39 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def read_text(path: Path) -> str:
+    """The content of a text file in UTF-8, without its byte-order mark; lines end in \\n.
+
+    Raises BenchError if it cannot be read or is in another encoding.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}.") from error
+    if is_utf16(content):
+        raise BenchError(f"{path} is text in UTF-16. Save it as UTF-8.")
+    try:
+        return _unix_lines(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BenchError(
+            f"{path} is not text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
+        ) from error
+
+
+def decoded(content: bytes) -> str:
+    """Text in UTF-8 or UTF-16, with or without a byte-order mark. Raises UnicodeDecodeError for any other."""
+    if not is_utf16(content):
+        return _unix_lines(content.decode("utf-8-sig"))
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return _unix_lines(content.decode("utf-16" if marked else "utf-16-be" if content[0] == 0 else "utf-16-le"))
+
+
+def is_utf16(content: bytes) -> bool:
+    """Whether text is in UTF-16: it has the byte-order mark, or one of the first two bytes is zero."""
+    return content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or 0 in content[:2]
+
+
+def _unix_lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,4 +1,4 @@
-"""The shape of an image, which data and backbones agree on without knowing each other."""
+"""The shape of an image, which data and backbones share without importing each other."""
 
 from typing import NamedTuple
 

@@ -1,11 +1,12 @@
-"""One process at a time in a folder, on however many machines that share it.
+"""Leases of folders: one process at a time works in a folder, on all machines that share it.
 
-filelock's SoftFileLease: a file names process and machine, and its owner touches it while it lives. On one machine a
-dead owner is seen at once; on another it is one whose file was not touched for `DURATION` by the onlooker's own clock,
-which nobody sets. Locks of the system (flock) would not do: file systems that machines share may keep them to one.
+A lease is filelock's SoftFileLease: a file that names process and machine, and that its owner touches while it lives.
+On the same machine a dead owner is recognised at once. On another machine, an owner is dead if its file was not touched
+for `DURATION`, by the waiting process's own monotonic clock. System locks (flock) do not work here: shared file systems
+may restrict them to one machine.
 
-filelock replaces a dead owner's file by exchanging two names, which NFS and the like refuse, and an empty file never
-(its owner's machine went down before it was written). What stood still so long is set aside here then.
+filelock replaces a dead owner's file by exchanging two names, which NFS and the like refuse. It never replaces an empty
+file, which is left if the owner's machine went down before it was written. In both cases this module removes the file.
 """
 
 import os
@@ -25,44 +26,56 @@ from fewshot_bench.basics.files import cannot_write
 LOCK = ".lease"
 
 DURATION = 60.0  # seconds; the file is touched every third of it
-SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_CHECKS = 1.0
 
 
 class OthersError(BenchError):
-    """Somebody else has the folder."""
+    """Another process has the folder."""
 
 
 class TakenOverError(OthersError):
-    """Somebody else took the folder over while one had it, and everything in it is theirs."""
+    """Another process took the folder over while this one had it; everything in it is theirs."""
 
     def __init__(self, text: str = "another process took it over, since this one gave no sign for a while") -> None:
         super().__init__(text)
 
 
 class Holder(NamedTuple):
-    """Who has a folder, or had it and died. age: seconds since the last touch, by the folder's own clock."""
+    """The owner of a folder, alive or dead. words: process and machine. age: seconds since its last touch, by the clock
+    of the folder's file system.
+    """
 
     words: str
     age: float
 
     @property
     def alive(self) -> bool:
-        """As far as the clock can be believed."""
+        """Whether it touched the file within DURATION, if the clock is right."""
         return self.age < DURATION
 
 
 Lost = Callable[[], bool]
-"""Whether somebody else took the folder over, or the file went, while one had it."""
+"""lost(): whether another process took the folder over, or the lease file was removed."""
 
 
 @contextmanager
 def lease(
     folder: Path, say: Callable[[str], None], duration: float = DURATION, stop: Callable[[], bool] = lambda: False
 ) -> Iterator[Lost]:
-    """Has the folder while the block lasts. Raises OthersError where another has it, BenchError where it takes no file.
+    """Hold the lease of a folder while the block lasts.
 
-    say: told of an owner that was found dead. duration: see DURATION; the same for all. stop: called
-    regularly while a silent owner is watched; if it returns True, the folder is left to the owner.
+    Args:
+        folder: The folder.
+        say: Called with a sentence if a dead owner was replaced.
+        duration: Seconds without a touch after which an owner counts as dead; the same for all processes.
+        stop: Called regularly while a silent owner is watched. If it returns True, the folder is left to the owner.
+
+    Yields:
+        A function that says whether the lease was lost meanwhile.
+
+    Raises:
+        OthersError: If another process holds the lease.
+        BenchError: If the folder cannot be written.
     """
     marker = SoftFileLease(folder / LOCK, lease_duration=duration, thread_local=False, timeout=0)
     before = holder(folder)
@@ -82,30 +95,30 @@ def lease(
 
 
 def _lost(marker: SoftFileLease) -> Lost:
-    """Looks into the file itself at most once a second, so at once where the process stood still for longer.
+    """A function that reads the lease file at most once a second.
 
-    Twice, since who looks whether an owner is alive may have its file in hand for a moment.
+    A foreign token is read twice, since a process that checks whether an owner is alive may hold its file for a moment.
     """
-    mine, looked = marker.token, time.monotonic()
+    mine, checked = marker.token, time.monotonic()
 
     def lost() -> bool:
-        nonlocal looked
+        nonlocal checked
         if marker.compromise is not None:
             return True
-        if time.monotonic() - looked < SECONDS_BETWEEN_LOOKS:
+        if time.monotonic() - checked < SECONDS_BETWEEN_CHECKS:
             return False
         theirs = _token(marker) != mine
         if theirs:
             time.sleep(0.1)
             theirs = _token(marker) != mine
-        looked = time.monotonic()
+        checked = time.monotonic()
         return theirs
 
     return lost
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who has the folder, or died in it; None where it is free."""
+    """The owner of the folder, alive or dead; None if there is none."""
     found, age = SoftFileLease(folder / LOCK, lease_duration=DURATION).owner, _age(folder)
     if found is None or age is None:
         return None
@@ -113,9 +126,9 @@ def holder(folder: Path) -> Holder | None:
 
 
 def _acquire(marker: SoftFileLease, folder: Path, duration: float, stop: Callable[[], bool]) -> None:
-    """Takes the lease. Raises Timeout if another process has it, or if `stop()` is true.
+    """Take the lease. Raises Timeout if another process has it, or if `stop()` is true.
 
-    It watches the file for `duration` only where that looks untouched for as long: nobody waits for who is alive.
+    Only a file that seems untouched for `duration` is watched for as long: nobody waits for a live owner.
     """
     try:
         marker.acquire()
@@ -125,39 +138,39 @@ def _acquire(marker: SoftFileLease, folder: Path, duration: float, stop: Callabl
         with suppress(Timeout):
             marker.acquire(timeout=duration / 20)  # for a file that names nobody
             return
-        _set_aside(folder / LOCK, _still_for(folder / LOCK, duration, stop))
+        _remove_if_same(folder / LOCK, _unchanged_for(folder / LOCK, duration, stop))
         marker.acquire()
 
 
-def _still_for(path: Path, duration: float, stop: Callable[[], bool]) -> tuple[int, int]:
+def _unchanged_for(path: Path, duration: float, stop: Callable[[], bool]) -> tuple[int, int]:
     """The identity of a file that nobody touched for `duration` seconds from now.
 
     Raises Timeout if somebody touched it, or if `stop()` is true.
     """
-    begun, before = time.monotonic(), _which(path)
+    begun, before = time.monotonic(), _identity(path)
     while time.monotonic() - begun < duration:
         if stop():
             raise Timeout(str(path))
         time.sleep(duration / 20)
-        if _which(path) != before:
+        if _identity(path) != before:
             raise Timeout(str(path))
     return before
 
 
-def _set_aside(path: Path, judged: tuple[int, int]) -> None:
-    """Removes the file, if it is the one that was judged; a newer one that somebody made meanwhile is put back."""
+def _remove_if_same(path: Path, judged: tuple[int, int]) -> None:
+    """Remove the file if it is still the one that was judged; a newer one is put back."""
     aside = path.with_name(f"{path.name}-{uuid.uuid4().hex}.gone")
     with suppress(FileNotFoundError):
-        if _which(path) == judged:
+        if _identity(path) == judged:
             path.rename(aside)
-            if _which(aside) != judged:
+            if _identity(aside) != judged:
                 with suppress(FileExistsError):
                     path.hardlink_to(aside)
             aside.unlink()
 
 
-def _which(path: Path) -> tuple[int, int]:
-    """A file, and when it was touched last: numbers of files are used again."""
+def _identity(path: Path) -> tuple[int, int]:
+    """Inode and modification time of a file; inodes alone are reused."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -171,7 +184,7 @@ def _token(marker: SoftFileLease) -> str | None:
 
 
 def _age(folder: Path) -> float | None:
-    """Seconds since the file was touched, by the folder's clock; None where there is none."""
+    """Seconds since the file was touched, by the folder's clock; None if there is no file."""
     try:
         touched = (folder / LOCK).stat().st_mtime
     except OSError:
@@ -180,7 +193,7 @@ def _age(folder: Path) -> float | None:
 
 
 def _now(folder: Path) -> float:
-    """The time by the clock that stamps the folder's files; this machine's where the folder takes none."""
+    """The time by the clock that stamps the folder's files; this machine's clock if it cannot be written."""
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b" ")

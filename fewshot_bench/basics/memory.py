@@ -1,4 +1,4 @@
-"""Memory of this machine, and errors that say there was too little."""
+"""Memory of this machine and process, and errors for too little of it."""
 
 import ctypes
 from contextlib import suppress
@@ -10,7 +10,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # <malloc.h> of the GNU C library
 
 
 class NoRoomError(BenchError):
-    """Something needs more memory than there is."""
+    """A program needs more memory than there is."""
 
 
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "MemoryError:", "out of memory")
@@ -24,7 +24,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def available_bytes() -> int | None:
-    """What a new allocation may take before others suffer; None where the system does not tell (not Linux)."""
+    """Bytes that a new allocation may take without harm to other processes; None if unknown (not Linux)."""
     found = [_available(Path("/proc/meminfo"))]
     try:  # a container's limit, less what it uses
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
@@ -37,10 +37,10 @@ def available_bytes() -> int | None:
 
 
 def allocate(*, sparingly: bool) -> None:
-    """What the C library does with memory that is freed, where it is the GNU one; its own way is in between.
+    """Set how the GNU C library handles freed memory; other C libraries are left as they are.
 
-    sparingly: large tensors are given back at once, so that none is held in vain. Else they are kept for the next ones
-    instead of being taken anew, page by page, at every operation.
+    sparingly: large tensors are returned to the system at once. Otherwise they are kept for the next ones, which saves
+    taking them page by page at every operation. The library's default is in between.
     """
     try:
         set_option = ctypes.CDLL(None).mallopt
@@ -52,9 +52,9 @@ def allocate(*, sparingly: bool) -> None:
 
 
 def forget_peak() -> int:
-    """`peak_bytes` begins to look from now, where the system can do that (Linux); returns what is held now, in bytes.
+    """Restart the measurement of `peak_bytes` (Linux); returns the bytes in use now.
 
-    What the C library keeps of freed memory is given back before, so that it does not count.
+    Freed memory that the C library kept is returned to the system first, so that it does not count.
     """
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
@@ -64,7 +64,7 @@ def forget_peak() -> int:
 
 
 def peak_bytes() -> int | None:
-    """The most memory that this process, not those it forked, had since `forget_peak`; None where nobody counts."""
+    """The largest memory use of this process, without its children, since `forget_peak`; None if unknown."""
     return _held("VmHWM:")
 
 

@@ -1,4 +1,4 @@
-"""Names of a seam: each has one visible dict of them, and takes import paths `package.module:name` beside them."""
+"""Names in a grid file and what they stand for: an entry of a table, or an import path `package.module:name`."""
 
 import difflib
 import importlib
@@ -37,7 +37,13 @@ def lazy(path: str, **options: Any) -> Lazy:
 def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     """The object called `name` in `table`, or at the import path `name` ("package.module:attribute").
 
-    Raises BenchError when there is none, with the nearest names, or with why the import failed.
+    Args:
+        kind: What `name` is the name of, for messages: "learner", "backbone", ...
+        name: A key of `table`, or an import path.
+        table: The known names.
+
+    Raises:
+        BenchError: If there is no such name (with the nearest one), or if the import failed (with the reason).
     """
     if name in table:
         return table[name]
@@ -46,7 +52,7 @@ def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     module_name, _, attribute = name.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # anything may go wrong in somebody's module; the sentence says what
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
         raise BenchError(f"{kind} {name!r}: importing {module_name} failed: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
         raise BenchError(f"{kind} {name!r}: {module_name} has no {attribute!r}{did_you_mean(attribute, vars(module))}.")
@@ -57,12 +63,12 @@ def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that does not exist."""
+    """The message for a name that does not exist: the nearest name, and all known ones."""
     known = sorted(known)
     return f"unknown {kind} {name!r}{did_you_mean(name, known)}. Known: {', '.join(known)}."
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`. Did you mean 'x'?`-style hint, without the closing mark; empty where nothing is near."""
+    """The hint " (did you mean 'x'?)"; empty if no known name is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""

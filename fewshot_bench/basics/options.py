@@ -1,4 +1,4 @@
-"""The options of a factory are its keyword arguments: names, types and defaults are read from its signature."""
+"""Options of a factory: its keyword arguments, whose names, types and defaults are read from its signature."""
 
 import ast
 import importlib.util
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.names import Lazy, did_you_mean
 
 Value = bool | int | float | str | tuple["Value", ...]
-"""What an option may hold, and what a grid file can say."""
+"""Values of options, as a grid file can hold them."""
 
 
 class Option(NamedTuple):
-    """One option: its type as annotated, and its value where a grid says nothing."""
+    """One option. type: its annotation. default: its value if a grid does not set it."""
 
     type: Any
     default: Any
@@ -34,7 +34,7 @@ def bare(factory: Callable[..., Any]) -> Callable[..., Any]:
 def schema(factory: Callable[..., Any]) -> dict[str, Option]:
     """The keyword arguments with a default of `factory` (a function, a dataclass, or a partial or Lazy of one).
 
-    Arguments without a default are what the caller supplies, and no options. The signature of a Lazy is read from its
+    Arguments without a default are supplied by the program and are no options. The signature of a Lazy is read from its
     source without importing it, if that is possible.
     """
     if isinstance(factory, Lazy):
@@ -43,10 +43,10 @@ def schema(factory: Callable[..., Any]) -> dict[str, Option]:
         if known is None:
             return schema(partial(factory.load(), **given))
         return {name: option._replace(default=given.get(name, option.default)) for name, option in known.items()}
-    made_by = bare(factory)
+    function = bare(factory)
     try:
-        hints = typing.get_type_hints(made_by.__init__ if inspect.isclass(made_by) else made_by)
-    except Exception:  # annotations of somebody's function may name what is not there; its options are then unchecked
+        hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    except Exception:  # annotations of a user's function may name missing types; its options are then unchecked
         hints = {}
     return {
         name: Option(hints.get(name, Any), parameter.default)
@@ -106,7 +106,7 @@ def _names_of(module: str) -> _Names:
 
 
 def problems(values: Mapping[str, Any], known: Mapping[str, Option], where: str) -> list[str]:
-    """A sentence for each key that nothing reads and each value of the wrong type."""
+    """A sentence for each unknown key and each value of the wrong type; `where` begins it."""
     found = []
     for name, value in values.items():
         if name not in known:
@@ -119,7 +119,7 @@ def problems(values: Mapping[str, Any], known: Mapping[str, Option], where: str)
 
 
 def understood(values: Mapping[str, Any], known: Mapping[str, Option]) -> dict[str, Any]:
-    """The entries that `problems` has nothing to say about; lists as tuples, numbers as floats where floats belong."""
+    """The valid entries of `values`: lists as tuples, and whole numbers as floats if the option is a float."""
     return {
         name: float(value) if known[name].type is float else frozen(value)
         for name, value in values.items()
@@ -128,7 +128,7 @@ def understood(values: Mapping[str, Any], known: Mapping[str, Option]) -> dict[s
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether `value`, as TOML gives it, is of type `kind`; an integer is a float too, a list is a tuple."""
+    """Whether `value`, as TOML gives it, is of type `kind`. An integer is also a float, a list also a tuple."""
     if not isinstance(value, bool | int | float | str | list | tuple):
         return False  # tables and dates, which no option takes
     if kind is Any:
@@ -147,12 +147,12 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def frozen(value: Any) -> Any:
-    """Lists as tuples, all the way down: what a frozen cell can hold."""
+    """Lists as tuples, at every depth, so that a frozen cell can hold them."""
     return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def type_name(kind: Any) -> str:
-    """The type in words a grid's author uses."""
+    """The type in words, for messages about a grid file."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         return " or ".join(type_name(choice) for choice in typing.get_args(kind) if choice is not type(None))
     if typing.get_origin(kind) is typing.Literal:

@@ -1,20 +1,22 @@
-"""The source behind an import path: the module's file and the files that it imports, found without running them.
+"""The source behind an import path: the module's file and all files that it imports, found without running them.
 
-A file is the user's own if it is not of the standard library, of an installed distribution or of this package. The
-imports of such files are followed. Installed code is identified by its distribution's version.
+A file is the user's own if it is not in the standard library, an installed distribution or this package. Imports of
+such files are followed. Installed code is identified by its distribution's version, not file by file.
 """
 
 import importlib
+import importlib.metadata
 import importlib.util
+import re
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
-from fewshot_bench.basics.installed import distribution_of, is_installed, version_of
-from fewshot_bench.basics.session import MAIN, session_source
-from fewshot_bench.basics.source_text import ParsedSource, parsed_source
+from fewshot_bench.basics.source_text import MAIN, ParsedSource, hash_of, parsed_source, session_source
 
 _OWN = __name__.partition(".")[0]  # RECIPE is the version of what this package computes
 _READ = "_fewshot_bench_text"
@@ -104,8 +106,8 @@ def _spec(module: str) -> ModuleSpec | None:
             return importlib.util.find_spec(module)
         package = _spec(above)
         places = None if package is None else package.submodule_search_locations
-        found = None if places is None else PathFinder.find_spec(last, list(places))  # by its full name it would look
-        if found is not None:  # for the package above among what is imported
+        found = None if places is None else PathFinder.find_spec(last, list(places))  # a search by the full name
+        if found is not None:  # would need the parent package to be imported
             found.name = module
         return found
     except (ImportError, AttributeError, ValueError):
@@ -134,3 +136,39 @@ def _text(spec: ModuleSpec) -> ParsedSource:
 def _read(spec: ModuleSpec) -> ParsedSource:
     package = spec.name if spec.submodule_search_locations is not None else spec.name.rpartition(".")[0]
     return parsed_source(Path(str(spec.origin)).read_bytes(), package)
+
+
+_FOLDERS = ("site-packages", "dist-packages")
+
+
+def is_installed(file: str | None) -> bool:
+    """Whether a module's file belongs to an installed distribution or to the standard library."""
+    if file is None:
+        return False
+    path = Path(file)
+    return any(name in path.parts for name in _FOLDERS) or path.is_relative_to(sysconfig.get_path("stdlib"))
+
+
+def distribution_of(module: str) -> str:
+    """The distribution that installed a module; "" if there is none, as for the standard library."""
+    names = _distributions().get(module.partition(".")[0])
+    return re.sub(r"[-_.]+", "-", names[0]).lower() if names else ""  # PEP 503: the same for every spelling
+
+
+def version_of(distribution: str) -> str:
+    """The version of a distribution, and a hash of its Python files as installed; "" if it is not installed.
+
+    The hash is needed because one's own package may change without a new version.
+    """
+    try:
+        found = importlib.metadata.distribution(distribution)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return ""
+    rows = sorted(row for row in (found.read_text("RECORD") or "").splitlines() if ".py," in row)
+    return f"{found.version} {hash_of(repr(rows))}" if rows else found.version
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    """Module -> distributions; cached, since it takes a quarter of a second."""
+    return dict(importlib.metadata.packages_distributions())

@@ -1,11 +1,15 @@
 """A cell: everything that decides one trained and evaluated learner, frozen; its hash names its folder."""
 
 import dataclasses
+import hashlib
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from fewshot_bench.basics.identity import content_hash
+DEFAULTS = "defaults"
+"""The table of a cell's config.toml that is for readers and is not hashed."""
 
 RECIPE = 1
 """Raised when the same settings begin to mean another computation, so that old results are not taken for new ones."""
@@ -16,6 +20,13 @@ NO_INNER_OPTIMIZER = "none"
 """The inner optimizer of learners without an inner loop, whichever a grid crosses them with."""
 
 _ONLY_TRAINING: dict[str, Any] = {"only_training": True}  # of no concern to a cell with 0 iterations
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits of SHA-256 over the canonical JSON of a configuration without its table of defaults."""
+    hashed = {key: value for key, value in content.items() if key != DEFAULTS}
+    canonical = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, kw_only=True)

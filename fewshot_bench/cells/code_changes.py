@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.counting import counted, listed, was_or_were
-from fewshot_bench.basics.installed import version_of
+from fewshot_bench.basics.source import version_of
 from fewshot_bench.basics.source_text import parsed_source
 from fewshot_bench.cells.code import Recorded, changed, differing, recorded, recorded_before
 

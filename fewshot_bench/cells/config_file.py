@@ -3,9 +3,8 @@
 import dataclasses
 from typing import Any
 
-from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.options import Option, frozen, problems
-from fewshot_bench.cells.cell import AXES, RECIPE, Cell, Evaluation, Training, concerns
+from fewshot_bench.cells.cell import AXES, DEFAULTS, RECIPE, Cell, Evaluation, Training, concerns
 
 OPTIONS = ("learner_options", "backbone_options", "inner_optimizer_options")
 SECTIONS = ("training", "evaluation", *OPTIONS)

@@ -4,8 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from fewshot_bench.basics.identity import DEFAULTS, content_hash
-from fewshot_bench.cells.cell import AXES
+from fewshot_bench.cells.cell import AXES, DEFAULTS, content_hash
 
 GRID_AXES = ("learner", *(axis for axis in AXES if axis not in ("learner", "seed")))
 """The axes of a grid but for seeds, the learner first, as tables have them."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.identity import DEFAULTS
 from fewshot_bench.basics.names import did_you_mean
 from fewshot_bench.cells import toml
+from fewshot_bench.cells.cell import DEFAULTS
 from fewshot_bench.cells.code_changes import NOTHING, OwnCode, own_code
 from fewshot_bench.cells.contents import number, whole, wrong_config, wrong_result
 from fewshot_bench.cells.folders import CELLS, CONFIG, DONE, FAILED, QUEUED, RESULT, STATUS, STATUSES, has_checkpoint

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.basics.text import decoded
+from fewshot_bench.basics.files import decoded
 from fewshot_bench.data.archives import archives_in, files_of, member_names, members
 from fewshot_bench.data.raw import Images
 

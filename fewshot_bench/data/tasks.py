@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_bench.basics.seeds import seed_for
+from fewshot_bench.basics.seeds import below, distinct, seed_for
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.random import below, distinct
 
 
 class Bank(NamedTuple):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError, GridError
+from fewshot_bench.basics.files import read_text
 from fewshot_bench.basics.names import did_you_mean
-from fewshot_bench.basics.text import read_text
 
 TABLES = {"learner": "learners", "backbone": "backbones", "inner_optimizer": "inner_optimizers"}
 """Axis -> its table in a grid file. Where two tables set one key of [training], the later of these three holds."""

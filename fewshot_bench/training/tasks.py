@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewshot_bench.basics.seeds import seed_for
+from fewshot_bench.basics.seeds import bits, seed_for
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.random import bits
 from fewshot_bench.data.splits import ClassSplit, Part
 from fewshot_bench.data.tasks import Bank, TaskShape, bank_of, copied, draw, labels, rows, task_key
 from fewshot_bench.hypergradients.problem import Batch, Task

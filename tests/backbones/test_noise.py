@@ -6,7 +6,7 @@ import torch
 from torch.func import vmap
 
 from fewshot_bench.backbones.noise import permutation, split, uniform
-from fewshot_bench.data.random import bits
+from fewshot_bench.basics.seeds import bits
 
 KEYS = [0, 1, -5, 2**62, -(2**63), 0xDEADBEEFCAFEBABE - 2**64]
 

@@ -12,7 +12,6 @@ from fewshot_bench.basics.files import replacing, write_text
 from fewshot_bench.basics.memory import forget_peak, peak_bytes
 from fewshot_bench.basics.names import find, unknown
 from fewshot_bench.basics.options import _schema_in_source, problems, schema, understood
-from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 
@@ -81,11 +80,6 @@ def test_right_values_are_understood():
 
 def test_a_grid_error_counts_and_lists():
     assert str(GridError(["a.", "b."], "x.toml")) == "2 problems in x.toml:\n  - a.\n  - b."
-
-
-def test_seeds_depend_on_their_axes_alone():
-    assert seed_for("init", "vgg", 0) == seed_for("init", "vgg", 0)
-    assert len({seed_for("init", "vgg", 0), seed_for("init", "vgg", 1), seed_for("init", "vg", "g0")}) == 3
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path):

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import tomli_w
 
-from fewshot_bench.basics.identity import content_hash
+from fewshot_bench.cells.cell import content_hash
 
 AXES = {
     "dataset": "omniglot",

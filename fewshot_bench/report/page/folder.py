@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import tomli_w
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.text import read_text
+from fewshot_bench.basics.files import read_text
 from fewshot_bench.cells.contents import GRID_AXES
 from fewshot_bench.cells.folders import STATUSES
 from fewshot_bench.cells.reading import CellFolder
