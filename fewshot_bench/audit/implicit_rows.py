@@ -6,12 +6,11 @@ from fewshot_bench.audit.by_learner import on_points
 from fewshot_bench.audit.ours import one_by_one
 from fewshot_bench.audit.released import released_system
 from fewshot_bench.audit.row import OURS, Off, Row, approximate, wrong
-from fewshot_bench.hypergradients.column_solvers import dense, nystrom
 from fewshot_bench.hypergradients.displacement import displacement
 from fewshot_bench.hypergradients.implicit import implicit
 from fewshot_bench.hypergradients.known_problems.network import LR as NETWORK_LR
 from fewshot_bench.hypergradients.known_problems.ridge import LR as RIDGE_LR
-from fewshot_bench.hypergradients.solvers import Solver, conjugate_gradients, identity, neumann
+from fewshot_bench.hypergradients.solvers import Solver, conjugate_gradients, dense, identity, neumann, nystrom
 from fewshot_bench.hypergradients.unrolled import unrolled
 from fewshot_bench.learners.imaml import imaml
 from fewshot_bench.learners.imaml_released import imaml_released

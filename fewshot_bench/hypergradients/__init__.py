@@ -1,1 +1,1 @@
-"""Gradients of what adaptation achieves with respect to what is meta-learned."""
+"""Hypergradients: the gradient of the loss after adaptation with respect to meta-parameters."""

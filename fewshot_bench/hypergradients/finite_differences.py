@@ -1,4 +1,4 @@
-"""The hypergradient by central differences: no derivative but the inner steps' own. A reference for small phi."""
+"""Finite-difference estimator: the hypergradient by central differences. A reference for small phi."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from fewshot_bench.inner_optimizers.base import Params
 def finite_differences(step: float | None = None) -> Estimator:
     """(value(phi + step e) - value(phi - step e)) / (2 step) for each unit vector e, all at once.
 
-    step: None is the cube root of the dtype's rounding unit (6.1e-6 in float64, 4.9e-3 in float32), where the error of
+    step: None is the cube root of the dtype's rounding unit (6.1e-6 in float64, 4.9e-3 in float32). There the error of
     the formula, third derivative * step^2 / 6, is about that of rounding, value * unit / step.
     """
 

@@ -1,4 +1,4 @@
-"""The exact hypergradient in forward mode: one tangent for each element of phi. A reference for small phi."""
+"""Forward-mode estimator: the exact hypergradient by one tangent per element of phi. A reference for small phi."""
 
 import warnings
 from typing import Any
@@ -13,7 +13,7 @@ from fewshot_bench.inner_optimizers.base import Params
 
 
 def forward_mode() -> Estimator:
-    """Tangents of the weights carried along the inner steps (Franceschi et al. 2017).
+    """Forward mode: tangents of the weights carried along the inner steps (Franceschi et al. 2017).
 
     Equal to `unrolled()` but for rounding. Memory does not grow with the number of steps, but with the elements of phi,
     whose tangents all run at once. For float64: torch 2.15 gives 0.5 * x, where x is a 0-dimensional tensor of float32,

@@ -1,4 +1,4 @@
-"""The hypergradient by the implicit function theorem: from where adaptation ended, however it got there."""
+"""Implicit estimator: the hypergradient from the adapted weights alone, by the implicit function theorem."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,29 +6,27 @@ from typing import Any
 import torch
 from torch.func import grad, grad_and_value, vjp
 
-from fewshot_bench.hypergradients.losses import last_step
-from fewshot_bench.hypergradients.problem import Bilevel, Estimate, Estimator, solve
+from fewshot_bench.hypergradients.problem import Bilevel, Estimate, Estimator, last_step, solve
 from fewshot_bench.hypergradients.solvers import Solver
 from fewshot_bench.hypergradients.vectors import constant, norm, plus
 from fewshot_bench.inner_optimizers.base import Params
 
 Adapted = Callable[[Bilevel, Params, Any], Params]
-"""(problem, phi, task) -> weights, as near a minimum of the inner loss as wanted."""
+"""(problem, phi, task) -> weights at or near a minimum of the inner loss."""
 
 
 def implicit(solver: Solver, *, warm: Adapted | None = None) -> Estimator:
     """dphi = d_phi outer - (d_phi d_w inner)' x, where H x = d_w outer and H = d_w d_w inner, all at the adapted w.
 
-    Exact where the inner gradient is zero and the solver is exact (Bengio 2000; Lorraine et al. 2020; with a proximal
-    term, Rajeswaran et al. 2019). The mixed derivative is taken in full, so whatever the inner loss depends on gets its
-    gradient: a start that it holds on to, the strength of that, weights of examples. What only the inner steps depend
+    Exact if the inner gradient is zero and the solver is exact (Bengio 2000; Lorraine et al. 2020; with a proximal
+    term, Rajeswaran et al. 2019). The mixed derivative is taken in full, so everything that the inner loss depends on
+    gets its gradient: the centre and strength of a proximal term, weights of examples. What only the inner steps depend
     on (learning rates, a start without proximal term) gets none.
 
-    warm: where w comes from instead of the problem's own inner steps: a closed form, Newton's method.
+    warm: a function that gives w in place of the problem's inner steps: a closed form, Newton's method.
     The inner loss is that of the last step (t = steps - 1, or 0).
-    metrics: inner_residual = |d_w inner| at w, which says how far w is from where the theorem holds; solver_residual =
-    |H x - b| / |b| with b = d_w outer and H without any damping, 0 where b = 0.
-    Raises ValueError where a loss before the last step counts.
+    metrics: inner_residual = |d_w inner| at w, zero if the theorem holds exactly. solver_residual = |H x - b| / |b|
+    with b = d_w outer and H without any damping; 0 if b = 0. Raises ValueError if a loss before the last step counts.
     """
 
     def estimate(problem: Bilevel, phi: Params, task: Any) -> Estimate:

@@ -1,24 +1,23 @@
-"""The exact hypergradient without the graph of the inner loop: each step is computed again when its turn comes."""
+"""Recomputing estimator: the exact hypergradient without the inner loop's graph; each step is computed again."""
 
 from collections.abc import Callable
 from typing import Any
 
 from torch.func import grad_and_value, vjp
 
-from fewshot_bench.hypergradients.losses import weights_along
-from fewshot_bench.hypergradients.problem import Bilevel, Estimate, Estimator, one_step
+from fewshot_bench.hypergradients.problem import Bilevel, Estimate, Estimator, one_step, weights_along
 from fewshot_bench.hypergradients.vectors import constant, plus, zeros
 from fewshot_bench.inner_optimizers.base import Params, State
 
 Place = tuple[Params, State]
-"""Weights, and what the inner optimizer remembers there."""
+"""(weights, state of the inner optimizer) at one step."""
 
 
 def recomputed() -> Estimator:
     """Grefenstette et al. 2019, algorithm 1, with the inner optimizer's state carried along.
 
-    What is kept of each step is its weights and state; its activations exist only while it is pulled back, so memory
-    grows by a few times the weights with each step, and time by one more pass forward. Equal to `unrolled()` but for
+    Weights and state of each step are kept; its activations exist only during its own backward pass. So memory grows by
+    a few times the weights with each step, and time by one more forward pass. Equal to `unrolled()` but for
     rounding, with every rule and with a loss after every step.
 
     The algorithm as printed goes back over weights alone (line 14), which is exact only for rules without state. After
@@ -45,7 +44,7 @@ def recomputed() -> Estimator:
                 pull = _pull_through_step(problem, phi, task, walk[-1], k - 1)
                 into_w, into_state, along_phi = pull((into_w, into_state))
                 dphi = plus(dphi, along_phi)
-        assert value is not None  # weights_along has seen one that is not zero
+        assert value is not None  # weights_along ensures that one weight is not zero
         pull = vjp(lambda phi: _differentiable(_start(problem, phi, task)), phi)[1]
         return Estimate(value, plus(dphi, pull((into_w, into_state))[0]), aux, {})
 
@@ -58,7 +57,7 @@ def _start(problem: Bilevel, phi: Params, task: Any) -> Place:
 
 
 def _pull_through_step(problem: Bilevel, phi: Params, task: Any, place: Place, t: int) -> Callable[[Place], Any]:
-    """Cotangents of inner step t's results -> those of weights, state and phi before it, at `place`."""
+    """Pullback of inner step t at `place`: cotangents of its results -> those of weights, state and phi before it."""
 
     def step(w: Params, moving: State, phi: Params) -> Place:
         return _differentiable(one_step(problem, phi, task, w, place[1] | moving, t))
@@ -67,7 +66,7 @@ def _pull_through_step(problem: Bilevel, phi: Params, task: Any, place: Place, t
 
 
 def _differentiable(place: Place) -> Place:
-    """Without the slots of the state that hold integers, such as counts of steps."""
+    """`place` without the slots of the state that hold integers, such as step counts."""
     w, state = place
     moving = {slot: ts for slot, ts in state.items() if all(tensor.is_floating_point() for tensor in ts.values())}
     return w, moving

@@ -1,30 +1,33 @@
-"""Solutions x of H x = b for implicit hypergradients, where H is a symmetric matrix known by its products H v.
+"""Solvers of H x = b for implicit hypergradients, with a symmetric matrix H that is known by its products H v.
 
-All of them run a fixed number of operations without looking at a value, so that they can be vmapped, and let NaN
-through. `nystrom` and `dense`, which look at columns of H, are in column_solvers.py.
+All run a fixed number of operations, whatever the values, so that they can be vmapped; NaN passes through. `nystrom`
+and `dense` form columns of H; the others need only products.
 """
 
+import random
 from collections.abc import Callable
 from math import inf
 
 import torch
+from torch import Tensor
+from torch.func import vmap
 
-from fewshot_bench.hypergradients.vectors import dot, plus, scaled, zeros
+from fewshot_bench.hypergradients.vectors import dot, plus, row, scaled, shaped, zeros
 from fewshot_bench.inner_optimizers.base import Params, check_range
 
 Matvec = Callable[[Params], Params]
 """v -> H v."""
 
 Solver = Callable[[Matvec, Params], Params]
-"""(v -> H v, b) -> x with H x about b; all three shaped like the weights."""
+"""(v -> H v, b) -> x with H x about b. v, b and x are shaped like the weights."""
 
 
 def conjugate_gradients(iterations: int, *, damping: float = 0.0) -> Solver:
     """`iterations` steps of conjugate gradients on (H + damping I) x = b from x = 0 (Hestenes & Stiefel 1952).
 
     Exact after as many iterations as H has distinct eigenvalues. iMAML: 5 iterations (Rajeswaran et al. 2019).
-    Returns the last iterate. From where the residual is rounding error x stands still: directions made of noise would
-    otherwise grow where H is singular. A negative curvature is followed like a positive one.
+    Returns the last iterate. Once the residual is rounding error, x no longer changes: directions made of noise would
+    otherwise grow if H is singular. A negative curvature is followed like a positive one.
     """
     check_range("iterations", iterations, 1, inf)
     check_range("damping", damping, 0, inf)
@@ -74,3 +77,51 @@ def identity(scale: float = 1.0) -> Solver:
         return scaled(rhs, scale)
 
     return solver
+
+
+def dense() -> Solver:
+    """x = H^-1 b with all of H in memory: exact, for up to a few thousand weights.
+
+    Raises torch's LinAlgError for a singular H.
+    """
+
+    def solver(matvec: Matvec, rhs: Params) -> Params:
+        elements = row(rhs)
+        matrix = _columns(matvec, rhs, list(range(len(elements))))
+        return shaped(torch.linalg.solve(matrix, elements), rhs)
+
+    return solver
+
+
+def nystrom(rank: int, *, rho: float, seed: int = 0) -> Solver:
+    """x = (C W^-1 C' + rho I)^-1 b, with C = H[:, K] and W = H[K, K] (Hataya & Yamada 2023, by Woodbury's identity).
+
+    K: `rank` elements of the weights (all if there are fewer), drawn uniformly without replacement from `seed`. They
+    are the same at every call and in every task, so an estimate is a function of its arguments; the paper draws them
+    anew each time. With all columns x is (H + rho I)^-1 b.
+    rho: positive. Directions outside the columns count as having curvature rho, so x is b / rho there.
+    Columns that are zero (dead ReLUs) or multiples of others do no harm.
+    """
+    check_range("rank", rank, 1, inf)
+    if not rho > 0:
+        raise ValueError(f"`rho` is {rho}, but has to be positive.")
+
+    def solver(matvec: Matvec, rhs: Params) -> Params:
+        elements = row(rhs)
+        count = len(elements)
+        drawn = sorted(random.Random(seed).sample(range(count), min(rank, count)))
+        C = _columns(matvec, rhs, drawn)
+        small = rho * C[drawn] + C.T @ C
+        # The pseudo-inverse: if `small` is singular, C is zero along the same vectors.
+        correction = C @ (torch.linalg.pinv(small, hermitian=True) @ (C.T @ elements))
+        return shaped((elements - correction) / rho, rhs)
+
+    return solver
+
+
+def _columns(matvec: Matvec, like: Params, which: list[int]) -> Tensor:
+    """H[:, which], [elements, len(which)]."""
+    example = row(like)
+    everywhere = torch.arange(len(example), device=example.device)
+    units = (torch.tensor(which, device=example.device)[:, None] == everywhere).to(example.dtype)
+    return vmap(lambda unit: row(matvec(shaped(unit, like))), out_dims=1)(units)

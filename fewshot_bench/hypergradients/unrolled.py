@@ -1,4 +1,4 @@
-"""The hypergradient by differentiating through inner steps: exact through all of them, and the reference for others."""
+"""Unrolled estimator: the hypergradient by differentiating through the inner steps; exact if through all of them."""
 
 from math import inf
 from typing import Any
@@ -6,8 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.func import grad, grad_and_value
 
-from fewshot_bench.hypergradients.losses import weights_along
-from fewshot_bench.hypergradients.problem import Bilevel, Estimate, Estimator
+from fewshot_bench.hypergradients.problem import Bilevel, Estimate, Estimator, weights_along
 from fewshot_bench.hypergradients.vectors import constant
 from fewshot_bench.inner_optimizers.base import Params, check_range
 
@@ -15,10 +14,10 @@ from fewshot_bench.inner_optimizers.base import Params, check_range
 def unrolled(*, first_order: bool = False, last: int | None = None) -> Estimator:
     """Reverse mode through the inner loop (Maclaurin et al. 2015; Finn et al. 2017, equation 1).
 
-    first_order: inner gradients count as constants (FOMAML, Finn et al. 2017, section 5.2); the direct dependence on
+    first_order: inner gradients count as constants (FOMAML, Finn et al. 2017, section 5.2). The direct dependence on
     hyperparameters such as learning rates stays exact.
-    last: only through so many of the last steps (truncated, Shaban et al. 2019), at least 1; what comes before them
-    counts as constant, so w_0 gets a gradient only where `last` is not less than the number of steps. None: all steps.
+    last: number of last steps to differentiate through (truncated, Shaban et al. 2019), at least 1. Earlier steps count
+    as constant, so w_0 gets a gradient only if `last` is at least the number of steps. None: all steps.
     """
     if last is not None:
         check_range("last", last, 1, inf)
@@ -36,9 +35,9 @@ def unrolled(*, first_order: bool = False, last: int | None = None) -> Estimator
 def objective(
     problem: Bilevel, phi: Params, task: Any, *, first_order: bool = False, last: int | None = None
 ) -> tuple[Tensor, Any]:
-    """The scalar that is meta-learned, as a function of phi, and the last outer loss's aux.
+    """The outer objective as a function of phi, a scalar; and the aux of the last outer loss.
 
-    Raises ValueError where `step_weights` has not one number a step, or none but zeros.
+    Raises ValueError if `step_weights` has not one number per step, or if all are zero.
     """
     before = 0 if last is None else max(problem.steps - last, 0)  # steps that count as constant
     w = problem.init(constant(phi) if before else phi, task)
@@ -53,5 +52,5 @@ def objective(
         if weight:
             loss, aux = problem.outer(w, phi, task, max(k - 1, 0))
             value = weight * loss if value is None else value + weight * loss
-    assert value is not None  # weights_along has seen one that is not zero
+    assert value is not None  # weights_along ensures that one weight is not zero
     return value, aux

@@ -1,4 +1,4 @@
-"""Flat dicts of tensors as vectors of one space: sums, products, norms, and the same numbers in one row."""
+"""Flat dicts of tensors as vectors: sums, products, norms, and conversion to one row of numbers."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from fewshot_bench.inner_optimizers.base import Params
 
 
 def constant(a: Params) -> Params:
-    """The same numbers, with no history."""
+    """The same numbers without a gradient history."""
     return {name: tensor.detach() for name, tensor in a.items()}
 
 
@@ -29,7 +29,7 @@ def dot(a: Params, b: Params) -> Tensor:
 
 
 def norm(a: Params) -> Tensor:
-    """Euclidean length; not for differentiating (infinite slope at zero)."""
+    """Euclidean length. Not for differentiation: its slope at zero is infinite."""
     return dot(a, a).sqrt()
 
 
@@ -39,6 +39,6 @@ def row(a: Params) -> Tensor:
 
 
 def shaped(elements: Tensor, like: Params) -> Params:
-    """What `row` was made from. elements: [elements]."""
+    """The inverse of `row`: `elements` [elements] in the names and shapes of `like`."""
     parts = elements.split([tensor.numel() for tensor in like.values()])
     return {name: part.view(tensor.shape) for (name, tensor), part in zip(like.items(), parts, strict=True)}

@@ -4,14 +4,13 @@ import pytest
 import torch
 from torch.func import grad
 
-from fewshot_bench.hypergradients.batching import over_tasks
-from fewshot_bench.hypergradients.column_solvers import dense
 from fewshot_bench.hypergradients.implicit import implicit
 from fewshot_bench.hypergradients.known_problems.base import errors
 from fewshot_bench.hypergradients.known_problems.network import SHAPES, STRENGTH, Points, network
 from fewshot_bench.hypergradients.known_problems.quadratic import quadratic
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import last_step_only, solve
-from fewshot_bench.hypergradients.solvers import conjugate_gradients, identity
+from fewshot_bench.hypergradients.solvers import conjugate_gradients, dense, identity
 from fewshot_bench.hypergradients.vectors import dot, norm, plus
 
 

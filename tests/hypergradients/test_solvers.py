@@ -8,8 +8,7 @@ import scipy.sparse.linalg
 import torch
 from torch.func import vmap
 
-from fewshot_bench.hypergradients.column_solvers import dense, nystrom
-from fewshot_bench.hypergradients.solvers import conjugate_gradients, identity, neumann
+from fewshot_bench.hypergradients.solvers import conjugate_gradients, dense, identity, neumann, nystrom
 from fewshot_bench.hypergradients.vectors import row, shaped
 
 N = 7
