@@ -1,4 +1,4 @@
-"""The rules that adapt weights to a task: one file a rule, all of them pure functions of tensors."""
+"""Inner optimizers: the update rules that adapt weights to a task. One file per rule; all are pure functions."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Adadelta: steps as large as recent steps were, for a gradient as large as recent gradients were."""
+"""Adadelta: gradients scaled by the root mean squares of recent steps and recent gradients."""
 
 from math import inf
 
@@ -30,8 +30,8 @@ def adadelta(
 
     lr, rho, eps, weight_decay: torch.optim.Adadelta's defaults; the paper has no lr, and rho 0.95 in its experiments.
     rho: share of the past in both means; learned values stay in [0, 1 - 1e-6].
-    eps: inside both roots, and what the first step is made of, so at least 1e-16: at 0 nothing would ever move.
-    weight_decay: of the L2 penalty, added to g; at 0 it is off and no hyperparameter.
+    eps: inside both roots, at least 1e-16. The first step is made of it; at 0 nothing would ever move.
+    weight_decay: of the L2 penalty, added to g; 0 turns it off, and then it is no hyperparameter.
     lr_min: floor of a learned rate, as in `sgd`.
     """
     check_range("eps", eps, 1e-16, inf)

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
-from fewshot_bench.inner_optimizers.numerics import sqrt_or_zero
 from fewshot_bench.inner_optimizers.one_tensor import (
     Slots,
     not_negative,
     rate,
     rule,
+    sqrt_or_zero,
     start_at,
     unless_off,
     with_weight_decay,
@@ -31,8 +31,8 @@ def adagrad(
 
     lr, lr_decay, initial_accumulator_value, eps, weight_decay: torch.optim.Adagrad's defaults.
     lr_decay: step t, counted from 0, has the rate lr / (1 + t * lr_decay).
-    initial_accumulator_value: what the sum of squares starts from; not learned, since it belongs to the state.
-    weight_decay: of the L2 penalty, added to g. At 0, it and lr_decay are off and no hyperparameters.
+    initial_accumulator_value: initial sum of squares; not learned, since it belongs to the state.
+    weight_decay: of the L2 penalty, added to g. 0 turns it or lr_decay off; then it is no hyperparameter.
     lr_min: floor of a learned rate, as in `sgd`.
     """
     check_range("eps", eps, 0, inf)

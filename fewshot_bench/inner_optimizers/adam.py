@@ -1,4 +1,4 @@
-"""Adam, with its learning rate and both betas as tensors one can differentiate with respect to."""
+"""Adam, differentiable in its learning rate and both betas."""
 
 from math import inf
 
@@ -33,10 +33,10 @@ def adam(
     lr_min, beta_min, beta_max: clamps of the learned values after each meta-step (few_shot_learning_system.py:324-330).
     from_outer: each task starts from the meta-optimizer's first and second moments (Grefenstette et al. 2019, section
     5.2) and from its step count (the fork's code, lines 219-220). False, or no meta-optimizer: from zeros.
-    weight_decay: of the L2 penalty, weight_decay * p added to g; off in torch.optim and the fork, learned where on.
+    weight_decay: of the L2 penalty, weight_decay * p added to g; off in torch.optim and the fork, learned if on.
 
-    Not copied from `higher`, which the paper used: its bias correction is outside the graph, so its gradient with
-    respect to beta2 is wrong, in sign too, until the count is well above 1 / (1 - beta2). `adam-higher2019` has that.
+    It differs from `higher`, which the paper used: there the bias correction is outside the graph, so the gradient to
+    beta2 is wrong, in sign too, until the count is well above 1 / (1 - beta2). `adam-higher2019` reproduces that.
     """
     check_range("eps", eps, 0, inf)
 
@@ -45,5 +45,5 @@ def adam(
         return p - adam_move(slots["exp_avg"], slots["exp_avg_sq"], slots["steps"], hyper, eps), slots
 
     learned = rate_and_betas(lr, lr_min, beta1, beta2)
-    made = rule(one, moments_from(from_outer), learned | unless_off(weight_decay=not_negative(weight_decay)))
-    return with_betas_within(made, beta_min, beta_max)
+    optimizer = rule(one, moments_from(from_outer), learned | unless_off(weight_decay=not_negative(weight_decay)))
+    return with_betas_within(optimizer, beta_min, beta_max)

@@ -6,8 +6,7 @@ from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
 from fewshot_bench.inner_optimizers.moments import moments_from, next_moments, rate_and_betas, with_betas_within
-from fewshot_bench.inner_optimizers.numerics import sqrt_or_zero
-from fewshot_bench.inner_optimizers.one_tensor import Slots, rule
+from fewshot_bench.inner_optimizers.one_tensor import Slots, rule, sqrt_or_zero
 
 
 def adam_higher2019(
@@ -26,7 +25,7 @@ def adam_higher2019(
     Two differences from `adam`. sqrt(1 - beta2^t) is a constant to differentiation (`_math.sqrt` of a tensor; in the
     first public commit, c45ded0 of October 2019, too), so the gradient to beta2 lacks a part and is wrong until t is
     well above 1 / (1 - beta2); those to lr, beta1 and the weights are right. And eps is added to the uncorrected
-    sqrt(v) (Kingma & Ba 2015, end of section 2), which matters where v is tiny.
+    sqrt(v) (Kingma & Ba 2015, end of section 2), which matters if v is tiny.
 
     Options, their defaults and their sources are those of `adam`.
     """
@@ -39,5 +38,5 @@ def adam_higher2019(
         return p - size * slots["exp_avg"] / (sqrt_or_zero(slots["exp_avg_sq"]) + eps), slots
 
     learned = rate_and_betas(lr, lr_min, beta1, beta2)
-    made = rule(one, moments_from(from_outer), learned)
-    return with_betas_within(made, beta_min, beta_max)
+    optimizer = rule(one, moments_from(from_outer), learned)
+    return with_betas_within(optimizer, beta_min, beta_max)

@@ -1,4 +1,4 @@
-"""AdamW: Adam whose weight decay does not pass through its moments."""
+"""AdamW: Adam with weight decay outside its moments."""
 
 from math import inf
 

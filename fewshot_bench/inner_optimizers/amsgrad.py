@@ -1,4 +1,4 @@
-"""AMSGrad: Adam that divides by the largest second moment so far, so that its steps never grow back."""
+"""AMSGrad: Adam that divides by the largest second moment so far, so that its step sizes never grow."""
 
 from math import inf
 

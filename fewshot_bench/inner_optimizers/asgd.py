@@ -1,4 +1,4 @@
-"""Averaged gradient descent: decaying steps, and the mean of the weights kept beside them."""
+"""Averaged gradient descent (ASGD): decaying steps, and the mean of the weights in the state."""
 
 from math import inf
 
@@ -33,8 +33,8 @@ def asgd(
 
     lr, lambd, alpha, t0, weight_decay: torch.optim.ASGD's defaults.
     lambd, alpha: step t, counted from 0, has eta = lr / (1 + lambd * lr * t)^alpha; both learned, from 0 up.
-    t0: steps that the mean leaves out, but for one; a count, so not learned.
-    weight_decay: of the L2 penalty, added to g; at 0 it is off and no hyperparameter.
+    t0: the mean leaves out the first t0 + 1 steps; a count, so not learned.
+    weight_decay: of the L2 penalty, added to g; 0 turns it off, and then it is no hyperparameter.
     lr_min: floor of a learned rate, as in `sgd`.
     """
     check_range("t0", t0, 0, inf)

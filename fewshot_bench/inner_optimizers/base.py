@@ -1,4 +1,4 @@
-"""The contract of an inner optimizer: three pure functions and the range of what it lets be learned."""
+"""The contract of an inner optimizer: three pure functions, and the ranges of its learnable hyperparameters."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -9,7 +9,7 @@ Params = dict[str, Tensor]
 """Tensors by parameter name, in the order of `module.named_parameters()`."""
 
 State = dict[str, Params]
-"""What a rule remembers between steps: slot name -> tensors by parameter name; step counts are tensors too."""
+"""The state of a rule between steps: slot name -> tensors by parameter name. Step counts are tensors too."""
 
 Hyper = dict[str, Params]
 """Hyperparameter name ("lr", "beta1") -> tensors by parameter name, each broadcastable to its parameter."""
@@ -27,12 +27,12 @@ class OuterState(NamedTuple):
 
 
 class InnerOptimizer(NamedTuple):
-    """How weights move along gradients, as values: plain arithmetic, differentiable in everything, nothing in place.
+    """An update rule as pure functions: differentiable in every argument, nothing in place.
 
-    init(params, outer) -> state: what a task starts from; `outer` may be ignored, and may be None.
-    hyperparameters(params) -> what may be learned, at its initial value: one 0-dimensional tensor a parameter tensor.
-    step(params, grads, state, hyper) -> (params, state).
-    bounds: (lowest, highest) of each hyperparameter; learned values are clamped to it after every meta-step.
+    init(params, outer) -> the state at the start of a task. `outer` may be ignored, and may be None.
+    hyperparameters(params) -> initial values of what may be learned: one 0-dimensional tensor per parameter tensor.
+    step(params, grads, state, hyper) -> (params, state) after one step.
+    bounds: (lowest, highest) of each hyperparameter. Learned values are clamped to it after every meta-step.
     """
 
     init: Callable[[Params, OuterState | None], State]
@@ -42,11 +42,11 @@ class InnerOptimizer(NamedTuple):
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
-    """Raises ValueError where a hyperparameter is outside [low, high]."""
+    """Raise ValueError if a hyperparameter is outside [low, high]."""
     if not low <= value <= high:
         raise ValueError(f"`{name}` is {value}, but has to be in [{low}, {high}].")
 
 
 def per_tensor(params: Params, value: float) -> Params:
-    """One scalar a parameter tensor, of its dtype and device, all equal to `value`."""
+    """One scalar per parameter tensor, of its dtype and device, all equal to `value`."""
     return {name: tensor.new_full((), value) for name, tensor in params.items()}

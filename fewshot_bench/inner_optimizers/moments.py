@@ -1,4 +1,4 @@
-"""What Adam and its relatives share: running means of the gradient and of its square, and a count of steps."""
+"""Moments of Adam and its relatives: running means of the gradient and of its square, and a step count."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,13 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Params, State, check_range, per_tensor
-from fewshot_bench.inner_optimizers.numerics import sqrt_or_zero
-from fewshot_bench.inner_optimizers.one_tensor import BELOW_ONE, Learned, Slots, fraction, rate
+from fewshot_bench.inner_optimizers.one_tensor import BELOW_ONE, Learned, Slots, fraction, rate, sqrt_or_zero
 
 
 def moments_from(from_outer: bool) -> Callable[[Params, OuterState | None], State]:
-    """An `init`: the meta-optimizer's moments and count if `from_outer` and there is one, else zeros.
+    """An `init`: the meta-optimizer's moments and count if `from_outer` and if there is one, else zeros.
 
-    `params` may be a part of the weights that the meta-optimizer knows.
+    `params` may be a part of the weights that the meta-optimizer trains.
     """
 
     def init(params: Params, outer: OuterState | None) -> State:
@@ -30,22 +29,22 @@ def moments_from(from_outer: bool) -> Callable[[Params, OuterState | None], Stat
 
 
 def rate_and_betas(lr: float, lr_min: float, beta1: float, beta2: float) -> dict[str, Learned]:
-    """What is learned of them all."""
+    """The hyperparameters that Adam and its relatives share."""
     return {"lr": rate(lr, lr_min), "beta1": fraction(beta1), "beta2": fraction(beta2)}
 
 
-def with_betas_within(made: InnerOptimizer, beta_min: float, beta_max: float) -> InnerOptimizer:
-    """The same rule, whose learned betas are kept in [beta_min, beta_max]; they may start outside.
+def with_betas_within(rule: InnerOptimizer, beta_min: float, beta_max: float) -> InnerOptimizer:
+    """The same rule with learned betas kept in [beta_min, beta_max]; they may start outside.
 
-    Raises ValueError for a range that is none, or reaches 1.
+    Raises ValueError if the range is empty or reaches 1.
     """
     check_range("beta_max", beta_max, 0, BELOW_ONE)
     check_range("beta_min", beta_min, 0, beta_max)
-    return made._replace(bounds={**made.bounds, "beta1": (beta_min, beta_max), "beta2": (beta_min, beta_max)})
+    return rule._replace(bounds={**rule.bounds, "beta1": (beta_min, beta_max), "beta2": (beta_min, beta_max)})
 
 
 def next_moments(g: Tensor, slots: Slots, hyper: Slots) -> Slots:
-    """Both means with one more gradient, and one more step."""
+    """Both means and the step count after one more gradient."""
     b1, b2 = hyper["beta1"], hyper["beta2"]
     return {
         "exp_avg": b1 * slots["exp_avg"] + (1 - b1) * g,

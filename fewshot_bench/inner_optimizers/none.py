@@ -1,10 +1,10 @@
-"""No adaptation by gradients: for learners without an inner loop."""
+"""No inner optimizer: for learners without an inner loop."""
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer
 
 
 def none() -> InnerOptimizer:
-    """Weights stay as they are. There is nothing to remember and nothing to learn."""
+    """Weights do not change. There is no state, and nothing to learn."""
     return InnerOptimizer(
         init=lambda params, outer: {},
         hyperparameters=lambda params: {},

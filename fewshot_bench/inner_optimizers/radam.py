@@ -1,4 +1,4 @@
-"""RAdam: Adam that is plain momentum until its second moment has seen enough gradients."""
+"""RAdam: Adam that uses plain momentum until its second moment has averaged enough gradients."""
 
 from math import inf
 
@@ -7,8 +7,14 @@ from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
 from fewshot_bench.inner_optimizers.moments import moments_from, next_moments, rate_and_betas
-from fewshot_bench.inner_optimizers.numerics import sqrt_or_zero
-from fewshot_bench.inner_optimizers.one_tensor import Slots, not_negative, rule, unless_off, with_weight_decay
+from fewshot_bench.inner_optimizers.one_tensor import (
+    Slots,
+    not_negative,
+    rule,
+    sqrt_or_zero,
+    unless_off,
+    with_weight_decay,
+)
 
 
 def radam(
@@ -25,8 +31,8 @@ def radam(
 
     The paper rectifies from a length of 4 gradients, torch above 5, and so does this. At the default beta2 the first
     five steps are momentum alone, whatever v is: a short inner loop from zeros never divides by sqrt(v), and its
-    gradient to beta2 is zero. As a function of beta2 the trajectory jumps where the switch does; the gradient is that
-    of the side it is on.
+    gradient to beta2 is zero. As a function of beta2 the trajectory jumps where it switches; the gradient is that of
+    the side it is on.
 
     lr, beta1, beta2, eps, weight_decay: torch.optim.RAdam's defaults. Learned betas stay in [0, 1 - 1e-6]; a
     weight_decay (of the L2 penalty, added to g) of 0 is off and no hyperparameter.
@@ -45,10 +51,10 @@ def radam(
 
 
 def rectified(v: Tensor, beta2: Tensor, count: Tensor, eps: float) -> Tensor:
-    """r / (sqrt(v_hat) + eps), or 1 where v has averaged too few gradients to be divided by.
+    """r / (sqrt(v_hat) + eps), or 1 if v has averaged too few gradients to divide by.
 
-    Where it has, neither length is near 4 or below; where it has not, both are replaced by one that is not, so that
-    the branch not taken has finite derivatives.
+    If it has averaged enough, both lengths are above 4. Otherwise they are replaced by 6, so that the branch not taken
+    has finite derivatives.
     """
     correction = 1 - beta2**count
     longest = 2 / (1 - beta2) - 1

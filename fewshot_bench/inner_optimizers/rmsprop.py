@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
-from fewshot_bench.inner_optimizers.numerics import sqrt_or_zero
 from fewshot_bench.inner_optimizers.one_tensor import (
     Slots,
     fraction,
     not_negative,
     rate,
     rule,
+    sqrt_or_zero,
     start_at,
     unless_off,
     with_weight_decay,
@@ -35,7 +35,7 @@ def rmsprop(
     alpha: share of the past in the mean of squares; learned values, as those of momentum, stay in [0, 1 - 1e-6].
     momentum: b <- momentum * b + the divided gradient, and b in its place.
     centered: divided by the standard deviation (Graves 2013, arXiv:1308.0850): the squared mean gradient is taken off.
-    weight_decay: of the L2 penalty, added to g. At 0, it and momentum are off and no hyperparameters.
+    weight_decay: of the L2 penalty, added to g. 0 turns it or momentum off; then it is no hyperparameter.
     lr_min: floor of a learned rate, as in `sgd`.
     """
     check_range("eps", eps, 0, inf)

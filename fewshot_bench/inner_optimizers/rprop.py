@@ -1,4 +1,4 @@
-"""Rprop: steps that know the sign of a gradient and not its size."""
+"""Rprop: steps that use the sign of a gradient and not its size."""
 
 from math import inf
 
@@ -18,16 +18,16 @@ def rprop(
     step_size_max: float = 50.0,
     lr_min: float = 1e-4,
 ) -> InnerOptimizer:
-    """Rprop (Riedmiller & Braun 1993) with torch.optim.Rprop's trajectory, which does not step where the sign turned.
+    """Rprop (Riedmiller & Braun 1993) with torch.optim.Rprop's trajectory: no step if the sign changed.
 
     While no sign changes, a step does not depend on the weights: the result moves with the start one to one, and no
     second derivative enters. Gradients to lr, etaminus, etaplus and the start are exact between changes of sign, and
-    know nothing of the jumps at them.
+    ignore the jumps at them.
 
-    lr: the first step size of every element; later steps do not look at it. torch.optim.Rprop's default, as all but
-    lr_min are; the fork's config.yaml has 0.1, and the paper it belongs to no such row.
-    etaminus, etaplus: factors of the step size where the sign turned and where it stayed.
-    step_size_min, step_size_max: what step sizes are clamped to; not learned.
+    lr: the first step size of every element; later steps do not use it. All defaults but that of lr_min are
+    torch.optim.Rprop's. The fork's config.yaml has lr 0.1, but the paper has no Rprop row.
+    etaminus, etaplus: factors of the step size if the sign changed, and if it stayed.
+    step_size_min, step_size_max: range of step sizes; not learned.
     lr_min: floor of a learned rate, as in `sgd`. Learned factors stay 1e-6 away from 0 and 1.
     """
     check_range("step_size_min", step_size_min, 0, inf)

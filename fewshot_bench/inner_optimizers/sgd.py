@@ -1,4 +1,4 @@
-"""Gradient descent, with momentum and weight decay where they are asked for."""
+"""Gradient descent, with optional momentum and weight decay."""
 
 import torch
 from torch import Tensor
@@ -26,15 +26,16 @@ def sgd(
     nesterov: bool = False,
     weight_decay: float = 0.0,
 ) -> InnerOptimizer:
-    """p <- p - lr * g, with one learning rate a parameter tensor, as torch.optim.SGD.
+    """p <- p - lr * g, with one learning rate per parameter tensor, as torch.optim.SGD.
 
     lr: initial learning rate. 0.1: the fork's config.yaml, for SGD and Adam alike.
     lr_min: floor of a learned rate after each meta-step; no ceiling (the fork's few_shot_learning_system.py:324-330).
     momentum: b <- momentum * b + (1 - dampening) * g, and b in place of g; the first b is g itself, as in torch.
     nesterov: g + momentum * b in place of b (Sutskever et al. 2013, section 2); needs momentum and no dampening.
     weight_decay: of the L2 penalty's gradient, weight_decay * p.
-    The last four are off, as in torch.optim and the fork. What is off has no state and is no hyperparameter; what is
-    on can be learned: momentum in [0, 1 - 1e-6], dampening in [0, 1], weight_decay from 0 up.
+    The last four are off by default, as in torch.optim and the fork. An option that is off has no state and is no
+    hyperparameter; one that is on can be learned: momentum in [0, 1 - 1e-6], dampening in [0, 1], weight_decay from 0
+    up.
     """
     if nesterov and (momentum == 0 or dampening != 0):
         raise ValueError("`nesterov` needs a `momentum` above 0 and no `dampening`.")
@@ -62,7 +63,7 @@ def sgd(
 
 
 def next_buffer(g: Tensor, slots: Slots, hyper: Slots) -> Tensor:
-    """The running sum of gradients. Only dampening, which spares the first gradient, has to count steps."""
+    """The running sum of gradients. Only dampening, which does not apply to the first gradient, counts steps."""
     kept = hyper["momentum"] * slots["momentum_buffer"]
     if "dampening" not in hyper:
         return kept + g

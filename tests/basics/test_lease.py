@@ -132,7 +132,7 @@ def test_who_lost_the_folder_is_told_and_leaves_the_new_owner_in_peace(tmp_path,
     with lease(tmp_path, silent, DURATION) as lost:
         (tmp_path / LOCK).unlink()
         path = elsewhere(tmp_path)
-        clock.sleep(leases.SECONDS_BETWEEN_LOOKS)
+        clock.sleep(leases.SECONDS_BETWEEN_CHECKS)
         assert lost()
     assert path.read_text() == ELSEWHERE.format(duration=DURATION)
 
@@ -168,10 +168,10 @@ def test_a_living_owner_is_not_set_aside_where_names_cannot_be_exchanged(tmp_pat
 
 def test_who_set_a_newer_file_aside_puts_it_back(tmp_path, monkeypatch):
     path = elsewhere(tmp_path)
-    judged = leases._which(path)
+    judged = leases._identity(path)
     answers = iter([judged])  # it is replaced between the look and the rename
-    real = leases._which
-    monkeypatch.setattr(leases, "_which", lambda path: next(answers, None) or real(path))
+    real = leases._identity
+    monkeypatch.setattr(leases, "_identity", lambda path: next(answers, None) or real(path))
     path.unlink()
     path = elsewhere(tmp_path, age=5)
     content, which = path.read_text(), real(path)

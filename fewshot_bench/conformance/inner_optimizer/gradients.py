@@ -66,7 +66,7 @@ def zero_gradients(rule: Rule) -> Outcome:
     if not finite(grad(value, argnums=(0, 1))(params, made.hyperparameters(params))):
         return (
             False,
-            "make the meta-gradient infinite or NaN. Mask roots at zero, as inner_optimizers/numerics.py does.",
+            "make the meta-gradient infinite or NaN. Mask roots at zero, as inner_optimizers/one_tensor.py does.",
         )
     return True, "leave everything finite"
 
