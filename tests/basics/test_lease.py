@@ -175,7 +175,7 @@ def test_who_set_a_newer_file_aside_puts_it_back(tmp_path, monkeypatch):
     path.unlink()
     path = elsewhere(tmp_path, age=5)
     content, which = path.read_text(), real(path)
-    leases._set_aside(path, judged)
+    leases._remove_if_same(path, judged)
     assert (path.read_text(), real(path)) == (content, which)
     assert [one.name for one in tmp_path.iterdir()] == [LOCK]
 
