@@ -1,4 +1,4 @@
-"""The datasets of torch, learn2learn and torchmeta as what a pool is made of: images by class."""
+"""Images by class of the datasets of torch, learn2learn and torchmeta, from which a pool is made."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,25 +11,28 @@ from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 
 
-class OfClass(NamedTuple):
-    """The images of one class. size: how many; read(): one after another, as the dataset gives them."""
+class ClassImages(NamedTuple):
+    """The images of one class. size: their number. read(): yields them in the dataset's own form."""
 
     size: int
     read: Callable[[], Iterator[Any]]
 
 
-Classes = dict[str, OfClass]
-"""Class name -> its images. `joined` puts datasets together, such as one's train, val and test parts."""
+Classes = dict[str, ClassImages]
+"""Class name -> its images. `joined` merges several datasets, such as train, val and test parts."""
 
 Name = Callable[[Any], str]
 
 
 def class_name(label: Any) -> str:
-    """The class name for a label: integers are zero-padded, so that names sort as numbers do.
+    """The class name for a label. Integers are zero-padded, so that names sort as numbers do.
 
-    label: a string, an integer (of Python or numpy; True is 1), or an array or tensor of one integer. torchmeta labels
-    are pairs of such a name and an augmentation that makes a class of its own, or None.
-    Raises DataError for any other label: a float such as 0.5 is no class, and rounding would change it.
+    Args:
+        label: A string, an integer (of Python or numpy; True is 1), or an array or tensor of one integer. A torchmeta
+            label is a pair of such a label and None, or an augmentation that makes a class of its own.
+
+    Raises:
+        DataError: For any other label. A float such as 0.5 is no class, and rounding would change it.
     """
     if isinstance(label, tuple) and len(label) == 2:
         base, augmentation = label
@@ -46,12 +49,17 @@ def class_name(label: Any) -> str:
 
 
 def from_dataset(dataset: Any, labels: Iterable[Any] | None = None, name: Name = class_name) -> Classes:
-    """The classes of a torch dataset of (image, label), which all of learn2learn's are (wrapped or not).
+    """The classes of a torch dataset of (image, label) pairs. All learn2learn datasets are such, wrapped or not.
 
-    labels: of all its items in their order, where they are known (many datasets have `targets`); saves reading every
-    image once more to see its label. name: of a class, by label.
-    Raises DataError for a dataset without a length or of other items than (image, label), where `labels` are not as
-    many as it has items, and for labels that `name` does not take.
+    Args:
+        dataset: The dataset.
+        labels: The labels of all items in order, if known (many datasets have `targets`). Without them every image is
+            read once more for its label.
+        name: The name of a class, as a function of a label.
+
+    Raises:
+        DataError: If the dataset has no length or other items, if the number of `labels` is wrong, or if `name` refuses
+            a label.
     """
     try:
         length = len(dataset)
@@ -71,14 +79,18 @@ def from_dataset(dataset: Any, labels: Iterable[Any] | None = None, name: Name =
     where: dict[str, list[int]] = defaultdict(list)
     for index, label in enumerate(known):
         where[name(label)].append(index)
-    return {key: OfClass(len(indices), partial(_images, dataset, indices)) for key, indices in where.items()}
+    return {key: ClassImages(len(indices), partial(_images, dataset, indices)) for key, indices in where.items()}
 
 
 def from_torchmeta(dataset: Any, name: Name = class_name) -> Classes:
     """The classes of a torchmeta CombinationMetaDataset (its Omniglot, MiniImagenet, ...) or ClassDataset.
 
-    A class augmentation makes classes of its own, as it does there. name: of a class, by label.
-    Raises DataError where a class is empty, or two have the same name.
+    Args:
+        dataset: The dataset. As in torchmeta, a class augmentation makes classes of its own.
+        name: The name of a class, as a function of a label.
+
+    Raises:
+        DataError: If a class is empty, or if two have the same name.
     """
     source = getattr(dataset, "dataset", dataset)  # a CombinationMetaDataset makes tasks of the ClassDataset it holds
     classes: Classes = {}
@@ -89,14 +101,14 @@ def from_torchmeta(dataset: Any, name: Name = class_name) -> Classes:
         key = name(images[0][1])
         if key in classes:
             raise DataError(f"two classes of {type(source).__name__} are called {key!r}. Give them other names.")
-        classes[key] = OfClass(len(images), partial(_images_of_class, source, index))
+        classes[key] = ClassImages(len(images), partial(_images_of_class, source, index))
     return classes
 
 
 def joined(*parts: Classes) -> Classes:
-    """The classes of several datasets, such as one's train, val and test parts.
+    """The classes of several datasets, such as train, val and test parts.
 
-    Raises DataError if two have a class of the same name: parts that each count from 0 have different classes.
+    Raises DataError if two datasets have a class of the same name, as parts whose labels all count from 0.
     """
     together: Classes = {}
     for part in parts:

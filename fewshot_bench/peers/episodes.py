@@ -1,4 +1,4 @@
-"""Our tasks in the forms that the training loops of torchmeta and learn2learn take."""
+"""Tasks in the forms that the training loops of torchmeta and learn2learn take."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -14,10 +14,16 @@ Labelled = tuple[Tensor, Tensor]
 
 
 def torchmeta_batches(tasks: Stream, batch_size: int, first: int = 0) -> Iterator[dict[str, Labelled]]:
-    """Batches without end, as torchmeta's BatchMetaDataLoader gives them: tasks `first`, first + 1, ... in order.
+    """Endless batches in the form of torchmeta's BatchMetaDataLoader: tasks `first`, first + 1, ... in order.
 
-    batch["train"] (the support set) and batch["test"] (the queries) are each images [batch_size, n, c, h, w] and
-    labels [batch_size, n].
+    Args:
+        tasks: A stream of `training.tasks.streams`.
+        batch_size: Tasks per batch.
+        first: The index of the first task.
+
+    Yields:
+        Dicts: batch["train"] (support set) and batch["test"] (query set) are each images [batch_size, n, c, h, w] and
+        labels [batch_size, n].
     """
     for start in count(first, batch_size):
         batch = tasks(start, start + batch_size)
@@ -25,11 +31,11 @@ def torchmeta_batches(tasks: Stream, batch_size: int, first: int = 0) -> Iterato
 
 
 class Taskset:
-    """Tasks as a learn2learn taskset: `sample()` is the next one, data [n, c, h, w] and labels [n].
+    """Tasks as a learn2learn taskset: `sample()` gives the next one, data [n, c, h, w] and labels [n].
 
     Support and query images are interleaved for the loop in learn2learn's examples (fast_adapt in
-    examples/vision/maml_omniglot.py): at even positions 0, 2, ... 2 (ways * shots - 1) the support set, in between and
-    after it the queries. `taskset[i]` is task i. What `sample` gives is the only thing that changes with use.
+    examples/vision/maml_omniglot.py): the support set at even positions 0, 2, ... 2 (ways * shots - 1), the queries in
+    between and after it. `taskset[i]` is task i, whatever was sampled before.
     """
 
     def __init__(self, tasks: Stream, first: int = 0) -> None:
@@ -37,7 +43,7 @@ class Taskset:
         self._indices = count(first)
 
     def __getitem__(self, index: int) -> Labelled:
-        """Task `index`. Raises BenchError where there are fewer queries than support images."""
+        """Task `index`. Raises BenchError if there are fewer queries than support images."""
         task = self._tasks(index, index + 1)
         return interleaved((task.support.x[0], task.support.y[0]), (task.query.x[0], task.query.y[0]))
 
@@ -46,9 +52,9 @@ class Taskset:
 
 
 def interleaved(support: Labelled, query: Labelled) -> Labelled:
-    """One batch of a task: support images at even positions as long as there are any, queries everywhere else.
+    """One batch of a task: support images at even positions while there are any, queries at all others.
 
-    Raises BenchError where queries are fewer than support images: they would not fill the places in between.
+    Raises BenchError if there are fewer queries than support images.
     """
     shots, queries = len(support[1]), len(query[1])
     if queries < shots:

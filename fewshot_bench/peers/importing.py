@@ -1,4 +1,4 @@
-"""learn2learn and torchmeta, imported in spite of what has changed around them since their last release."""
+"""Imports of learn2learn and torchmeta, whose last releases are older than the libraries that they need."""
 
 import contextlib
 import importlib
@@ -15,18 +15,18 @@ DROPPED = ("_get_confirm_token", "_save_response_content")
 
 
 def learn2learn() -> ModuleType:
-    """learn2learn. Raises BenchError where the extra `peers` is not installed."""
+    """The module learn2learn. Raises BenchError if the extra `peers` is not installed."""
     return _imported("learn2learn")
 
 
 def torchmeta() -> ModuleType:
-    """torchmeta, whose downloads from Google Drive cannot work. Raises BenchError where `peers` is not installed."""
+    """The module torchmeta; its downloads from Google Drive fail. Raises BenchError if `peers` is not installed."""
     with _stand_ins():
         return _imported("torchmeta")
 
 
 def _imported(name: str) -> ModuleType:
-    """The module, without what it says when imported: of gym, that it is unmaintained; of old syntax."""
+    """The module. Its warnings at import (gym is unmaintained, old syntax) are not shown."""
     with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.StringIO()):
         try:
             return importlib.import_module(name)
@@ -38,7 +38,7 @@ def _imported(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def _stand_ins() -> Iterator[None]:
-    """What torchmeta wants of torchvision is there while it is imported, and gone afterwards."""
+    """Add the functions that torchmeta imports from torchvision, and remove them afterwards."""
     try:
         utils: Any = importlib.import_module("torchvision.datasets.utils")
     except ImportError:  # then torchmeta is not there either, and importing it says so
@@ -55,5 +55,5 @@ def _stand_ins() -> Iterator[None]:
 
 
 def _no_google_drive(*arguments: Any) -> None:
-    """What torchmeta calls to download from Google Drive, whose pages have changed since."""
+    """Stand-in for the functions by which torchmeta downloads from Google Drive, whose pages have changed."""
     raise BenchError("torchmeta no longer downloads from Google Drive. Get the files by hand and name their folder.")

@@ -10,7 +10,7 @@ from fewshot_bench.api.loading import load_cell
 from fewshot_bench.api.pools import open_pool
 from fewshot_bench.api.tasks import sample_task
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.peers.classes import OfClass
+from fewshot_bench.peers.classes import ClassImages
 from fewshot_bench.peers.pools import pool_of
 from fewshot_bench.training.assembly import assemble
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_sampled_is_a_sentence(pool):
 
 def test_a_pool_without_a_dataset_is_drawn_from_as_a_whole(tmp_path):
     pixels = np.arange(4 * 3 * 28 * 28, dtype=np.int64).reshape(4, 3, 1, 28, 28).astype(np.uint8)
-    classes = {f"class {row}": OfClass(3, lambda row=row: iter(pixels[row])) for row in range(4)}
+    classes = {f"class {row}": ClassImages(3, lambda row=row: iter(pixels[row])) for row in range(4)}
     pool = pool_of(classes, tmp_path)
     tasks = [sample_task(pool, ways=3, shots=1, queries=2, index=index) for index in range(8)]
     assert {name for task in tasks for name in task.support} == set(classes)

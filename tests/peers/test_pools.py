@@ -11,10 +11,9 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.peers.classes import OfClass, class_name, from_dataset, from_torchmeta, joined
+from fewshot_bench.peers.classes import ClassImages, class_name, from_dataset, from_torchmeta, joined
 from fewshot_bench.peers.importing import learn2learn, torchmeta
-from fewshot_bench.peers.pixels import bytes_of
-from fewshot_bench.peers.pools import pool_of
+from fewshot_bench.peers.pools import bytes_of, pool_of
 
 RANDOM = np.random.default_rng(0)
 BYTES = RANDOM.integers(0, 256, (3, 4, 3, 5, 6), dtype=np.uint8)  # classes, examples, channels, height, width
@@ -123,7 +122,7 @@ def test_what_makes_no_pool_is_refused(tmp_path):
     with pytest.raises(DataError, match="a class is called 3; names of classes are strings"):
         pool_of({3: from_dataset(Listed([(BYTES[0, 0], "a")]))["a"]}, tmp_path)
     with pytest.raises(DataError, match="class a has 4 images by its size, but yields 2"):
-        pool_of({"a": OfClass(4, lambda: iter(BYTES[0, :2]))}, tmp_path)
+        pool_of({"a": ClassImages(4, lambda: iter(BYTES[0, :2]))}, tmp_path)
     assert not any(tmp_path.iterdir())
 
 
