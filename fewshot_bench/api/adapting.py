@@ -23,8 +23,8 @@ from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.walking import subfolders
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.learners.base import BatchNorm
-from fewshot_bench.training.gathering import normaliser
 from fewshot_bench.training.plan import as_planned
+from fewshot_bench.training.tasks import normaliser
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,29 +1,27 @@
-"""Streams of tasks on a device: where uint8 episodes become what a network is fed."""
+"""Streams of tasks on a device: task indices become batches of normalised images for a network.
+
+On a CPU, images are gathered in memory. A GPU gets the images of a part once, as bytes; afterwards only indices go
+there.
+"""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
-import numpy as np
-import torch
-from torch import Tensor
-from fewshot_bench.basics.seeds import bits, seed_for
-from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.splits import ClassSplit, Part
-from fewshot_bench.data.tasks import Bank, TaskShape, bank_of, copied, draw, labels, rows, task_key
-from fewshot_bench.hypergradients.problem import Batch, Task
-from collections.abc import Callable
-from functools import cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from fewshot_bench.data.datasets import Dataset
-from fewshot_bench.data.tasks import Bank, gathered
 
+from fewshot_bench.basics.seeds import bits, seed_for
+from fewshot_bench.cells.cell import Cell
+from fewshot_bench.data.datasets import DATASETS, Dataset
+from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.splits import ClassSplit, Part
+from fewshot_bench.data.tasks import Bank, TaskShape, bank_of, copied, draw, gathered, labels, rows, task_key
+from fewshot_bench.hypergradients.problem import Batch, Task
 
-AHEAD = 512  # tasks drawn together: takes about the time of drawing one, and a GPU waits that much less often
+AHEAD = 512  # tasks drawn together; takes about as long as drawing one, and a GPU waits less often
 
 Stream = Callable[[int, int], Task]
 """(first, end) -> tasks first, first + 1, ... end - 1, on a leading axis of every tensor."""
@@ -38,7 +36,7 @@ class Streams(NamedTuple):
 
 
 class TaskRows(NamedTuple):
-    """Tasks as indices, tensors on a device: rows of a bank [tasks, ways, per_class], and a task's other two fields."""
+    """Tasks as index tensors on a device. support, query: rows of a bank, [tasks, ways, per_class]."""
 
     support: Tensor
     query: Tensor
@@ -49,8 +47,8 @@ class TaskRows(NamedTuple):
 def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
     """The three task streams of a cell.
 
-    A device other than the CPU is given the images of a part, as bytes, when the part's first tasks are made; from then
-    on indices are all that goes there, those of AHEAD tasks at a time.
+    A device other than the CPU gets the images of a part, as bytes, when the part's first tasks are drawn. Afterwards
+    only indices go there, those of AHEAD tasks at a time.
     """
     dataset = DATASETS[cell.dataset]
     train = TaskShape(cell.train_ways, cell.train_shots, cell.training.queries)
@@ -61,13 +59,13 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
         members = split.indices(part, pool)
         bank = bank_of(pool, members, rotations) if device == "cpu" else copied(pool, members, rotations)
         gather = in_memory(bank, dataset) if device == "cpu" else on_device(bank, dataset, device)
-        drawn = _drawn(key, bank, shape, rotations, device)
+        task_rows = _cached_rows(key, bank, shape, rotations, device)
         of_support, of_query = (
             torch.from_numpy(labels(shape.ways, count)).to(device) for count in (shape.shots, shape.queries)
         )
 
         def tasks(first: int, end: int) -> Task:
-            support, query, classes, keys = drawn(first, end)
+            support, query, classes, keys = task_rows(first, end)
             return Task(
                 Batch(gather(support), of_support.expand(end - first, -1)),
                 Batch(gather(query), of_query.expand(end - first, -1)),
@@ -85,15 +83,17 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
 
 
 def rotates(cell: Cell) -> bool:
-    """Whether training tasks turn their classes (the only ones that ever do, as in the fork)."""
+    """Whether training tasks rotate their classes. As in the fork, evaluation tasks never do."""
     policy = cell.training.rotations
     return DATASETS[cell.dataset].rotations if policy == "dataset" else policy == "train"
 
 
-def _drawn(key: str, bank: Bank, shape: TaskShape, rotations: bool, device: str) -> Callable[[int, int], TaskRows]:
-    """The function (first, end) -> tasks first, first + 1, ... end - 1.
+def _cached_rows(
+    key: str, bank: Bank, shape: TaskShape, rotations: bool, device: str
+) -> Callable[[int, int], TaskRows]:
+    """A function (first, end) -> tasks first, first + 1, ... end - 1.
 
-    Drawing one task or AHEAD of them takes about the same time, so the last blocks of so many are kept.
+    Drawing one task takes about as long as drawing AHEAD of them, so the last two blocks of AHEAD tasks are kept.
     """
     keys = seed_for(key, "noise")
 
@@ -105,14 +105,14 @@ def _drawn(key: str, bank: Bank, shape: TaskShape, rotations: bool, device: str)
         noise = bits(keys, indices.astype(np.uint64)).view(np.int64)
         return TaskRows(*(moved(array, device) for array in (support, query, chosen.classes, noise)))
 
-    def drawn(first: int, end: int) -> TaskRows:
+    def task_rows(first: int, end: int) -> TaskRows:
         parts = []
         for number in range(first // AHEAD, -(-end // AHEAD)):
             begun = number * AHEAD
             parts.append([whole[max(0, first - begun) : end - begun] for whole in block(number)])
         return TaskRows(*(torch.cat(pieces) if len(pieces) > 1 else pieces[0] for pieces in zip(*parts, strict=True)))
 
-    return drawn
+    return task_rows
 
 
 Gather = Callable[[Tensor], Tensor]
@@ -120,13 +120,13 @@ Gather = Callable[[Tensor], Tensor]
 
 
 def in_memory(bank: Bank, dataset: Dataset) -> Gather:
-    """On the CPU, from where the bank's images are."""
+    """Gather on the CPU, from the bank's images in memory."""
     images, normalised = bank.read(), normaliser(dataset, "cpu")
     return lambda rows: normalised(torch.from_numpy(gathered(images, rows.numpy())))
 
 
 def on_device(bank: Bank, dataset: Dataset, device: str) -> Gather:
-    """On a device, to which the bank's images go at the first call, as bytes."""
+    """Gather on a device. The first call copies the bank's images there, as bytes."""
     normalised = normaliser(dataset, device)
     held = cache(lambda: torch.from_numpy(bank.read()).to(device))
 
@@ -139,9 +139,9 @@ def on_device(bank: Bank, dataset: Dataset, device: str) -> Gather:
 
 
 def normaliser(dataset: Dataset, device: str) -> Callable[[Tensor], Tensor]:
-    """The function from bytes to float32: pixels / 255, then (x - mean) / std by channel.
+    """A function from bytes to float32: pixels / 255, then (x - mean) / std by channel.
 
-    In place: another large tensor beside the first takes a CPU many times as long as the arithmetic.
+    It works in place: on a CPU, allocating another large tensor takes many times as long as the arithmetic.
     """
     if set(dataset.mean) == {0.0} and set(dataset.std) == {1.0}:
         return lambda pixels: pixels.float().div_(255)
@@ -150,6 +150,6 @@ def normaliser(dataset: Dataset, device: str) -> Callable[[Tensor], Tensor]:
 
 
 def moved(array: NDArray[np.int64], device: str) -> Tensor:
-    """The array on a device; a GPU fetches it when it gets there, and nobody waits."""
+    """The array on a device. The copy to a GPU is asynchronous."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     return tensor.pin_memory().to(device, non_blocking=True) if device.startswith("cuda") else tensor.to(device)

@@ -11,8 +11,7 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.data.tasks import copied, in_pool
 from fewshot_bench.hypergradients.problem import Task
-from fewshot_bench.training.gathering import in_memory, on_device
-from fewshot_bench.training.tasks import AHEAD, Streams, streams
+from fewshot_bench.training.tasks import AHEAD, Streams, in_memory, on_device, streams
 
 MEMBERS = np.array([1, 4, 5])
 ROWS = np.arange(24).reshape(2, 3, 4) % 20 + 20 * np.arange(3)[:, None]  # way i is of class i
