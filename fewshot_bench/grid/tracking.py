@@ -1,27 +1,22 @@
-"""A run as TensorBoard or wandb shows it: one small adapter around whoever follows the grid. Nothing needs it.
+"""Live tracking of a run in TensorBoard (event files) or wandb (offline runs), as an optional listener.
 
-What is logged is on disk anyway, in metrics.jsonl and result.json; a tracker only draws it while it comes.
+Everything that is logged is also on disk, in metrics.jsonl and result.json. A tracker only shows it during the run.
 """
 
 import importlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
-from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells import folders
-from fewshot_bench.cells.cell import Cell
-from fewshot_bench.cells.config_file import to_table
-import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
+
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.config_file import to_table
 from fewshot_bench.cells.folders import RESULT
 from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.training.replica import Moment
@@ -35,15 +30,15 @@ class Track(NamedTuple):
 
 
 Open = Callable[[Cell, int], Track]
-"""(cell, meta-steps done) -> its run."""
+"""(cell, meta-steps done) -> the cell's run in the tracker."""
 
 
 def _tensorboard(folder: Path, stack: ExitStack) -> Open:
-    """One folder of event files a cell: `tensorboard --logdir <results>/tensorboard`."""
+    """One folder of event files per cell, for `tensorboard --logdir <results>/tensorboard`."""
     make: Any = _imported("tensorboard", "torch.utils.tensorboard").SummaryWriter
 
     def start(cell: Cell, done: int) -> Track:
-        writer = make(str(folder / cell.id), purge_step=done + 1)  # what came after where it goes on is drawn anew
+        writer = make(str(folder / cell.id), purge_step=done + 1)  # later points of an interrupted run are replaced
 
         def log(values: dict[str, float], step: int) -> None:
             for name, value in values.items():
@@ -59,7 +54,7 @@ def _tensorboard(folder: Path, stack: ExitStack) -> Open:
 
 
 def _wandb(folder: Path, stack: ExitStack) -> Open:
-    """One offline run a cell; nothing is sent, nor asked of anybody."""
+    """One offline run per cell; nothing is sent."""
     stack.enter_context(_environment(**QUIET))
     wandb = _imported("wandb", "wandb")
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,13 +65,13 @@ def _wandb(folder: Path, stack: ExitStack) -> Open:
             name=cell.id,
             group=f"{cell.learner} {cell.backbone} {cell.inner_optimizer}",
             config=to_table(cell),
-            dir=str(folder.parent),  # it makes a folder of its own name there
+            dir=str(folder.parent),  # wandb makes a folder `wandb` there
             mode="offline",
             reinit="create_new",
         )
 
         def log(values: dict[str, float], step: int) -> None:
-            run.log({**values, "meta_step": step})  # as a value: a step that is not newer would be left out
+            run.log({**values, "meta_step": step})  # as a value: wandb drops steps that are not newer
 
         def close(status: str, reason: str) -> None:
             run.summary.update({"status": status, "reason": reason})
@@ -90,11 +85,11 @@ def _wandb(folder: Path, stack: ExitStack) -> Open:
 
 
 TRACKERS: dict[str, Callable[[Path, ExitStack], Open]] = {"tensorboard": _tensorboard, "wandb": _wandb}
-"""Kind -> (folder, what to leave at the end) -> how a cell's run is opened."""
+"""Kind -> (folder, exit stack) -> function that opens a cell's run."""
 
 
 def _imported(package: str, module: str) -> Any:
-    """The module. Raises BenchError where the extra is not installed."""
+    """The module. Raises BenchError if the extra is not installed."""
     try:
         importlib.import_module(package)
         return importlib.import_module(module)
@@ -113,12 +108,12 @@ QUIET = {
     "WANDB_DISABLE_GIT": "true",
     "WANDB_DISABLE_CODE": "true",
 }
-"""What wandb is told for the time of a run: to stay on this machine, to say nothing, and to copy no source."""
+"""Environment of wandb during a run: offline, silent, and without copies of source code."""
 
 
 @contextmanager
 def _environment(**values: str) -> Iterator[None]:
-    """Variables that are set while the block lasts."""
+    """Set environment variables while the block lasts."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -132,8 +127,8 @@ def _environment(**values: str) -> Iterator[None]:
 
 
 @dataclass
-class Seen:
-    """What was logged of a cell last, so that nothing is logged twice."""
+class Logged:
+    """The last values logged of a cell, so that none is logged twice."""
 
     track: Track
     loss: float | None = None
@@ -142,29 +137,35 @@ class Seen:
 
 @contextmanager
 def tracked(listener: Listener, kind: str, directory: Path) -> Iterator[Listener]:
-    """The listener, whose cells are also logged while the block lasts: a run a cell, in `directory`/<kind>.
+    """A listener that also logs to a tracker while the block lasts: one run per cell, in `directory`/<kind>.
 
-    "loss" at each meta-step, "val_accuracy" at each validation, "test_accuracy" at the end. kind: "tensorboard" or
-    "wandb", which is kept offline (`wandb sync` sends it where and when you like). Raises BenchError for another kind,
-    and where the extra is not installed.
+    It logs "loss" at each meta-step, "val_accuracy" at each validation, and "test_accuracy" at the end.
+
+    Args:
+        listener: The listener to extend.
+        kind: "tensorboard", or "wandb". wandb runs are kept offline; `wandb sync` uploads them.
+        directory: The folder of results.
+
+    Raises:
+        BenchError: If the kind is unknown, or if its extra is not installed.
     """
     if kind not in TRACKERS:
         raise BenchError(unknown("tracker", kind, TRACKERS))
-    runs: dict[str, Seen] = {}
+    runs: dict[str, Logged] = {}
     given_up: set[str] = set()
 
     def moment(cell: Cell, at: Moment) -> None:
         listener.moment(cell, at)
         if at.phase in ("training", "validation", "test") and cell.id not in given_up:
-            with never_in_the_way(cell.id):
+            with errors_reported(cell.id):
                 if cell.id not in runs:
-                    runs[cell.id] = Seen(start(cell, at.iteration))
+                    runs[cell.id] = Logged(start(cell, at.iteration))
                 _log(cell, at, runs[cell.id])
 
     def ended(cell: Cell, status: str, reason: str) -> None:
         run = runs.pop(cell.id, None)
         if run is not None:
-            with never_in_the_way(cell.id):
+            with errors_reported(cell.id):
                 if status == folders.DONE:
                     result = json.loads((folders.folder_of(directory, cell) / RESULT).read_text(encoding="utf-8"))
                     run.track.log({"test_accuracy": result["test_accuracy"]}, result["iterations"])
@@ -172,8 +173,8 @@ def tracked(listener: Listener, kind: str, directory: Path) -> Iterator[Listener
         listener.ended(cell, status, reason)
 
     @contextmanager
-    def never_in_the_way(name: str) -> Iterator[None]:
-        """What goes wrong with a tracker is told, once, and the cell goes on."""
+    def errors_reported(name: str) -> Iterator[None]:
+        """Report an error of the tracker once; the cell goes on without it."""
         try:
             yield
         except Exception as error:
@@ -186,16 +187,16 @@ def tracked(listener: Listener, kind: str, directory: Path) -> Iterator[Listener
             yield listener._replace(moment=moment, ended=ended)
         finally:
             for name, run in runs.items():
-                with never_in_the_way(name):
+                with errors_reported(name):
                     run.track.close(folders.QUEUED, "interrupted")
 
 
-def _log(cell: Cell, at: Moment, run: Seen) -> None:
-    """A loss that is new is that of the meta-step just done; an accuracy, that of the last validation before it."""
+def _log(cell: Cell, at: Moment, run: Logged) -> None:
+    """Log a new loss, which is that of the last meta-step, and a new accuracy, which is that of the last validation."""
     if at.loss is not None and at.loss != run.loss and at.iteration > 0:
         run.track.log({"loss": at.loss}, at.iteration)
         run.loss = at.loss
-    if at.phase == "validation" or at.accuracy is None:  # the accuracy is that of the validation before
+    if at.phase == "validation" or at.accuracy is None:  # during a validation, the accuracy is the previous one
         return
     per_epoch = cell.training.iterations_per_epoch
     validated = at.iteration if at.phase == "test" else at.iteration // per_epoch * per_epoch

@@ -16,8 +16,7 @@ from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells
-from fewshot_bench.grid.trackers import Track
-from fewshot_bench.grid.tracking import tracked
+from fewshot_bench.grid.tracking import Track, tracked
 from fewshot_bench.training.replica import Interrupted
 
 GRID: dict[str, Any] = {
