@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.reproduced import Reproduced, Run
+from fewshot_bench.api.protocols import TOGETHER
 from fewshot_bench.api.sensitivity import CSV
-from fewshot_bench.api.variations import TOGETHER
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.groups import grouped

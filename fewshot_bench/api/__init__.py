@@ -1,1 +1,1 @@
-"""The names behind `import fewshot_bench`: pools, tasks, grids, finished cells, adaptation to your own images."""
+"""The functions of `import fewshot_bench`: pools, tasks, grids, trained cells, adaptation to your own images."""

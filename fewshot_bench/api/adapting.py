@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from fewshot_bench.api.loading import TrainedCell
-from fewshot_bench.api.pictures import Row, png, sheet
 from fewshot_bench.api.preparing import Images, Prepared, Strokes, prepare_images
+from fewshot_bench.api.tasks import ImageRow, png, sheet
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, CellError
 from fewshot_bench.basics.names import unknown
@@ -45,7 +45,7 @@ class Adapted:
 
     @property
     def done(self) -> pd.Series:
-        """How each support image was prepared, in words; indexed by class and image name."""
+        """The preparation of each support image in words, indexed by class and image name."""
         places = [(label, name) for label, prepared in self.support.items() for name in prepared.names]
         done = [text for prepared in self.support.values() for text in prepared.done]
         return pd.Series(done, index=pd.MultiIndex.from_tuples(places), name="done")
@@ -92,7 +92,7 @@ class Adapted:
 
     def picture(self) -> Image.Image:
         """The support images as the network sees them, one row per class."""
-        return sheet(["support"], [Row(str(label), [prepared.pixels]) for label, prepared in self.support.items()])
+        return sheet(["support"], [ImageRow(str(label), [prepared.pixels]) for label, prepared in self.support.items()])
 
     def _repr_png_(self) -> bytes:
         return png(self.picture())
@@ -105,7 +105,7 @@ class Adapted:
         counts = [len(prepared.pixels) for prepared in self.support.values()]
         support = np.concatenate([prepared.pixels for prepared in self.support.values()])
         labels = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
-        nothing = torch.zeros(len(queries), dtype=torch.int64)  # labels of queries are not looked at
+        unused = torch.zeros(len(queries), dtype=torch.int64)  # labels of queries are not used
         device = self.trained.plan.device
         scaled = normaliser(DATASETS[self.trained.cell.dataset], device)
 
@@ -114,7 +114,7 @@ class Adapted:
 
         return Task(
             Batch(images(support), labels.to(device)),
-            Batch(images(queries), nothing.to(device)),
+            Batch(images(queries), unused.to(device)),
             torch.arange(len(counts), device=device),
             torch.zeros((), dtype=torch.int64, device=device),
         )

@@ -46,8 +46,8 @@ def evaluate_cell(trained: TrainedCell, data: Data = None) -> Scores:
 def scorer(trained: TrainedCell, pool: Pool, protocol: Protocol) -> Score:
     """A function that scores test tasks by a protocol. Call it within `as_planned(trained.plan)`.
 
-    Task i has the same classes and support images in every protocol, and more queries are added to those of fewer. So
-    protocols can be compared task by task.
+    Task i has the same classes and support images in every protocol, and a larger query set contains the smaller one.
+    So protocols can be compared task by task.
     """
     evaluation = replace(trained.cell.evaluation, queries=protocol.queries)
     assembly = assemble(replace(trained.cell, evaluation=evaluation), pool, trained.plan)
@@ -56,16 +56,16 @@ def scorer(trained: TrainedCell, pool: Pool, protocol: Protocol) -> Score:
     members = trained.members[: protocol.ensemble]
 
     def score(first: int, end: int) -> Scores:
-        def later(start: int, stop: int) -> Task:
+        def shifted(start: int, stop: int) -> Task:
             return tasks(first + start, first + stop)
 
-        return evaluate(predict, members, now, later, end - first, protocol.batch_norm)
+        return evaluate(predict, members, now, shifted, end - first, protocol.batch_norm)
 
     return score
 
 
 def check_same_images(trained: TrainedCell, pool: Pool) -> None:
-    """Raises BenchError if the pool is not the one that the cell was tested on."""
+    """Raise BenchError if the pool is not the one that the cell was tested on."""
     tested_on, held = trained.result["fingerprint"].get("pool_hash"), pool.manifest["pool_hash"]
     if tested_on != held:
         raise BenchError(

@@ -1,4 +1,4 @@
-"""Load a finished cell from its folder, in the state in which it was tested."""
+"""Load a finished cell from its folder, in the state in which it was tested, with a plan for this machine."""
 
 import json
 import warnings
@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fewshot_bench.api.replanning import plan_here
+import torch
+
 from fewshot_bench.basics.counting import counted, listed, was_or_were
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells import folders
@@ -21,9 +22,12 @@ from fewshot_bench.learners.base import Learner, Meta, Parts, Stage
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import learner_and_parts
 from fewshot_bench.training.meta_step import TrainingState, begin, restore, stage
-from fewshot_bench.training.plan import Plan, as_planned, recorded
+from fewshot_bench.training.plan import Plan, as_planned, find_device, recorded
+from fewshot_bench.training.programs import workers
 from fewshot_bench.training.records import best_epochs
 from fewshot_bench.training.replica import member
+
+AT_ONCE = 32  # tasks in one program, on a GPU that the cell was not computed on
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,17 +115,17 @@ def loaded(folder: str | Path, *, device: str | None = None) -> TrainedCell:
     plan = plan_here(recorded(folders.status(path)), device)
     try:
         with as_planned(plan):
-            made = _made(path, cell, plan, result)
-        return replace(made, changed=tuple(changed(found.said, source_of_cell(cell), done=True)))
+            restored = _restored(path, cell, plan, result)
+        return replace(restored, changed=tuple(changed(found.said, source_of_cell(cell), done=True)))
     except BenchError:
         raise
-    except Exception as error:  # somebody's module may have become another since
+    except Exception as error:  # a user's module may have changed since
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         raise BenchError(f"{cell.id} cannot be made again ({what}). Has what it names changed since?") from error
 
 
-def _made(path: Path, cell: Cell, plan: Plan, result: Mapping[str, Any]) -> TrainedCell:
-    """The cell in the state at the end of its training."""
+def _restored(path: Path, cell: Cell, plan: Plan, result: Mapping[str, Any]) -> TrainedCell:
+    """The cell in its state at the end of training."""
     learner, parts = learner_and_parts(cell, plan)
     state = begin(learner, parts, cell.training.inner_steps, plan.device)
     files = [*_last_step(path, cell, state, result), *_epochs(path, cell, state, result)]
@@ -174,3 +178,30 @@ def _named(path: Path, kind: str, number: int) -> str:
     raise BenchError(
         f"{path.name} has a result, but its checkpoints are not there ({kind} {number}). Train it anew to have them."
     )
+
+
+def plan_here(kept: Plan | None, device: str | None) -> Plan:
+    """The plan to compute a finished cell by: its own, or one for another device.
+
+    kept: the cell's own plan; None if unknown. device: the requested device; None: the cell's own if this machine has
+    it, else another.
+    """
+    if kept is not None and (device in (None, kept.device)) and _exists(kept.device):
+        return kept._replace(workers=kept.workers if workers.POSSIBLE else 1)
+    found, cores = find_device(device or "auto"), torch.get_num_threads()
+    traced = kept is not None and kept.program != "eager"  # a cell that was never traced may not be traceable
+    if found != "cpu":
+        plan = Plan(found, cores, AT_ONCE, "traced" if traced else "eager")
+    elif traced:
+        plan = Plan(found, 1, 1, "traced", cores if workers.POSSIBLE else 1)
+    else:
+        plan = Plan(found, cores, 1)
+    return plan if kept is None else plan._replace(precision=kept.precision)
+
+
+def _exists(device: str) -> bool:
+    try:
+        find_device(device)
+    except BenchError:
+        return False
+    return True

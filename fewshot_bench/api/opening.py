@@ -36,7 +36,7 @@ def array_of(one: object) -> NDArray[Any] | None:
     """An array unchanged, a torch tensor as an array, None for anything else."""
     if isinstance(one, np.ndarray):
         return one
-    torch = sys.modules.get("torch")  # whoever has a tensor has loaded it
+    torch = sys.modules.get("torch")  # loaded if there is a tensor
     if torch is None or not isinstance(one, torch.Tensor):
         return None
     plain = one.detach().cpu()

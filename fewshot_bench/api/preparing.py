@@ -79,22 +79,22 @@ def prepare_images(images: Images, dataset: str, *, strokes: Strokes = "auto") -
     if not several:
         where = f" in {images!s}" if isinstance(images, str | os.PathLike) else ""
         raise BenchError(f"there is no image{where}. Give at least one.")
-    found = []
+    prepared = []
     for name, one in several:
         array = array_of(one)
         if array is not None and array.dtype == np.uint8 and array.shape == known.shape:
-            found.append((array, "as it came"))
+            prepared.append((array, "as it came"))
         else:
-            found.append(_PREPARATIONS[dataset](name, opened(name, one), strokes))
+            prepared.append(_PREPARATIONS[dataset](name, opened(name, one), strokes))
     names = tuple(name for name, _ in several)
-    return Prepared(np.stack([pixels for pixels, _ in found]), names, tuple(done for _, done in found))
+    return Prepared(np.stack([pixels for pixels, _ in prepared]), names, tuple(done for _, done in prepared))
 
 
 def _named(images: Images) -> list[tuple[str, OneImage]]:
     """(name, image) of each: the file name, or its number."""
     if isinstance(images, str | os.PathLike) and Path(images).is_dir():
         folder = Path(images)
-        files = sorted(file for file in files_below(folder) if not _is_no_image(file.name))
+        files = sorted(file for file in files_below(folder) if not _is_ignored(file.name))
         return [(file.relative_to(folder).as_posix(), file) for file in files]
     several: list[Any]
     if is_one_image(images):
@@ -110,21 +110,21 @@ def _named(images: Images) -> list[tuple[str, OneImage]]:
     ]
 
 
-def _is_no_image(file: str) -> bool:
+def _is_ignored(file: str) -> bool:
     return file.startswith(".") or file.lower() in ("thumbs.db", "desktop.ini")
 
 
 def _photo(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[np.uint8], str]:
-    """As `decode_photo` has it."""
+    """An image as `decode_photo` prepares it."""
     done = [] if image.mode == "RGB" else [f"from {image.mode} to RGB"]
-    made = photo(name, image.convert("RGB"))
-    if made.resize != "none":
-        done.append(f"from {image.width} x {image.height} to 84 x 84, {made.resize}")
-    return made.pixels, _said(done)
+    decoded = photo(name, image.convert("RGB"))
+    if decoded.resize != "none":
+        done.append(f"from {image.width} x {image.height} to 84 x 84, {decoded.resize}")
+    return decoded.pixels, _in_words(done)
 
 
 def _as_omniglot(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[np.uint8], str]:
-    """As `decode_character` has it, once it is like one of the original drawings."""
+    """An image made like one of the original drawings, then prepared as `decode_character` does."""
     drawn, done = _drawn(image, strokes)
     if drawn.size != (ORIGINAL, ORIGINAL):
         done.append(f"from {drawn.width} to {ORIGINAL} pixels a side")
@@ -132,8 +132,8 @@ def _as_omniglot(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArr
     if image.mode != "1":
         done.append("black and white")
     bits = drawn.point(lambda value: 255 * (value >= 128)).convert("1", dither=Image.Dither.NONE)
-    made = character(name, bits)
-    return made.pixels, _said([*done, f"28 x 28, {made.resize}"])
+    decoded = character(name, bits)
+    return decoded.pixels, _in_words([*done, f"28 x 28, {decoded.resize}"])
 
 
 def _as_glyph(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[np.uint8], str]:
@@ -141,7 +141,7 @@ def _as_glyph(name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[
     if drawn.size != (28, 28):
         done.append(f"from {drawn.width} to 28 pixels a side, averaged")
         drawn = drawn.resize((28, 28), _filter(drawn, 28))
-    return np.asarray(drawn, dtype=np.uint8)[None], _said(done)
+    return np.asarray(drawn, dtype=np.uint8)[None], _in_words(done)
 
 
 _PREPARATIONS: dict[str, Callable[[str, Image.Image, Strokes], tuple[NDArray[np.uint8], str]]] = {
@@ -152,7 +152,7 @@ _PREPARATIONS: dict[str, Callable[[str, Image.Image, Strokes], tuple[NDArray[np.
 
 
 def _drawn(image: Image.Image, strokes: Strokes) -> tuple[Image.Image, list[str]]:
-    """A square in grey levels from 0 to 255, dark strokes on white paper, and what was done for it."""
+    """A square in grey levels from 0 to 255 with dark strokes on white paper, and what was done for it."""
     done = [] if image.mode in ("1", "L") else [f"from {image.mode} to grey"]
     grey = image.convert("L")
     if grey.getextrema() != (0, 255):
@@ -170,15 +170,15 @@ def _drawn(image: Image.Image, strokes: Strokes) -> tuple[Image.Image, list[str]
 
 
 def _paper(grey: Image.Image) -> int:
-    """The level that half of the edge's pixels reach."""
+    """The median grey level of the edge."""
     pixels = np.asarray(grey)
     return int(np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])))
 
 
 def _filter(image: Image.Image, side: int) -> Image.Resampling:
-    """Averages where pixels become fewer; in between where they become more."""
+    """The filter: averages if the image shrinks, bilinear if it grows."""
     return Image.Resampling.BOX if image.width > side else Image.Resampling.BILINEAR
 
 
-def _said(done: Sequence[str]) -> str:
+def _in_words(done: Sequence[str]) -> str:
     return "; ".join(done) or "as it came"

@@ -10,9 +10,8 @@ from fewshot_bench.api.evaluating import check_same_images
 from fewshot_bench.api.loading import TrainedCell, loaded
 from fewshot_bench.api.measuring import Job, Outcome, Say, measure
 from fewshot_bench.api.pools import Data, pool_for
-from fewshot_bench.api.sensitivity_rows import Row, frame, rows_of
-from fewshot_bench.api.sensitivity_table import table_of
-from fewshot_bench.api.variations import Variation, Wanted, check_wanted, variations
+from fewshot_bench.api.protocols import FactorValues, Variation, check_values, variations
+from fewshot_bench.api.sensitivity_table import Row, frame, rows_of, table_of
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
@@ -54,10 +53,10 @@ def sensitivity(
     cell: TrainedCell | str | Path,
     data: Data = None,
     *,
-    tasks: Sequence[int] = Wanted().tasks,
-    queries: Sequence[int] = Wanted().queries,
-    ensemble: Sequence[int] = Wanted().ensemble,
-    steps: Sequence[int] = Wanted().steps,
+    tasks: Sequence[int] = FactorValues().tasks,
+    queries: Sequence[int] = FactorValues().queries,
+    ensemble: Sequence[int] = FactorValues().ensemble,
+    steps: Sequence[int] = FactorValues().steps,
     say: Say = lambda text: None,
 ) -> Sensitivity:
     """Evaluate a finished cell by its own protocol and by others, without training.
@@ -86,8 +85,8 @@ def sensitivity(
         >>> table.frame()["factor"][0]
         'as tested'
     """
-    values = Wanted(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps))
-    check_wanted(values)
+    values = FactorValues(tuple(tasks), tuple(queries), tuple(ensemble), tuple(steps))
+    check_values(values)
     trained = cell if isinstance(cell, TrainedCell) else loaded(cell)
     if trained.changed:
         raise BenchError(
@@ -96,25 +95,25 @@ def sensitivity(
         )
     pool = pool_for(trained.cell.dataset, data).pool
     check_same_images(trained, pool)
-    wanted = variations(trained, values)
+    chosen = variations(trained, values)
 
     def written(outcome: Outcome) -> Sensitivity:
         if lost():
             raise TakenOverError
-        found = Sensitivity(trained, rows_of(trained, wanted, *outcome))
-        write_text(trained.folder / CSV, found.frame().to_csv(index=False, lineterminator="\n"))
-        return found
+        result = Sensitivity(trained, rows_of(trained, chosen, *outcome))
+        write_text(trained.folder / CSV, result.frame().to_csv(index=False, lineterminator="\n"))
+        return result
 
     try:
         with lease(trained.folder, say) as lost:
-            return written(measure(trained, pool, jobs_of(wanted), say, written))
+            return written(measure(trained, pool, jobs_of(chosen), say, written))
     except OthersError as error:
         raise BenchError(f"{trained.folder}: {error}. Give the command again when that one has ended.") from error
 
 
-def jobs_of(wanted: Sequence[Variation]) -> list[Job]:
+def jobs_of(chosen: Sequence[Variation]) -> list[Job]:
     """What to measure, in order: the own protocol as tested, other protocols, then the own protocol on more tasks."""
-    own = wanted[0].protocol
-    possible = [Job(one.protocol, one.tasks) for one in wanted if not one.reason]
+    own = chosen[0].protocol
+    possible = [Job(one.protocol, one.tasks) for one in chosen if not one.reason]
     longer = sorted(job for job in possible if job.protocol == own)
     return list(dict.fromkeys([possible[0], *(job for job in possible if job.protocol != own), *longer]))

@@ -51,14 +51,14 @@ def command(options: Options) -> int:
     # torch takes seconds to load: only now that the options are known to be good.
     from fewshot_bench.api.loading import loaded
     from fewshot_bench.api.pools import open_pool
+    from fewshot_bench.api.protocols import FactorValues, check_values
     from fewshot_bench.api.sensitivity import sensitivity
-    from fewshot_bench.api.variations import Wanted, check_wanted
     from fewshot_bench.cli.progress_bar import shown_progress
     from fewshot_bench.report.console import put, screen
     from fewshot_bench.report.markdown import markdown
     from fewshot_bench.report.terminal import terminal
 
-    check_wanted(Wanted(options.tasks, options.queries, options.ensemble, options.steps))
+    check_values(FactorValues(options.tasks, options.queries, options.ensemble, options.steps))
     trained = loaded(options.cell, device=options.device)
     with shown_progress() as progress:
         pool = open_pool(trained.cell.dataset, options.data_dir, progress)

@@ -7,9 +7,8 @@ import torch
 
 from fewshot_bench.api.adapting import adapt
 from fewshot_bench.api.loading import load_cell
-from fewshot_bench.api.pictures import as_image
 from fewshot_bench.api.pools import open_pool
-from fewshot_bench.api.tasks import sample_task
+from fewshot_bench.api.tasks import as_image, sample_task
 from fewshot_bench.basics.errors import BenchError, CellError
 from tests.api.conftest import recorded
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from fewshot_bench.api.evaluating import evaluate_cell
-from fewshot_bench.api.loading import load_cell
-from fewshot_bench.api.replanning import plan_here
+from fewshot_bench.api.loading import load_cell, plan_here
 from fewshot_bench.api.sensitivity import sensitivity
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.pool import Pool

@@ -10,8 +10,8 @@ import pytest
 from fewshot_bench.api import measuring
 from fewshot_bench.api.loading import load_cell
 from fewshot_bench.api.pools import open_pool
+from fewshot_bench.api.protocols import BATCH_NORMS, TOGETHER
 from fewshot_bench.api.sensitivity import sensitivity
-from fewshot_bench.api.variations import BATCH_NORMS, TOGETHER
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.lease import lease
 from tests.api.conftest import recorded

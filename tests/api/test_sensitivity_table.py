@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fewshot_bench.api.differences import mean_of, nested, paired
+from fewshot_bench.api.sensitivity_table import mean_of, nested, paired
 
 
 def test_a_mean_and_its_interval():
