@@ -7,12 +7,12 @@ from typing import NamedTuple
 from fewshot_bench.audit.images import on_small_network, on_vgg
 from fewshot_bench.audit.moreau import moreau_envelope
 from fewshot_bench.audit.problem import Problem, from_known
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.forward_mode import forward_mode
 from fewshot_bench.hypergradients.known_problems.few_steps import walk_of
 from fewshot_bench.hypergradients.known_problems.network import SHAPES, network
 from fewshot_bench.hypergradients.known_problems.quadratic import quadratic
 from fewshot_bench.hypergradients.known_problems.ridge import ridge_leave_one_out
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.inner_optimizers.adagrad import adagrad
 from fewshot_bench.inner_optimizers.adam import adam
 from fewshot_bench.inner_optimizers.base import InnerOptimizer

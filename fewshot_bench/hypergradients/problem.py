@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
-from torch.func import grad, vmap
+from torch.func import grad
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.inner_optimizers.base import Hyper, InnerOptimizer, Params, State
@@ -63,8 +62,8 @@ class Estimate(NamedTuple):
 Estimator = Callable[[Bilevel, Params, Any], Estimate]
 """(problem, phi, task) -> Estimate, for ONE task.
 
-`over_tasks` (batching.py) applies it to many by vmap, with the gradient inside: vmap(grad(task)). The other order, grad(vmap(task)),
-is wrong for fused norms and is offered nowhere.
+`over_tasks` (batching.py) applies it to many by vmap, with the gradient inside: vmap(grad(task)). The other order,
+grad(vmap(task)), is wrong for fused norms and is offered nowhere.
 """
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils._pytree import tree_leaves
 
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.displacement import displacement
 from fewshot_bench.hypergradients.finite_differences import finite_differences
 from fewshot_bench.hypergradients.forward_mode import forward_mode
@@ -14,7 +15,6 @@ from fewshot_bench.hypergradients.implicit import implicit
 from fewshot_bench.hypergradients.known_problems import KNOWN_PROBLEMS
 from fewshot_bench.hypergradients.known_problems.base import Known, errors
 from fewshot_bench.hypergradients.known_problems.network import Points
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Estimate, Estimator, last_step_only
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.solvers import conjugate_gradients, dense, identity, neumann, nystrom

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.displacement import displacement
 from fewshot_bench.hypergradients.implicit import implicit
 from fewshot_bench.hypergradients.known_problems.base import errors
 from fewshot_bench.hypergradients.known_problems.network import SHAPES, STRENGTH, network
 from fewshot_bench.hypergradients.known_problems.quadratic import Quadratic, quadratic
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.solvers import dense
 from fewshot_bench.hypergradients.unrolled import unrolled
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.func import grad
 
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.implicit import implicit
 from fewshot_bench.hypergradients.known_problems.base import errors
 from fewshot_bench.hypergradients.known_problems.network import SHAPES, STRENGTH, Points, network
 from fewshot_bench.hypergradients.known_problems.quadratic import quadratic
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import last_step_only, solve
 from fewshot_bench.hypergradients.solvers import conjugate_gradients, dense, identity
 from fewshot_bench.hypergradients.vectors import dot, norm, plus

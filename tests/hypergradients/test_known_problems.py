@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.finite_differences import finite_differences
 from fewshot_bench.hypergradients.known_problems import KNOWN_PROBLEMS
 from fewshot_bench.hypergradients.known_problems.base import errors
 from fewshot_bench.hypergradients.known_problems.few_steps import few_steps
 from fewshot_bench.hypergradients.known_problems.ridge import ridge_leave_one_out
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import solve
 from fewshot_bench.inner_optimizers.adam import adam
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.utils._pytree import tree_leaves
 
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.known_problems.base import errors
 from fewshot_bench.hypergradients.known_problems.few_steps import few_steps, walk_of
 from fewshot_bench.hypergradients.known_problems.network import SHAPES, Points
 from fewshot_bench.hypergradients.known_problems.quadratic import quadratic
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled
 from fewshot_bench.inner_optimizers.adam import adam

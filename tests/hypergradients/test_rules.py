@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from fewshot_bench.audit.as_printed import as_printed
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.forward_mode import forward_mode
 from fewshot_bench.hypergradients.known_problems.base import errors
 from fewshot_bench.hypergradients.known_problems.few_steps import few_steps, walk_of
 from fewshot_bench.hypergradients.known_problems.network import start
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Bilevel
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled

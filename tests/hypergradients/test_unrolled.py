@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.forward_mode import forward_mode
 from fewshot_bench.hypergradients.known_problems.base import errors
 from fewshot_bench.hypergradients.known_problems.quadratic import Quadratic, quadratic
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Estimate, solve
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled

@@ -2,10 +2,10 @@
 
 import torch
 
+from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.forward_mode import forward_mode
 from fewshot_bench.hypergradients.known_problems.base import Known
 from fewshot_bench.hypergradients.known_problems.network import SHAPES, Points, points, query_loss, start, tied_loss
-from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Bilevel, last_step_only
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Params
 
