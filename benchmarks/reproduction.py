@@ -18,6 +18,7 @@ FIGURES_2_AND_3 = Run("gimli-omniglot-20-way-cpu", "gimli-omniglot")
 """Whose learned rates and betas are drawn: the network and the task of the paper's figures."""
 
 OMNIGLOT = (
+    Run("gimli-omniglot-gpu", "gimli-omniglot"),
     Run("gimli-omniglot-cpu", "gimli-omniglot"),
     Run("gimli-omniglot-networks-cpu", "gimli-omniglot"),
     FIGURES_2_AND_3,

@@ -4,8 +4,10 @@ import json
 import shutil
 
 import pytest
+import torch
 
 from benchmarks import keep_reference
+from fewshot_bench.api.loading import load_cell
 from fewshot_bench.basics.lease import lease
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.reading import read_cells
@@ -56,6 +58,15 @@ def test_a_kept_run_has_the_same_tables_as_the_run(run, tmp_path):
     assert {path.suffix for path in kept.rglob("*.*")} == {".toml", ".json", ".parquet", ".csv", ".png"}
     assert (kept / "results.csv").read_text() == write_results_csv(source).read_text()
     assert {path.suffix for path in (kept / "figures").iterdir()} == {".png", ".csv"}
+
+
+def test_with_its_checkpoints_a_kept_cell_can_be_loaded(run, tmp_path):
+    _, trained = run(tmp_path / "run")
+    assert keep_reference.main([str(tmp_path / "run"), str(tmp_path / "kept"), "--checkpoints"]) == 0
+    kept = tmp_path / "kept" / "cells" / trained.name
+    assert len(list((kept / "checkpoints").iterdir())) < len(list((trained / "checkpoints").iterdir()))
+    for ours, theirs in zip(load_cell(kept).members, load_cell(trained).members, strict=True):
+        assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
 
 def test_a_run_under_way_goes_on_from_what_was_kept(stopped, run, tmp_path):
