@@ -68,6 +68,9 @@ SETTING = Column(
     shown=lambda rows: any(row.setting for row in rows),
     csv={"setting": lambda row: row.setting},
 )
+SHORT_KEYS = (LEARNER, TASK, MODEL, BATCH_NORM, SETTING)
+"""Which configuration a row is, in few columns; the first two open a new block of rows."""
+
 TASK_AXES = (
     _axis("dataset", "dataset"),
     _axis("split", "split", _splits_differ),
@@ -155,7 +158,7 @@ def _all_std(rows: Rows) -> bool:
     return all(row.source.std for row in rows if row.source)
 
 
-def _published_spread(row: Row) -> Entry:
+def published_spread(row: Row) -> Entry:
     return number(row.paper.std if row.paper else math.nan, ".2f")
 
 
@@ -178,34 +181,36 @@ def _difference_in_words(rows: Rows) -> str:
     return f"\n\ndiff: here minus paper, percentage points{none}."
 
 
+PAPER_MEAN = Column(
+    "mean",
+    "right",
+    "paper",
+    value=lambda row: Entry(f"{row.paper.mean:.2f}", row.doubts) if row.paper else NONE,
+    shown=_has_paper,
+    explanation=_sources,
+    csv={"paper_mean": lambda row: row.paper.mean if row.paper else math.nan},
+)
+PAPER_DIFFERENCE = Column(
+    "diff",
+    "right",
+    "paper",
+    value=lambda row: number(row.difference, "+.2f"),
+    shown=_has_paper,
+    explanation=_difference_in_words,
+    csv={"difference_to_paper": lambda row: row.difference},
+)
 PUBLISHED = (
-    Column(
-        "mean",
-        "right",
-        "paper",
-        value=lambda row: Entry(f"{row.paper.mean:.2f}", row.doubts) if row.paper else NONE,
-        shown=_has_paper,
-        explanation=_sources,
-        csv={"paper_mean": lambda row: row.paper.mean if row.paper else math.nan},
-    ),
+    PAPER_MEAN,
     Column(
         "std",
         "right",
         "paper",
-        value=_published_spread,
+        value=published_spread,
         shown=lambda rows: _has_paper(rows) and _all_std(rows),
         csv={"paper_std": lambda row: row.paper.std if row.paper else math.nan},
     ),
-    Column("±", "right", "paper", value=_published_spread, shown=lambda rows: _has_paper(rows) and not _all_std(rows)),
-    Column(
-        "diff",
-        "right",
-        "paper",
-        value=lambda row: number(row.difference, "+.2f"),
-        shown=_has_paper,
-        explanation=_difference_in_words,
-        csv={"difference_to_paper": lambda row: row.difference},
-    ),
+    Column("±", "right", "paper", value=published_spread, shown=lambda rows: _has_paper(rows) and not _all_std(rows)),
+    PAPER_DIFFERENCE,
     _csv_only(
         paper_source=lambda row: row.source.name if row.source else "",
         paper_measured_otherwise=lambda row: "; ".join(row.otherwise),

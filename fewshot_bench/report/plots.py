@@ -24,7 +24,7 @@ _NO_DATE = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": 
 """The same values give the same bytes, whenever and with whichever version of the library."""
 
 
-class Drawn(NamedTuple):
+class FigureFiles(NamedTuple):
     """files: what was written for a cell. fault: why nothing was, a sentence."""
 
     files: tuple[Path, ...] = ()
@@ -35,7 +35,7 @@ Outdated = Callable[[Path, Sequence[Path]], bool]
 """Whether to draw a figure: (its last file, the records that it is made of) -> bool."""
 
 
-def plot(directory: Path) -> Iterator[Drawn]:
+def plot(directory: Path) -> Iterator[FigureFiles]:
     """Draws what every trained cell of `directory` learned beside its weights, and how it learned.
 
     Raises BenchError if there is no cell, or figures cannot be written.
@@ -43,7 +43,7 @@ def plot(directory: Path) -> Iterator[Drawn]:
     return _plotted(directory, read_cells(directory), lambda last, records: True)
 
 
-def plot_new(directory: Path, cells: Sequence[CellFolder] | None = None) -> Iterator[Drawn]:
+def plot_new(directory: Path, cells: Sequence[CellFolder] | None = None) -> Iterator[FigureFiles]:
     """Draws only figures that are missing, or older than their records: to thousands of cells a run adds a few.
 
     Args:
@@ -58,26 +58,26 @@ def _outdated(last: Path, records: Sequence[Path]) -> bool:
     return not last.is_file() or last.stat().st_mtime_ns <= max(written, default=0)
 
 
-def _plotted(directory: Path, cells: Sequence[CellFolder], outdated: Outdated) -> Iterator[Drawn]:
+def _plotted(directory: Path, cells: Sequence[CellFolder], outdated: Outdated) -> Iterator[FigureFiles]:
     figures = directory / "figures"
     for cell in cells:
         try:
             trajectories = read_trajectories(cell)
         except BenchError as fault:
-            yield Drawn(fault=f"No figure: {fault}")
+            yield FigureFiles(fault=f"No figure: {fault}")
             continue
         if trajectories is not None:
-            yield Drawn(files=tuple(_write(trajectories, figures, outdated)))
+            yield FigureFiles(files=tuple(_write(trajectories, figures, outdated)))
     for one in trained(grouped(cells)):
         records = [one.cell.folder / METRICS, *([one.twin.folder / RESULT] if one.twin else [])]
         stem = f"{one.cell.name}-learning-curve"
         try:  # a long run's metrics are long to read
             curve = read_curve(one) if outdated(figures / f"{stem}.csv", records) else None
         except BenchError as fault:
-            yield Drawn(fault=f"No figure: {fault}")
+            yield FigureFiles(fault=f"No figure: {fault}")
             continue
         if curve is not None:
-            yield Drawn(files=tuple(_write_curve(curve, figures, stem)))
+            yield FigureFiles(files=tuple(_write_curve(curve, figures, stem)))
 
 
 def figures_of(trajectories: Trajectories) -> dict[str, tuple[list[str], list[str]]]:
@@ -113,7 +113,7 @@ def _write_curve(curve: Curve, folder: Path, stem: str) -> Iterator[Path]:
 
 def _pictures(draw: Callable[[], Figure], folder: Path, stem: str) -> Iterator[Path]:
     for kind, metadata in _NO_DATE.items():
-        # Drawn for each kind: a figure remembers the layout of the first.
+        # FigureFiles for each kind: a figure remembers the layout of the first.
         with matplotlib.style.context(["default", STYLE]), replacing(folder / f"{stem}.{kind}") as file:
             draw().savefig(file, format=kind, dpi=_DPI, metadata=metadata)
         yield folder / f"{stem}.{kind}"

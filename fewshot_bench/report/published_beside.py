@@ -38,7 +38,7 @@ class Source(NamedTuple):
     quoted: str = ""
 
 
-class Beside(NamedTuple):
+class PublishedBeside(NamedTuple):
     """A published number, the source that it comes from, and how it was measured, as far as the source states it."""
 
     value: Published
@@ -54,22 +54,22 @@ SOURCES = tuple(_source(name, one) for name, about in learners().items() for one
 """Those that the learners' files name."""
 
 
-def published_beside(axes: Mapping[str, Any], batch_norm: str) -> Beside | None:
+def published_beside(axes: Mapping[str, Any], batch_norm: str) -> PublishedBeside | None:
     """What was published for a cell of these axes, compared case-blind; None if nothing was."""
     names = (str(axes[key]).lower() for key in ("learner", "dataset", "backbone", "inner_optimizer"))
     return _by_place().get((*names, axes["ways"], axes["shots"], batch_norm))
 
 
 @cache
-def _by_place() -> dict[tuple[object, ...], Beside]:
-    found: dict[tuple[object, ...], Beside] = {}
+def _by_place() -> dict[tuple[object, ...], PublishedBeside]:
+    found: dict[tuple[object, ...], PublishedBeside] = {}
     for one in SOURCES:
         for row in numbers():
             if (row.source, row.method) == (one.name, one.method):
                 network, rule = one.backbone or row.backbone, one.inner_optimizer or row.inner_optimizer
                 names = (one.learner, row.dataset, network.lower(), rule.lower())
                 for batch_norm in [one.batch_norm] if one.batch_norm else OTHER_TESTS.values():
-                    found[*names, row.ways, row.shots, batch_norm] = Beside(row.value, one, row.protocol)
+                    found[*names, row.ways, row.shots, batch_norm] = PublishedBeside(row.value, one, row.protocol)
     return found
 
 

@@ -9,7 +9,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report.groups import Config, Group, settings
 from fewshot_bench.report.published import Published, flags
 from fewshot_bench.report.published_beside import Source, no_difference_note, protocol_differences, published_beside
-from fewshot_bench.report.statistics.accuracies import Read, read_accuracies
+from fewshot_bench.report.statistics.accuracies import ReadAccuracies, read_accuracies
 from fewshot_bench.report.statistics.estimate import estimate
 from fewshot_bench.report.statistics.twins import NO_TWIN, Gain, Twin, paired_gain, twins_of
 
@@ -37,7 +37,7 @@ class Row(NamedTuple):
     untrained: float
     twin: Twin
     gain: Gain | None
-    read: Read | None = None
+    read: ReadAccuracies | None = None
     chosen: tuple[str, ...] = ()
 
     @property
@@ -107,12 +107,12 @@ def _to_read(group: Group, twin: Twin) -> list[Group]:
     return [group, twin.group] if twin.group else [group] if len(group.cells) > 1 else []
 
 
-def _gain(read: Mapping[int, Read], group: Group, twin: Group) -> Gain | None:
+def _gain(read: Mapping[int, ReadAccuracies], group: Group, twin: Group) -> Gain | None:
     ours, theirs = read[id(group)].accuracies, read[id(twin)].accuracies
     return paired_gain(ours, theirs) if ours and theirs else None
 
 
-def _row(group: Group, setting: str, twin: Twin, gain: Gain | None, read: Read | None) -> Row:
+def _row(group: Group, setting: str, twin: Twin, gain: Gain | None, read: ReadAccuracies | None) -> Row:
     accuracies = [cell.result["test_accuracy"] for cell in group.cells]
     published = published_beside(group.axes, str(group.fingerprint.get("batch_norm", "transductive")))
     return Row(
@@ -132,7 +132,7 @@ def _row(group: Group, setting: str, twin: Twin, gain: Gain | None, read: Read |
     )
 
 
-def _ci95(group: Group, read: Read | None) -> float:
+def _ci95(group: Group, read: ReadAccuracies | None) -> float:
     """Over seeds and tasks; nan if not all seeds could be read."""
     found = read.accuracies if read else None
     return estimate(found.values).half_width if found and len(found.seeds) == len(group.cells) else math.nan

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.report.published import AS_QUOTED, FIGURES, QUOTED, TABLE_1, TABLE_2, flags, numbers, quoted
-from fewshot_bench.report.published_beside import SOURCES, Beside, published_beside
+from fewshot_bench.report.published_beside import SOURCES, PublishedBeside, published_beside
 from fewshot_bench.report.table import footnotes, marked
 from fewshot_bench.report.tables import read_report
 from tests.report.factory import write_cell
@@ -21,7 +21,7 @@ def printed(
     rule: str,
     learner: str = "maml++",
     batch_norm: str = "transductive",
-) -> Beside | None:
+) -> PublishedBeside | None:
     axes = {"learner": learner, "dataset": dataset, "ways": ways, "shots": shots}
     return published_beside(axes | {"backbone": backbone, "inner_optimizer": rule}, batch_norm)
 

@@ -16,7 +16,7 @@ from fewshot_bench.report.latex import latex
 from fewshot_bench.report.markdown import markdown
 from fewshot_bench.report.page.against_published import against_figure, against_table
 from fewshot_bench.report.published import STATED, numbers, quoted
-from fewshot_bench.report.published_beside import SOURCES, Beside, protocol_differences, published_beside
+from fewshot_bench.report.published_beside import SOURCES, PublishedBeside, protocol_differences, published_beside
 from fewshot_bench.report.results import read_results
 from fewshot_bench.report.rows import Row
 from fewshot_bench.report.table import Table, footnotes, marked
@@ -51,7 +51,7 @@ def protocol(cell: Cell) -> dict[str, Any]:
     }
 
 
-def compared(preset: str) -> Iterator[tuple[Cell, Beside]]:
+def compared(preset: str) -> Iterator[tuple[Cell, PublishedBeside]]:
     """The trained cells of a preset that a published number stands beside, with either kind of batch norm."""
     for cell in cells(preset):
         axes = {name: getattr(cell, name) for name in ("dataset", "ways", "shots", "learner", "backbone")}

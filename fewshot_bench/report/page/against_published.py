@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.report import published
-from fewshot_bench.report.columns import BATCH_NORM, LEARNER, MODEL, SETTING, TASK
+from fewshot_bench.report.columns import PAPER_DIFFERENCE, PAPER_MEAN, SHORT_KEYS, published_spread
 from fewshot_bench.report.names import DATASETS, model, short, with_commas
 from fewshot_bench.report.page.drawing import Frame, Label, Mark, Panel, axes, dot, ticks, upright
 from fewshot_bench.report.protocol import against_paper
 from fewshot_bench.report.published_beside import Source
 from fewshot_bench.report.rows import Row
-from fewshot_bench.report.table import NONE, Column, Entry, Table, number, percent, tabulate
+from fewshot_bench.report.table import Column, Entry, Table, number, percent, tabulate
 
 PAPER_SEEDS = 3
 """Seeds behind a std of the paper's Table 2: the caption says so, and the notebook has one column each."""
@@ -27,7 +27,6 @@ _UNDER = (
     "is itself uncertain: with three on each side chance passes |z| = 2.8 once in 20 times where both spread alike, "
     "and 4.3 where one of them hardly does (Student's t of 4 and 2 degrees of freedom), not 1.96.",
 )
-
 
 MOST = 120
 """Lines of the figure; a table has the rest."""
@@ -68,29 +67,21 @@ def _source_of_spread(row: Row) -> str:
     return _INTERVAL if "95 % interval" in row.source.recipe else "not stated"
 
 
-def _published_mean(row: Row) -> Entry:
-    return Entry(f"{row.paper.mean:.2f}", row.doubts) if row.paper else NONE
-
-
 def _z(row: Row) -> Entry:
     score, why = z_score(row)
     return Entry("-", (why,)) if why else Entry(f"{score:+.1f}")
 
 
-_KEYS = (LEARNER, TASK)
 _COLUMNS = (
-    *_KEYS,
-    MODEL,
-    BATCH_NORM,
-    SETTING,
+    *SHORT_KEYS,
     Column("mean", "right", "here", value=lambda row: percent(row.mean)),
     Column("±", "right", "here", value=lambda row: number(spread(row)[0], ".2f")),
     Column("± is", group="here", value=lambda row: spread(row)[1]),
     Column("n", "right", "here", value=lambda row: str(row.n)),
-    Column("mean", "right", "published", value=_published_mean),
-    Column("±", "right", "published", value=lambda row: number(row.paper.std if row.paper else math.nan, ".2f")),
+    PAPER_MEAN._replace(group="published"),
+    Column("±", "right", "published", value=published_spread),
     Column("± is", group="published", value=_source_of_spread),
-    Column("diff", "right", value=lambda row: number(row.difference, "+.2f")),
+    PAPER_DIFFERENCE._replace(group=""),
     Column("z", "right", value=_z),
 )
 
@@ -102,7 +93,9 @@ def against_table(rows: Sequence[Row]) -> Table | None:
         return None
     sources = dict.fromkeys(row.source for row in rows if row.source)
     under = (*_UNDER, *(_source(one, rows) for one in sources))
-    return tabulate("against", "Here and as published", _COLUMNS, rows, keys=_KEYS, section=_KEYS, under=under)
+    return tabulate(
+        "against", "Here and as published", _COLUMNS, rows, keys=SHORT_KEYS[:2], section=SHORT_KEYS[:2], under=under
+    )
 
 
 def _source(source: Source, rows: Sequence[Row]) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.contents import number as number_of
 from fewshot_bench.cells.contents import whole
-from fewshot_bench.report.columns import BATCH_NORM, LEARNER, MODEL, SETTING, TASK
+from fewshot_bench.report.columns import SHORT_KEYS
 from fewshot_bench.report.names import duration, model, task, with_commas
 from fewshot_bench.report.page.drawing import Frame, Key, Mark, Panel, axes, dot, ticks, upright
 from fewshot_bench.report.rows import Row
@@ -86,12 +86,8 @@ def _device(row: Row) -> str:
     return " or ".join(filter(None, names)) or "not recorded"
 
 
-_KEYS = (LEARNER, TASK)
 _COLUMNS = (
-    *_KEYS,
-    MODEL,
-    BATCH_NORM,
-    SETTING,
+    *SHORT_KEYS,
     Column("test acc", "right", value=lambda row: percent(row.mean)),
     Column("n", "right", value=lambda row: str(row.n)),
     Column("parameters", "right", value=_parameters),
@@ -116,7 +112,9 @@ def cost_table(rows: Sequence[Row]) -> Table | None:
     devices = set(map(_device, rows))
     under = [_UNDER, _PEAK_IS if any(map(_peaks, rows)) else _NO_PEAK]
     under += [f"Device of all: {device}." for device in devices if len(devices) == 1]
-    return tabulate("cost", "Accuracy and what it cost", _COLUMNS, rows, keys=_KEYS, section=_KEYS, under=under)
+    return tabulate(
+        "cost", "Accuracy and what it cost", _COLUMNS, rows, keys=SHORT_KEYS[:2], section=SHORT_KEYS[:2], under=under
+    )
 
 
 class Scatter(NamedTuple):

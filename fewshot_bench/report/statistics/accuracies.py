@@ -28,7 +28,7 @@ class Accuracies(NamedTuple):
     values: NDArray[np.float64]
 
 
-class Read(NamedTuple):
+class ReadAccuracies(NamedTuple):
     """What could be read of a configuration, None if nothing could, and a sentence for each cell left out."""
 
     accuracies: Accuracies | None
@@ -42,14 +42,14 @@ class ByTask(NamedTuple):
     accuracy: NDArray[np.float64]
 
 
-def read_accuracies(groups: Iterable[Group]) -> dict[int, Read]:
+def read_accuracies(groups: Iterable[Group]) -> dict[int, ReadAccuracies]:
     """The test accuracies of each group, by id of the group. Groups are read in parallel."""
     each = {id(group): group for group in groups}
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # Parquet is decoded outside of Python's lock
         return dict(zip(each, threads.map(lambda group: _of_seeds(group.cells), each.values()), strict=True))
 
 
-def _of_seeds(cells: Sequence[CellFolder]) -> Read:
+def _of_seeds(cells: Sequence[CellFolder]) -> ReadAccuracies:
     """The tests of cells that differ in their seed alone. A cell tested on other tasks than the first is left out."""
     seeds: list[int] = []
     rows: list[ByTask] = []
@@ -65,7 +65,7 @@ def _of_seeds(cells: Sequence[CellFolder]) -> Read:
             seeds.append(cell.seed)
             rows.append(test)
     found = Accuracies(tuple(seeds), rows[0].tasks, np.stack([row.accuracy for row in rows])) if rows else None
-    return Read(found, tuple(faults))
+    return ReadAccuracies(found, tuple(faults))
 
 
 def paired(first: Accuracies, second: Accuracies) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report.groups import Config, key_of
 from fewshot_bench.report.names import with_commas, with_optimizer, with_setting
 from fewshot_bench.report.rows import Row
-from fewshot_bench.report.statistics.accuracies import Read, paired, read_accuracies
+from fewshot_bench.report.statistics.accuracies import ReadAccuracies, paired, read_accuracies
 from fewshot_bench.report.statistics.estimate import Estimate, estimate, holm
 from fewshot_bench.report.statistics.twins import SAME_TASKS
 
@@ -141,7 +141,7 @@ def _no_best(family: Family) -> tuple[str, ...]:
     return (f"{why}. Their validations cannot be held against each other, so none is best by validation.",)
 
 
-def _estimate(first: Read, second: Read) -> Estimate | None:
+def _estimate(first: ReadAccuracies, second: ReadAccuracies) -> Estimate | None:
     if not first.accuracies or not second.accuracies:
         return None
     values = paired(first.accuracies, second.accuracies)
