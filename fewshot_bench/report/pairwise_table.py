@@ -90,7 +90,7 @@ def pairwise_table(families: Sequence[Family]) -> Table | None:
         return None
     title = "Which differences are real: test accuracies compared in pairs, percentage points"
     under = (_UNDER, *_choice_of_pairs([family for family in families if family.differences]))
-    return tabulate("differences", title, _COLUMNS, pairs, keys=_KEYS, section=_KEYS, under=under)
+    return tabulate("differences", title, _COLUMNS, pairs, keys=_KEYS, under=under)
 
 
 def _pairs(family: Family) -> Iterator[_Pair]:

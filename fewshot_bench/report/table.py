@@ -66,18 +66,18 @@ def tabulate(
     items: Sequence[Any],
     *,
     keys: Iterable[Column] = (),
-    section: Iterable[Column] = (),
+    section: Iterable[Column] | None = None,
     under: Iterable[str] = (),
 ) -> Table:
     """A table with a row for each item and those of `columns` that these items need.
 
     Args:
-        keys, section: as in Table, those of the leading columns; a table counts the shown ones.
+        keys, section: as in Table, but the columns themselves; section None: those of `keys`.
         under: paragraphs below the table.
     """
     shown = needed(columns, items)
     rows = tuple(tuple(_entry(column.value(item)) for column in shown) for item in items)
-    blank, opens = (len(needed(leading, items)) for leading in (keys, section))
+    blank, opens = (len(needed(leading, items)) for leading in (keys, keys if section is None else section))
     return Table(name, title, shown, rows, blank, opens, tuple(under))
 
 

@@ -75,13 +75,13 @@ def _results(tests: Sequence[PairedTest]) -> Table:
 
 def _differences(found: Sequence[Difference], pairs: int) -> Table:
     title = f"What differs between A and B, over {counted(pairs, 'pair')} of cells"
-    return tabulate("facts", title, _DIFFERENCES, found, keys=_DIFFERENCES[:1], section=_DIFFERENCES[:1])
+    return tabulate("facts", title, _DIFFERENCES, found, keys=_DIFFERENCES[:1])
 
 
 def _alone(runs: Counterparts) -> Table:
     """Cells that one run has and the other has no counterpart of."""
     lines = [*_named("A", runs.only_a), *_named("B", runs.only_b)]
-    return tabulate("alone", "Cells of one run alone", _ALONE, lines, keys=_ALONE[:1], section=_ALONE[:1])
+    return tabulate("alone", "Cells of one run alone", _ALONE, lines, keys=_ALONE[:1])
 
 
 def _named(side: str, cells: Sequence[CellFolder]) -> list[tuple[str, str, str]]:

@@ -93,9 +93,7 @@ def against_table(rows: Sequence[Row]) -> Table | None:
         return None
     sources = dict.fromkeys(row.source for row in rows if row.source)
     under = (*_UNDER, *(_source(one, rows) for one in sources))
-    return tabulate(
-        "against", "Here and as published", _COLUMNS, rows, keys=SHORT_KEYS[:2], section=SHORT_KEYS[:2], under=under
-    )
+    return tabulate("against", "Here and as published", _COLUMNS, rows, keys=SHORT_KEYS[:2], under=under)
 
 
 def _source(source: Source, rows: Sequence[Row]) -> str:

@@ -112,9 +112,7 @@ def cost_table(rows: Sequence[Row]) -> Table | None:
     devices = set(map(_device, rows))
     under = [_UNDER, _PEAK_IS if any(map(_peaks, rows)) else _NO_PEAK]
     under += [f"Device of all: {device}." for device in devices if len(devices) == 1]
-    return tabulate(
-        "cost", "Accuracy and what it cost", _COLUMNS, rows, keys=SHORT_KEYS[:2], section=SHORT_KEYS[:2], under=under
-    )
+    return tabulate("cost", "Accuracy and what it cost", _COLUMNS, rows, keys=SHORT_KEYS[:2], under=under)
 
 
 class Scatter(NamedTuple):
