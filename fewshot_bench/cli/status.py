@@ -37,7 +37,7 @@ def command(options: Options) -> int:
     from fewshot_bench.cells.folders import UNDER_WAY
     from fewshot_bench.cells.reading import read_cells
     from fewshot_bench.report.console import screen, show
-    from fewshot_bench.report.progress import headline, progress, progress_table
+    from fewshot_bench.report.progress import counts_in_words, progress, progress_table
     from fewshot_bench.report.terminal import terminal
 
     if options.watch and not sys.stdout.isatty():
@@ -48,7 +48,7 @@ def command(options: Options) -> int:
         if options.watch:
             print("\x1b[H\x1b[2J", end="")
         table = progress_table(found, options.all)
-        text = terminal([table], [], *screen(sys.stdout)) if table.rows else headline(found) + "\n"
+        text = terminal([table], [], *screen(sys.stdout)) if table.rows else counts_in_words(found) + "\n"
         show(text, sys.stdout)
         states = {one.status for one in found}
         exit_status = 1 if "failed" in states else 0

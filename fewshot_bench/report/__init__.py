@@ -1,1 +1,1 @@
-"""Results on disk become tables, figures and pages: it reads results and nothing else."""
+"""Results on disk become one value (results.py); tables, figures and the page are functions of it."""

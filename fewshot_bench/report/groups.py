@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from fewshot_bench.cells.contents import GRID_AXES, OTHER_TESTS
 from fewshot_bench.cells.reading import CellFolder
-from fewshot_bench.report.names import show
+from fewshot_bench.report.names import text_of
 
 Config = Mapping[str, Any]
 
@@ -161,8 +161,8 @@ def settings(groups: Sequence[Group]) -> list[str]:
         protocols = _protocols_that_differ([groups[index] for index in members])
         for index in members:
             config, protocol = groups[index].config, groups[index].fingerprint
-            words = [f"{short[key]}={show(config.get(key))}" for key in keys if _notices(groups[index], key)]
-            words += [f"{key}={show(protocol.get(key))}" for key in protocols[key_of(config)] if key != "batch_norm"]
+            words = [f"{short[key]}={text_of(config.get(key))}" for key in keys if _notices(groups[index], key)]
+            words += [f"{key}={text_of(protocol.get(key))}" for key in protocols[key_of(config)] if key != "batch_norm"]
             out[index] = ", ".join(words)
     return out
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from fewshot_bench.report import published
 from fewshot_bench.report.groups import Config, differing
-from fewshot_bench.report.names import DATASETS, show, with_optimizer, with_setting
+from fewshot_bench.report.names import DATASETS, text_of, with_optimizer, with_setting
 from fewshot_bench.report.protocol import against_paper
 from fewshot_bench.report.published_beside import protocol_differences
 from fewshot_bench.report.rows import Row
@@ -80,7 +80,7 @@ def _places(setting: Setting, rows: Sequence[Row]) -> list[Place]:
 
 def _fact(key: str, value: object) -> str:
     """One fact of a protocol, in the heading of a column that it tells from its neighbours."""
-    return f"{show(value)} batch norm" if key == "batch_norm" else f"{key} {show(value)}"
+    return f"{text_of(value)} batch norm" if key == "batch_norm" else f"{key} {text_of(value)}"
 
 
 def _column(place: Place) -> Column:

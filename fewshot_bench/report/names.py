@@ -41,7 +41,7 @@ def with_commas(*words: str) -> str:
     return ", ".join(filter(None, words))
 
 
-def show(value: object) -> str:
+def text_of(value: object) -> str:
     """A setting's value: hashes are cut short; a value that a configuration does not name is at its default."""
     if value is None:
         return "default"

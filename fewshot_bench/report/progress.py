@@ -36,8 +36,8 @@ def progress(cells: Sequence[CellFolder]) -> list[Progress]:
     return sorted(found, key=lambda one: (_ORDER.index(one.cell.status), one.cell.name))
 
 
-def headline(found: Sequence[Progress]) -> str:
-    """All cells in a sentence."""
+def counts_in_words(found: Sequence[Progress]) -> str:
+    """How many cells have which status, and the time so far, in a sentence."""
     counts = Counter(one.status for one in found)
     kinds = [*STATUSES, "stopped"]
     words = [f"{counts[kind]} {kind}" for kind in sorted(counts, key=kinds.index) if counts[kind]]
@@ -46,7 +46,7 @@ def headline(found: Sequence[Progress]) -> str:
     slower = sum(bool(_interpreter(one.cell)) for one in found)
     notes = [f"Code was changed after {changed:,} of them began."] if changed else []
     notes += [f"Torch's interpreter could not carry out the programs of {slower:,} of them (--all)."] if slower else []
-    first = f"{counted(len(found), 'cell')}: {', '.join(words)}; {duration(spent)} of computing so far."
+    first = f"{counted(len(found), 'cell')}: {', '.join(words)}; {hours_and_minutes(spent)} of computing so far."
     return " ".join([first, *notes])
 
 
@@ -55,11 +55,11 @@ def progress_table(found: Sequence[Progress], every: bool) -> Table:
     shown = [
         one for one in found if every or one.cell.status in (*UNDER_WAY, "failed", "skipped") or one.cell.code.changed
     ]
-    return tabulate("progress", headline(found), _COLUMNS, shown)
+    return tabulate("progress", counts_in_words(found), _COLUMNS, shown)
 
 
-def duration(seconds: float) -> str:
-    """In hours and minutes, or in what is left of them."""
+def hours_and_minutes(seconds: float) -> str:
+    """Such as "3 h 02 min", "5 min" or "40 s"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -72,7 +72,7 @@ def _progress(cell: CellFolder) -> Progress:
     has = holder(cell.folder) if under_way else None
     now = cell.recorded("now")
     status = "stopped" if under_way and (has is None or not has.alive) else cell.status
-    who = f"{has.words}, last sign {duration(max(0.0, has.age))} ago" if has else ""
+    who = f"{has.words}, last sign {hours_and_minutes(max(0.0, has.age))} ago" if has else ""
     if status == "stopped":
         who = f"{has.words if has else 'who ran it'} is gone; the same command goes on"
     return Progress(
@@ -117,6 +117,6 @@ _COLUMNS = (
     Column("meta-steps", "right", value=_meta_steps),
     Column("loss", "right", value=lambda one: "" if one.loss is None else f"{one.loss:.3f}"),
     Column("val, %", "right", value=lambda one: "" if one.accuracy is None else f"{100 * one.accuracy:.1f}"),
-    Column("time left", "right", value=lambda one: "" if one.left is None else duration(one.left)),
+    Column("time left", "right", value=lambda one: "" if one.left is None else hours_and_minutes(one.left)),
     Column("who, or why", wrap=True, value=_who_or_why),
 )

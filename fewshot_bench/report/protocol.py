@@ -6,7 +6,7 @@ from itertools import combinations
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
 from fewshot_bench.cells.contents import GRID_AXES
-from fewshot_bench.report.names import show
+from fewshot_bench.report.names import text_of
 from fewshot_bench.report.published import META_STEPS, TASKS_PER_BATCH
 from fewshot_bench.report.published_beside import in_words
 from fewshot_bench.report.rows import Row
@@ -35,7 +35,7 @@ def protocol(rows: Sequence[Row]) -> tuple[str, ...]:
 def _facts(row: Row) -> dict[str, str]:
     """The protocol of one row, a phrase a fact; the same keys for every row."""
     facts = row.group.fingerprint
-    words = {key: show(value) for key, value in facts.items()}
+    words = {key: text_of(value) for key, value in facts.items()}
     duplicates, tasks = facts.get("duplicates") or [], in_words("evaluation_tasks", facts.get("evaluation_tasks", "?"))
     return {
         "queries": in_words("queries", facts.get("queries")),
@@ -58,7 +58,7 @@ def budget(iterations: int | None) -> str:
 def against_paper(rows: Sequence[Row]) -> str:
     """Whether the budget is the paper's, so that a small one is not taken for a reproduction."""
     budgets = sorted({row.group.iterations for row in rows if row.paper and row.group.iterations is not None})
-    tasks = {show(row.group.config.get("training.tasks_per_batch")) for row in rows if row.paper}
+    tasks = {text_of(row.group.config.get("training.tasks_per_batch")) for row in rows if row.paper}
     if budgets == [META_STEPS] and tasks == {str(TASKS_PER_BATCH)}:
         return f"The budget is the paper's: {budget(META_STEPS)} of {counted(TASKS_PER_BATCH, 'task')}."
     least = f"{budgets[0]:,} to " if budgets[1:] else ""
@@ -71,7 +71,7 @@ def against_paper(rows: Sequence[Row]) -> str:
 def _tasks(row: Row) -> str:
     """How many one meta-step takes."""
     count = row.group.config.get("training.tasks_per_batch")
-    return counted(count, "task") if isinstance(count, int) else f"{show(count)} tasks"
+    return counted(count, "task") if isinstance(count, int) else f"{text_of(count)} tasks"
 
 
 def _steps(row: Row) -> str:
@@ -91,7 +91,7 @@ def _other_tasks(row: Row) -> str:
 
 def _rotations(facts: Mapping[str, object]) -> str:
     kinds = {"train": "training classes rotated by quarter turns", "none": "no rotations"}
-    return kinds.get(str(facts.get("rotations")), f"rotations {show(facts.get('rotations'))}")
+    return kinds.get(str(facts.get("rotations")), f"rotations {text_of(facts.get('rotations'))}")
 
 
 def _labels(rows: Sequence[Row], own: Sequence[str]) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.about import learners
 from fewshot_bench.basics.counting import counted, plural
 from fewshot_bench.cells.contents import OTHER_TESTS
-from fewshot_bench.report.names import show
+from fewshot_bench.report.names import text_of
 from fewshot_bench.report.published import Published, Stated, numbers
 
 
@@ -84,7 +84,7 @@ def in_words(fact: str, value: object) -> str:
             return _words(value, "test task")
         case "ensemble":
             return "test by one network" if value == 1 else f"test by the mean logits of {_words(value, 'epoch')}"
-    return f"{fact} {show(value)}"
+    return f"{fact} {text_of(value)}"
 
 
 def protocol_differences(here: Mapping[str, Any], published: Stated) -> tuple[str, ...]:
@@ -105,4 +105,4 @@ def no_difference_note(otherwise: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _words(value: object, noun: str) -> str:
-    return counted(value, noun) if isinstance(value, int) else f"{show(value)} {plural(noun)}"
+    return counted(value, noun) if isinstance(value, int) else f"{text_of(value)} {plural(noun)}"

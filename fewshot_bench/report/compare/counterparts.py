@@ -9,7 +9,7 @@ from fewshot_bench.cells.code import recorded
 from fewshot_bench.cells.contents import GRID_AXES
 from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.groups import INIT_SEED, differing, flat, key_of, same_initial_weights, with_init_seed
-from fewshot_bench.report.names import show
+from fewshot_bench.report.names import text_of
 
 UNTRAINED = "untrained"
 """Whether a cell has 0 meta-steps: counterparts agree in it, as in an axis."""
@@ -110,7 +110,7 @@ def _of_pair(pair: Pair) -> Iterator[tuple[str, str, str, str]]:
     """(kind, key, value of A, value of B) of all that a pair differs in."""
     a, b = settings_of(pair.a), settings_of(pair.b)
     for key in pair.differing:
-        yield "setting", key, show(a.get(key)), show(b.get(key))
+        yield "setting", key, text_of(a.get(key)), text_of(b.get(key))
     if pair.a.status != pair.b.status:
         yield "status", "status", pair.a.status, pair.b.status
     if pair.a.status == pair.b.status == "done":
@@ -126,7 +126,7 @@ def _of_tables(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterato
 
 
 def _shown(table: Mapping[str, Any], key: str) -> str:
-    return show(table[key]) if key in table else "not recorded"
+    return text_of(table[key]) if key in table else "not recorded"
 
 
 def _code(cell: CellFolder) -> dict[str, str]:

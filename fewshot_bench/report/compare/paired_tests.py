@@ -11,7 +11,7 @@ from fewshot_bench.cells.folders import EPISODES
 from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.compare.counterparts import Pair, settings_of
 from fewshot_bench.report.groups import differing, each_test, key_of, without_seed
-from fewshot_bench.report.names import INNER_OPTIMIZERS, show
+from fewshot_bench.report.names import INNER_OPTIMIZERS, text_of
 from fewshot_bench.report.statistics.accuracies import by_task
 from fewshot_bench.report.statistics.estimate import Estimate, estimate, holm
 from fewshot_bench.report.statistics.twins import SAME_TASKS
@@ -78,7 +78,7 @@ def _difference(a: CellFolder, b: CellFolder) -> NDArray[np.float64]:
         {key: cell.config[key] for key in _TASK} | {key: cell.fingerprint.get(key) for key in SAME_TASKS}
         for cell in (a, b)
     )
-    unequal = [f"{key} {show(ours[key])} and {show(theirs[key])}" for key in differing([ours, theirs])]
+    unequal = [f"{key} {text_of(ours[key])} and {text_of(theirs[key])}" for key in differing([ours, theirs])]
     if unequal:
         raise BenchError(f"tested on different tasks ({', '.join(unequal)}).")
     first, second = by_task(a), by_task(b)
@@ -94,7 +94,7 @@ def _labels(groups: Sequence[Sequence[Tests]]) -> list[str]:
     labels = []
     for own, name in zip(settings, names, strict=True):
         alike = [other for other, theirs in zip(settings, names, strict=True) if theirs == name]
-        words = [f"{key.rpartition('.')[2]}={show(own.get(key))}" for key in differing(alike) if key != "seed"]
+        words = [f"{key.rpartition('.')[2]}={text_of(own.get(key))}" for key in differing(alike) if key != "seed"]
         labels.append(f"{name} ({', '.join(words)})" if words else name)
     return labels
 
