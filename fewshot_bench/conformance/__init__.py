@@ -1,1 +1,1 @@
-"""What a backbone, an inner optimizer or a learner has to pass: the same tests for the package's own and for yours."""
+"""Checks for backbones, inner optimizers and learners, the package's own and yours, for `fewshot-bench check`."""

@@ -1,4 +1,4 @@
-"""What a test of a newcomer found, and how tests are run one after another."""
+"""Findings of checks on a subject (a backbone, an inner optimizer or a learner), and the loop that runs checks."""
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -11,22 +11,22 @@ from fewshot_bench.basics.errors import BenchError, explained
 Subject = TypeVar("Subject")
 
 Outcome = tuple[bool | None, str]
-"""Whether a test is passed (None: nothing to pass, but worth knowing), and what was measured or what is wrong."""
+"""(passed, text): whether a check is passed (None: a remark, no fault), and the measurement or the fault in words."""
 
 Check = Callable[[Subject], Outcome]
-"""One test. It is called by the name of its function, and may raise whatever the newcomer's code raises."""
+"""One check. Its function's name is its name. It may raise any exception of the subject's code."""
 
 Stages = tuple[tuple[Check[Subject], ...], ...]
-"""Tests by what they stand on: those of a stage mean something where all before it are passed."""
+"""Groups of checks in order. Checks of a stage are meaningful only if all earlier stages are passed."""
 
 TRACED, EAGER_AND_TRACED = 1e-9, "meta-gradients of the eager and the traced program"
-"""Allowed in float64, and what it is: see training/programs/traced.py."""
+"""Allowed difference in float64, and its name in messages; see training/programs/traced.py."""
 
 BY_NUMBERS = "It decides by numbers, or remembers some: other tasks and weights are computed by the first's."
 
 
 class Finding(NamedTuple):
-    """name: of the test; ok and what: its outcome."""
+    """The outcome of one check: its name, whether it is passed, and the text."""
 
     name: str
     ok: bool | None
@@ -34,19 +34,19 @@ class Finding(NamedTuple):
 
 
 def findings(stages: Stages[Subject], subject: Subject) -> Iterator[Finding]:
-    """What each test finds, up to the end of the first stage where one fails."""
+    """The findings of all checks, up to the end of the first stage in which one fails."""
     for stage in stages:
         failed = False
         for check in stage:
-            found = finding(check, subject)
-            failed = failed or found.ok is False
-            yield found
+            result = finding(check, subject)
+            failed = failed or result.ok is False
+            yield result
         if failed:
             return
 
 
 def finding(check: Check[Subject], subject: Subject) -> Finding:
-    """What one test finds; an exception is a fault, told in one line with the line of the newcomer's file."""
+    """The finding of one check. An exception is a fault, told in one line with its place in the subject's file."""
     name = name_of(check)
     try:
         return Finding(name, *check(subject))
@@ -55,26 +55,26 @@ def finding(check: Check[Subject], subject: Subject) -> Finding:
 
 
 def name_of(check: Check[Subject]) -> str:
-    """The test's name in words."""
+    """The check's name in words."""
     return getattr(check, "__name__", str(check)).replace("_", " ")
 
 
 def within(measured: float, allowed: float, what: str, otherwise: str = "") -> Outcome:
-    """Passed where `measured` is a number, and at most `allowed`. otherwise: the likely reason where it is not."""
-    told = f"{what} differ by {measured:.1e}; allowed {allowed:.0e}"
-    return (True, told) if measured <= allowed else (False, f"{told}. {otherwise}".strip())
+    """Passed if `measured` is at most `allowed`, and no NaN. otherwise: the likely reason for a failure."""
+    text = f"{what} differ by {measured:.1e}; allowed {allowed:.0e}"
+    return (True, text) if measured <= allowed else (False, f"{text}. {otherwise}".strip())
 
 
 def listed(names: Iterable[object], most: int = 3) -> str:
-    """The first of some names in a sentence."""
+    """The first `most` names in a sentence, with the number of the others."""
     all_names = [str(name) for name in names]
     more = f" and {len(all_names) - most} more" if len(all_names) > most else ""
     return ", ".join(all_names[:most]) + more if all_names else "none"
 
 
 def _place(error: Exception) -> str:
-    """The last line of code that is neither torch's nor this package's, where there is one."""
-    import torch  # takes seconds to load; whoever has an error to place has it loaded
+    """The last file and line of the traceback outside torch and this package; empty if there is none."""
+    import torch  # takes seconds to load; it is loaded already if a check raised
 
     known = [str(Path(module.__file__ or "").parent) + "/" for module in (torch, fewshot_bench)]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

@@ -1,4 +1,4 @@
-"""How far two results are apart, whether a gradient is one, and whether a function is pure."""
+"""Measures for checks: difference of two results, error of a gradient, purity of a function."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,8 +11,8 @@ from fewshot_bench.hypergradients.vectors import dot, norm, plus, scaled
 from fewshot_bench.inner_optimizers.base import Params
 
 STEPS = (1e-6, 1e-7, 1e-5)
-"""Lengths of finite differences in float64, tried in this order: shorter ones step over fewer kinks (of a ReLU, of a
-maximum), longer ones have less rounding.
+"""Steps of finite differences in float64, tried in this order. Short steps cross fewer kinks (of a ReLU or a maximum);
+long steps have less rounding error.
 """
 
 
@@ -20,16 +20,16 @@ NEGLIGIBLE = 1e-3
 """Slopes below this share of the largest slope are compared with that share, not with their own size."""
 
 SHORT_STEPS = (1e-8, 1e-9)
-"""Tried after STEPS, along steep slopes alone: there rounding stays a tenth of what is allowed."""
+"""Tried after STEPS, but only along steep slopes, where rounding stays below a tenth of the tolerance."""
 
 SIMILAR = 30.0
 """Slopes within this factor of each other are measured together."""
 
 
 class Slope(NamedTuple):
-    """The slope along one direction: as a gradient has it, and by central differences of some step.
+    """The slope along one direction. claimed: by the gradient. measured: by central differences of length `step`.
 
-    error: what is between them, relative, less what rounding alone may do to the differences; NaN where either is.
+    error: their relative difference, less the largest effect of rounding; NaN if either is NaN.
     """
 
     claimed: float
@@ -46,10 +46,11 @@ def slope(
     direction: Params | None = None,
     least: float = 0.0,
 ) -> Slope:
-    """`gradient` of `value` at a point against central differences along a direction, in float64.
+    """Compare `gradient` of `value` at a point with central differences along a direction, in float64.
 
     direction: of length 1; None: a random one. least: lower bound of the denominator of the relative error. Returns
-    the first of STEPS that agrees to `allowed`, else that with the smallest error: a wrong gradient agrees with none.
+    the slope for the first of STEPS that agrees to `allowed`, else that with the smallest error. A wrong gradient
+    agrees with no step.
     """
     direction = direction or _random_direction(at)
     claimed, found = float(dot(gradient, direction)), []
@@ -74,7 +75,8 @@ def wrong_slope(
 
     Tensors with slopes of similar size are tested together. Each contributes the same share of the common slope, so
     that a large slope cannot hide a wrong small one. A group that fails is halved, down to single tensors. Slopes below
-    NEGLIGIBLE of the largest are compared with that bound: that of a bias before a batch norm is zero up to rounding.
+    NEGLIGIBLE of the largest are compared with that bound. (The slope of a bias before a batch norm is zero up to
+    rounding.)
     """
     along = {name: _random_direction({name: p}, seed)[name] for seed, (name, p) in enumerate(at.items())}
     claimed = {name: float((gradient[name] * d).sum()) for name, d in along.items()}
@@ -110,7 +112,7 @@ def _random_direction(at: Params, seed: int = 0) -> Params:
 
 
 def apart(a: Any, b: Any) -> float:
-    """The largest difference of two trees of tensors, relative to the largest element of `b`; NaN where one is NaN."""
+    """The largest difference of two trees of tensors, relative to the largest element of `b`; NaN if one is NaN."""
     pairs = list(zip(tree_leaves(a), tree_leaves(b), strict=True))
     if not pairs:
         return 0.0
@@ -120,7 +122,7 @@ def apart(a: Any, b: Any) -> float:
 
 
 def elsewhere(tree: Any) -> Any:
-    """Another point, not far away, where rates and betas are still such: each number 1 % less."""
+    """A nearby point: each number 1 % smaller, so that rates and betas stay in their ranges."""
     return tree_map(lambda tensor: 0.99 * tensor, tree)
 
 
@@ -136,7 +138,7 @@ def finite(tree: Any) -> bool:
 
 
 def impurity(function: Callable[..., Any], *given: Any, between: Callable[[], Any] = lambda: None) -> str | None:
-    """Why `function` is not a pure one, None where nothing is seen. between: what is computed between two calls."""
+    """Why `function` is not pure; None if no reason is found. between: computed between two calls."""
     before, generator = _copied(given), torch.get_rng_state()
     first = _copied(function(*given))
     if not same(given, before):

@@ -1,4 +1,4 @@
-"""Problems small enough to be solved in a blink: random tasks, a network without kinks, the first stage of training."""
+"""Tiny problems for checks: random tasks, a smooth network, and stages of training."""
 
 from collections import OrderedDict
 
@@ -31,14 +31,14 @@ def tasks(
 
 def one(tasks: Task, index: int = 0) -> Task:
     """One of several tasks."""
-    found: Task = tree_map(lambda leaf: leaf[index], tasks)
-    return found
+    task: Task = tree_map(lambda leaf: leaf[index], tasks)
+    return task
 
 
 def smooth(image: ImageShape, ways: int) -> nn.Module:
-    """Convolution, batch norm, tanh, pool, linear: whatever a learner may ask of a network, and no kink."""
+    """A network without kinks that has all that a learner may need: convolution, batch norm, tanh, pool, linear."""
     layers = OrderedDict(
-        conv=nn.Conv2d(image.channels, 4, 3, padding=1, bias=False),  # a bias would have no gradient but rounding
+        conv=nn.Conv2d(image.channels, 4, 3, padding=1, bias=False),  # a bias before batch norm has a zero gradient
         norm=nn.BatchNorm2d(4),
         tanh=nn.Tanh(),
         pool=nn.AdaptiveAvgPool2d(2),
@@ -49,13 +49,13 @@ def smooth(image: ImageShape, ways: int) -> nn.Module:
 
 
 def at_the_start(weights: Params, steps: int, memory: Memory | None = None) -> Stage:
-    """The first epoch; the meta-optimizer has seen nothing yet."""
+    """The stage before the first meta-step: the meta-optimizer's statistics are zero."""
     zeros = {name: torch.zeros_like(p) for name, p in weights.items()}
     return Stage(OuterState(zeros, zeros, torch.zeros(())), memory or {}, steps, 0)
 
 
 def in_training(weights: Params, steps: int, memory: Memory | None = None) -> Stage:
-    """What a meta-optimizer might remember after a hundred meta-steps."""
+    """A stage with statistics as after a hundred meta-steps."""
     generator = torch.Generator().manual_seed(2)
     mean = {name: 0.01 * torch.randn(p.shape, dtype=p.dtype, generator=generator) for name, p in weights.items()}
     squares = {name: m * m + 1e-4 for name, m in mean.items()}

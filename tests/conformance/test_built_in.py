@@ -4,7 +4,7 @@ import pytest
 
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.conformance import backbone, inner_optimizer, learner, running
+from fewshot_bench.conformance import backbone, inner_optimizer, learner, shared_checks
 from fewshot_bench.conformance.findings import findings
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
@@ -29,7 +29,7 @@ def faults(kind, subject):
 @pytest.mark.parametrize("name", [name for name in BACKBONES if name != "resnet-8"])  # resnet-12 has all it has
 def test_backbone(name, monkeypatch):
     # the check `traced` has recorded its meta-gradient; to record it twice takes as long as all other checks
-    monkeypatch.setattr("fewshot_bench.conformance.running.PLANS", running.PLANS[:1])
+    monkeypatch.setattr("fewshot_bench.conformance.shared_checks.PLANS", shared_checks.PLANS[:1])
     assert not faults(backbone, backbone.Backbone(BACKBONES[name], ImageShape(1, 28, 28), 3))
 
 

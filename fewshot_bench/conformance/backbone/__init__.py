@@ -1,6 +1,7 @@
-"""What a backbone has to pass: a function of weights and images, differentiable twice, in any layout."""
+"""The checks of a backbone, in stages: it is a function of weights and images that can be differentiated twice."""
 
 from fewshot_bench.conformance.backbone.forward import (
+    Backbone,
     initial_weights,
     logits,
     module,
@@ -18,7 +19,6 @@ from fewshot_bench.conformance.backbone.gradients import (
     traced,
     vmap_equals_loop,
 )
-from fewshot_bench.conformance.backbone.subject import Backbone
 from fewshot_bench.conformance.findings import Check, Stages
 
 __all__ = ["CHECKS", "STAGES", "Backbone"]

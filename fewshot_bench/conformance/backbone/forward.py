@@ -1,24 +1,87 @@
-"""Tests of a backbone that need no gradient: what it makes, and that it depends on nothing but what it is given."""
+"""Checks of a backbone's forward pass, and the setup that checks of backbones share: the subject and maml++ on it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from fewshot_bench.backbones.functional import in_evaluation_mode
+from fewshot_bench.backbones.functional import ELEMENTARY, Operations, in_evaluation_mode
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.conformance.backbone.subject import Backbone, images_of, model_of
+from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.conformance.findings import Outcome, listed, within
 from fewshot_bench.conformance.measures import apart, finite, impurity, same
-from fewshot_bench.conformance.options import settable
+from fewshot_bench.conformance.shared_checks import settable
+from fewshot_bench.conformance.tiny import TRAIN_CLASSES, at_the_start, one, tasks
+from fewshot_bench.hypergradients.problem import Task
+from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.inner_optimizers.base import Params
-from fewshot_bench.learners.model import Model, as_function, made
+from fewshot_bench.learners import LEARNERS
+from fewshot_bench.learners.base import Gradient, Meta, Parts
+from fewshot_bench.learners.model import Model, as_function, build, made
 from fewshot_bench.learners.smoke_test import check_weights, tried, two_images
 
-PRECISION = 1e-3  # allowed between float32 and float64 logits
+PRECISION = 1e-3  # allowed difference of float32 and float64 logits
+
+STEPS, RATE = 1, 0.01
+"""Inner steps, and their learning rate: one short step suffices for second derivatives and stays near the start."""
+
+
+class Backbone(NamedTuple):
+    """The backbone to check. make(image, ways) -> torch module, with options set. image, ways: the sizes to check."""
+
+    make: Callable[..., Any]
+    image: ImageShape
+    ways: int
+
+
+class Trial(NamedTuple):
+    """maml++ at the start of training. meta: meta-parameters. gradient(meta, task) -> the meta-gradient of one task."""
+
+    meta: Meta
+    gradient: Callable[[Meta, Task], Gradient]
+
+
+def model_of(
+    net: Backbone,
+    *,
+    ways: int | None = None,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+    operations: Operations = ELEMENTARY,
+) -> Model:
+    """The network as a function; its buffers have the dtype of its weights."""
+    ways = net.ways if ways is None else ways
+    return build(lambda: net.make(net.image, ways).to(dtype), ways, seed, operations=operations)
+
+
+def tasks_of(net: Backbone, dtype: torch.dtype = torch.float64) -> Task:
+    """Two 1-shot tasks with one query per class, on a leading axis."""
+    return tasks(net.image, net.ways, dtype)
+
+
+def images_of(net: Backbone) -> Tensor:
+    """[ways, c, h, w], float64 in [0, 1]."""
+    return one(tasks_of(net)).query.x
+
+
+def maml(
+    net: Backbone,
+    rule: str,
+    dtype: torch.dtype = torch.float64,
+    operations: Operations = ELEMENTARY,
+    second_order: bool = True,
+) -> Trial:
+    """maml++, whose meta-gradient passes through the inner step's gradient to weights and learning rates."""
+    model = model_of(net, dtype=dtype, operations=operations)
+    parts = Parts(model, INNER_OPTIMIZERS[rule](lr=RATE), TRAIN_CLASSES)
+    learner, stage = LEARNERS["maml++"](second_order=second_order), at_the_start(parts.model.weights, STEPS)
+    return Trial(learner.start(parts, STEPS), lambda meta, task: learner.meta_gradient(parts, meta, stage, task))
 
 
 def module(net: Backbone) -> Outcome:
-    """A torch module with weights."""
+    """The factory makes a torch module with weights."""
     torch_module = made(lambda: net.make(net.image, net.ways), seed=0)
     model = as_function(torch_module, net.ways)
     count = sum(tensor.numel() for tensor in model.weights.values())
@@ -34,7 +97,7 @@ def module(net: Backbone) -> Outcome:
 
 
 def _head(net: Backbone, model: Model, torch_module: nn.Module) -> tuple[str, ...]:
-    """The parameters of the head, none where the layer found is not where logits come from."""
+    """The parameters of the head; empty if logits do not come from the last linear layer."""
     try:
         return tried(model, torch_module, net.image, net.ways).head
     except Exception:  # the other tests say what is wrong
@@ -51,12 +114,12 @@ def own_weights(net: Backbone) -> Outcome:
 
 
 def options(net: Backbone) -> Outcome:
-    """A grid can set them."""
+    """A grid can set the options."""
     return settable(net.make, supplied=2)
 
 
 def initial_weights(net: Backbone) -> Outcome:
-    """They depend on the seed alone."""
+    """Initial weights depend on the seed alone."""
     first = model_of(net, seed=0).weights
     torch.rand(3)  # the program may have drawn anything before
     if not same(first, model_of(net, seed=0).weights):
@@ -67,7 +130,7 @@ def initial_weights(net: Backbone) -> Outcome:
 
 
 def logits(net: Backbone) -> Outcome:
-    """One a class, for any number of images and of ways."""
+    """There is one logit per class, for any number of images and of ways."""
     for ways in (net.ways, net.ways + 1):
         model = model_of(net, ways=ways)
         for count in (2, 2 * ways + 1):
@@ -83,7 +146,7 @@ def logits(net: Backbone) -> Outcome:
 
 
 def precision(net: Backbone) -> Outcome:
-    """float64 in, float64 out: the tests of gradients need it."""
+    """float64 images give float64 logits, which the checks of gradients need."""
     found = {}
     for dtype in (torch.float32, torch.float64):
         model = model_of(net, dtype=dtype)
@@ -94,7 +157,7 @@ def precision(net: Backbone) -> Outcome:
 
 
 def pure_function(net: Backbone) -> Outcome:
-    """Nothing in place, nothing kept, nothing drawn."""
+    """The network changes nothing in place, keeps no state, and draws no random numbers in evaluation."""
     model, images = model_of(net), images_of(net)
 
     def apply(weights: Params, x: Tensor) -> Tensor:

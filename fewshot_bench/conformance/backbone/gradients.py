@@ -1,4 +1,4 @@
-"""Tests of a backbone's gradients: through maml++, which differentiates it twice."""
+"""Checks of a backbone's gradients, through maml++, which differentiates it twice."""
 
 import torch
 import torch.nn.functional as F
@@ -7,10 +7,10 @@ from torch.func import grad, vmap
 
 from fewshot_bench.backbones.functional import FUSED
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.conformance.backbone.subject import Backbone, maml, model_of, tasks_of
+from fewshot_bench.conformance.backbone.forward import Backbone, maml, model_of, tasks_of
 from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, listed, within
 from fewshot_bench.conformance.measures import apart, elsewhere, finite, wrong_slope
-from fewshot_bench.conformance.running import runs
+from fewshot_bench.conformance.shared_checks import runs
 from fewshot_bench.conformance.tiny import one
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Batch, Task
@@ -23,14 +23,14 @@ from fewshot_bench.learners.smoke_test import PERTURBATION, perturbed
 from fewshot_bench.training.programs.traced import recorded
 
 SLOPE, LAYOUT = 1e-5, 1e-10
-"""Allowed in float64: of the slope of a meta-loss, and between tasks at once and one by one."""
+"""Allowed errors in float64: of a slope of the meta-loss, and between vmap and a loop over tasks."""
 
 POINTS = 3
-"""Weights at which slopes are measured, until they agree at one."""
+"""Number of points in weight space at which slopes are measured, until they agree at one."""
 
 
 def finite_meta_gradient(net: Backbone) -> Outcome:
-    """In float32, as it is trained."""
+    """The meta-gradient is finite in float32, the precision of training."""
     untouched: set[str] = set()
     for rule in ("sgd", "adam"):
         trial = maml(net, rule, torch.float32)
@@ -49,9 +49,9 @@ def finite_meta_gradient(net: Backbone) -> Outcome:
 def second_derivatives(net: Backbone) -> Outcome:
     """The meta-gradient of each tensor equals finite differences of the meta-loss, inner steps included.
 
-    It is taken at weights moved off their initial values: a gain of zero, with which residual networks begin, puts each
-    ReLU behind it exactly on its kink, where the derivative is not defined. A large network may still have a kink so
-    near that every difference steps over it; so up to POINTS such weights are tried. A wrong gradient fails at each.
+    Weights are moved off their initial values. Residual networks start with gains of zero, which put each ReLU behind
+    them exactly on its kink, where the derivative is not defined. A large network may still have a kink so near that
+    every difference crosses it, so up to POINTS such weights are tried. A wrong gradient fails at each.
     """
     trial, task = maml(net, "sgd"), one(tasks_of(net))
     of_value = maml(net, "sgd", second_order=False)  # its loss is the same, and its gradient takes half the time
@@ -76,7 +76,7 @@ def second_derivatives(net: Backbone) -> Outcome:
 
 
 def vmap_equals_loop(net: Backbone) -> Outcome:
-    """Tasks in one program, and one after another."""
+    """Tasks under vmap and in a loop give the same meta-gradient."""
     trial, batch = maml(net, "sgd"), tasks_of(net)
     looped, mapped = (over_tasks(lambda task: trial.gradient(trial.meta, task), n)(batch).meta for n in (1, 2))
     return within(
@@ -85,7 +85,7 @@ def vmap_equals_loop(net: Backbone) -> Outcome:
 
 
 def traced(net: Backbone) -> Outcome:
-    """Written down for one task, by the functions that traced programs use, and carried out for another."""
+    """A gradient that was traced on one task gives the right gradient of another."""
     written, trial = maml(net, "sgd", operations=FUSED), maml(net, "sgd")
     first, second = (one(tasks_of(net), index) for index in (0, 1))
     replay = recorded(lambda meta, task: written.gradient(meta, task).meta, trial.meta, first)
@@ -94,12 +94,12 @@ def traced(net: Backbone) -> Outcome:
 
 
 def run(net: Backbone) -> Outcome:
-    """As a grid runs it, with maml++ and SGD."""
+    """A cell with this backbone, maml++ and SGD runs as in a grid."""
     return runs(LEARNERS["maml++"](), net.make, INNER_OPTIMIZERS["sgd"](), net.image, net.ways)
 
 
 def grad_outside_vmap(net: Backbone) -> Outcome:
-    """The order that this package never uses, for those who take the network elsewhere."""
+    """Whether grad(vmap(task)) works too. This package never uses that order, but other programs may."""
     model, batch = model_of(net), tasks_of(net)
 
     def loss(weights: Params, examples: Batch) -> Tensor:

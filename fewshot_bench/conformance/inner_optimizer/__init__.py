@@ -1,7 +1,8 @@
-"""What an inner optimizer has to pass: pure functions, differentiable in the start and in every hyperparameter."""
+"""The checks of an inner optimizer, in stages: pure functions, differentiable in the start and all hyperparameters."""
 
 from fewshot_bench.conformance.findings import Check, Stages
 from fewshot_bench.conformance.inner_optimizer.contract import (
+    Rule,
     bounds,
     contract,
     hyperparameters_are_read,
@@ -19,7 +20,6 @@ from fewshot_bench.conformance.inner_optimizer.gradients import (
     vmap_equals_loop,
     zero_gradients,
 )
-from fewshot_bench.conformance.inner_optimizer.subject import Rule
 
 __all__ = ["CHECKS", "STAGES", "Rule"]
 

@@ -1,25 +1,61 @@
-"""Tests of an inner optimizer that need no meta-gradient: what its functions are given and give."""
+"""Checks of an inner optimizer's contract, and the small problem in float64 that its checks share."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.func import grad
 
 from fewshot_bench.conformance.findings import Outcome, listed
-from fewshot_bench.conformance.inner_optimizer.subject import STEPS, Rule, bowl, start, walk
 from fewshot_bench.conformance.measures import impurity, same
-from fewshot_bench.conformance.options import settable
+from fewshot_bench.conformance.shared_checks import settable
 from fewshot_bench.conformance.tiny import in_training
-from fewshot_bench.inner_optimizers.base import InnerOptimizer, Params, State
+from fewshot_bench.inner_optimizers.base import Hyper, InnerOptimizer, OuterState, Params, State
+
+STEPS = 3
+
+
+class Rule(NamedTuple):
+    """The inner optimizer to check. make() -> InnerOptimizer, with options set."""
+
+    make: Callable[..., Any]
+
+
+def start(seed: int = 0) -> Params:
+    """Random parameters: a matrix, a vector and a number."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes: dict[str, tuple[int, ...]] = {"matrix": (4, 3), "vector": (3,), "number": ()}
+    return {name: torch.randn(shape, dtype=torch.float64, generator=generator) for name, shape in shapes.items()}
+
+
+def bowl(params: Params) -> Tensor:
+    """The loss: a quadratic plus sines, so that its second derivatives are not constant."""
+    return torch.stack([((1 + i) * (p - i) ** 2).sum() + p.sin().sum() for i, p in enumerate(params.values())]).sum()
+
+
+def descend(
+    opt: InnerOptimizer,
+    params: Params,
+    hyper: Hyper,
+    outer: OuterState | None = None,
+    *,
+    loss: Callable[[Params], Tensor] = bowl,
+    steps: int = STEPS,
+) -> Params:
+    """The parameters after `steps` steps on `loss`."""
+    state = opt.init(params, outer)
+    for _ in range(steps):
+        params, state = opt.step(params, grad(loss)(params), state, hyper)
+    return params
 
 
 def contract(rule: Rule) -> Outcome:
-    """An InnerOptimizer, with a number a parameter tensor for each hyperparameter."""
-    made, params = rule.make(), start()
-    if not isinstance(made, InnerOptimizer):
-        return False, f"it makes a {type(made).__name__}; it has to make an InnerOptimizer."
-    hyper = made.hyperparameters(params)
+    """The factory makes an InnerOptimizer, with one number per parameter tensor for each hyperparameter."""
+    opt, params = rule.make(), start()
+    if not isinstance(opt, InnerOptimizer):
+        return False, f"it makes a {type(opt).__name__}; it has to make an InnerOptimizer."
+    hyper = opt.hyperparameters(params)
     for name, values in hyper.items():
         right = isinstance(values, dict) and set(values) == set(params)
         if not right or any(not isinstance(v, Tensor) or v.dim() for v in values.values()):
@@ -28,33 +64,33 @@ def contract(rule: Rule) -> Outcome:
 
 
 def options(rule: Rule) -> Outcome:
-    """A grid can set them."""
+    """A grid can set the options."""
     return settable(rule.make, supplied=0)
 
 
 def bounds(rule: Rule) -> Outcome:
-    """One pair for each hyperparameter, around where it starts."""
-    made = rule.make()
-    hyper = made.hyperparameters(start())
-    if set(hyper) != set(made.bounds):
-        return False, f"bounds are of {listed(made.bounds)}, hyperparameters {listed(hyper)}: they have to be the same."
-    for name, (low, high) in made.bounds.items():
+    """Each hyperparameter has one pair of bounds, which contains its initial value."""
+    opt = rule.make()
+    hyper = opt.hyperparameters(start())
+    if set(hyper) != set(opt.bounds):
+        return False, f"bounds are of {listed(opt.bounds)}, hyperparameters {listed(hyper)}: they have to be the same."
+    for name, (low, high) in opt.bounds.items():
         first = float(next(iter(hyper[name].values())))
         if not low < high:
             return False, f"`{name}` has the bounds {low} and {high}; the first has to be the lower."
         if not low <= first <= high:
             return None, f"`{name}` starts at {first:g}, outside [{low:g}, {high:g}]; the first meta-step brings it in"
-    return True, ", ".join(f"{name} in [{low:g}, {high:g}]" for name, (low, high) in made.bounds.items()) or "none"
+    return True, ", ".join(f"{name} in [{low:g}, {high:g}]" for name, (low, high) in opt.bounds.items()) or "none"
 
 
 def state(rule: Rule) -> Outcome:
-    """Slots of tensors by parameter name, the same after a step: a step can follow on every step."""
-    made, params = rule.make(), start()
-    before = made.init(params, None)
+    """The state is slots of tensors by parameter name, and a step keeps its names, shapes and types."""
+    opt, params = rule.make(), start()
+    before = opt.init(params, None)
     fault = _not_a_state("init", before, params)
     if fault is not None:
         return False, fault
-    after, moved = _one_step(made, params)
+    after, moved = _one_step(opt, params)
     fault = _not_a_state("step", after, params)
     if fault is not None:
         return False, fault
@@ -63,40 +99,40 @@ def state(rule: Rule) -> Outcome:
     if _shapes({"": params}) != _shapes({"": moved}):
         return False, "a step changes the names, shapes or types of the parameters."
     single = {name: p.float() for name, p in params.items()}
-    if any(p.dtype != torch.float32 for p in _one_step(made, single)[1].values()):
+    if any(p.dtype != torch.float32 for p in _one_step(opt, single)[1].values()):
         return False, "a step on float32 gives another type. Make new tensors with torch.zeros_like(p) and the like."
     return True, f"slots: {listed(before)}"
 
 
 def pure_functions(rule: Rule) -> Outcome:
-    """Nothing in place, nothing kept from task to task, nothing drawn."""
-    made, params = rule.make(), start()
-    hyper, grads, outer = made.hyperparameters(params), grad(bowl)(params), in_training(params, STEPS).outer
-    begun = made.init(params, outer)
+    """The functions change nothing in place, keep no state between tasks, and draw no random numbers."""
+    opt, params = rule.make(), start()
+    hyper, grads, outer = opt.hyperparameters(params), grad(bowl)(params), in_training(params, STEPS).outer
+    begun = opt.init(params, outer)
 
     for name, function, given in (
-        ("init", made.init, (params, outer)),
-        ("hyperparameters", made.hyperparameters, (params,)),
-        ("step", made.step, (params, grads, begun, hyper)),
+        ("init", opt.init, (params, outer)),
+        ("hyperparameters", opt.hyperparameters, (params,)),
+        ("step", opt.step, (params, grads, begun, hyper)),
     ):
-        fault = impurity(function, *given, between=lambda: walk(made, start(seed=9), hyper))
+        fault = impurity(function, *given, between=lambda: descend(opt, start(seed=9), hyper))
         if fault is not None:
             return False, f"{name}: {fault}"
     return True, "init, hyperparameters and step"
 
 
 def hyperparameters_are_read(rule: Rule) -> Outcome:
-    """What is offered to be learned is what a step uses: without any one of them it fails or goes elsewhere."""
-    made, params = rule.make(), start()
-    hyper = made.hyperparameters(params)
+    """A step uses every hyperparameter: without any one of them it fails or gives another result."""
+    opt, params = rule.make(), start()
+    hyper = opt.hyperparameters(params)
     try:
-        expected = walk(made, params, hyper)
+        expected = descend(opt, params, hyper)
     except KeyError as error:
         return False, f"step reads {error}, which neither hyperparameters() nor the state has for every tensor."
     idle = []
     for name in hyper:
         try:
-            if same(walk(made, params, {key: value for key, value in hyper.items() if key != name}), expected):
+            if same(descend(opt, params, {key: value for key, value in hyper.items() if key != name}), expected):
                 idle.append(name)
         except KeyError:
             continue
@@ -106,22 +142,22 @@ def hyperparameters_are_read(rule: Rule) -> Outcome:
 
 
 def part_of_the_parameters(rule: Rule) -> Outcome:
-    """A learner may adapt the head alone (ANIL); the meta-optimizer has statistics of everything."""
-    made, params = rule.make(), start()
+    """The rule works on some parameters alone (as in ANIL), while the meta-optimizer has statistics of all."""
+    opt, params = rule.make(), start()
     outer, some = in_training(params, STEPS).outer, {"vector": params["vector"]}
-    moved = walk(made, some, made.hyperparameters(some), outer, loss=lambda w: (w["vector"] ** 2).sum())
+    moved = descend(opt, some, opt.hyperparameters(some), outer, loss=lambda w: (w["vector"] ** 2).sum())
     if set(moved) != {"vector"}:
         return False, f"given `vector` alone, it gives {listed(moved)}."
     return True, "can be all that adapts"
 
 
-def _one_step(made: InnerOptimizer, params: Params) -> tuple[State, Params]:
-    moved, state = made.step(params, grad(bowl)(params), made.init(params, None), made.hyperparameters(params))
+def _one_step(opt: InnerOptimizer, params: Params) -> tuple[State, Params]:
+    moved, state = opt.step(params, grad(bowl)(params), opt.init(params, None), opt.hyperparameters(params))
     return state, moved
 
 
 def _not_a_state(name: str, given: Any, params: Params) -> str | None:
-    """What is wrong with what a function gives; None where it is a state."""
+    """Why a function's result is not a state; None if it is one."""
     if isinstance(given, dict):
         odd = [
             slot

@@ -1,4 +1,4 @@
-"""Tests of what flows through an inner optimizer's steps: to the start, and to every hyperparameter."""
+"""Checks of an inner optimizer's gradients: to the start and to every hyperparameter."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from torch.func import grad, vmap
 
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, within
-from fewshot_bench.conformance.inner_optimizer.subject import STEPS, Rule, bowl, start, walk
+from fewshot_bench.conformance.inner_optimizer.contract import STEPS, Rule, bowl, descend, start
 from fewshot_bench.conformance.measures import apart, elsewhere, finite, slope
-from fewshot_bench.conformance.running import runs
+from fewshot_bench.conformance.shared_checks import runs
 from fewshot_bench.conformance.tiny import in_training, smooth
 from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.inner_optimizers.base import Hyper, OuterState, Params
@@ -18,29 +18,29 @@ from fewshot_bench.learners import LEARNERS
 from fewshot_bench.training.programs.traced import recorded
 
 SLOPE, LAYOUT = 1e-6, 1e-12
-"""Allowed in float64: of a slope, and between starts at once and one by one."""
+"""Allowed errors in float64: of a slope, and between vmap and a loop over starts."""
 
 START = "start"
 
 
 def any_grain(rule: Rule) -> Outcome:
-    """A learner may hold one value for each weight (Meta-SGD): hyperparameters are whatever broadcasts."""
-    made, params = rule.make(), start()
-    hyper = made.hyperparameters(params)
+    """Hyperparameters may have one value per weight (as in Meta-SGD) or any shape that broadcasts."""
+    opt, params = rule.make(), start()
+    hyper = opt.hyperparameters(params)
     fine = {name: {key: v.expand(params[key].shape).clone() for key, v in vs.items()} for name, vs in hyper.items()}
-    error = apart(walk(made, params, fine), walk(made, params, hyper))
+    error = apart(descend(opt, params, fine), descend(opt, params, hyper))
     return within(error, LAYOUT, "steps with one value a tensor and one a weight", "Use them elementwise.")
 
 
 def derivatives(rule: Rule) -> Outcome:
-    """Of the loss after three steps, from a cold start and from a meta-optimizer's statistics."""
-    made, params = rule.make(), start()
-    flat = _flat(params, made.hyperparameters(params))
+    """Derivatives of the loss after three steps, with and without a meta-optimizer's statistics."""
+    opt, params = rule.make(), start()
+    flat = _flat(params, opt.hyperparameters(params))
     worst = 0.0
     for outer in (None, in_training(params, STEPS).outer):
 
         def value(part: Params, outer: OuterState | None = outer) -> Tensor:
-            return bowl(walk(made, *_unflat(flat | part), outer))
+            return bowl(descend(opt, *_unflat(flat | part), outer))
 
         gradient = grad(value)(flat)
         for group in dict.fromkeys(name.partition("/")[0] for name in flat):
@@ -56,14 +56,14 @@ def derivatives(rule: Rule) -> Outcome:
 
 
 def zero_gradients(rule: Rule) -> Outcome:
-    """A ReLU network has weights whose gradient is exactly zero; a square root has an infinite derivative there."""
-    made, params = rule.make(), start()
+    """Zero gradients, which ReLU networks have, give finite meta-gradients. A square root at zero would not."""
+    opt, params = rule.make(), start()
 
     def value(params: Params, hyper: Hyper) -> Tensor:
-        moved = walk(made, params, hyper, loss=lambda w: (w["matrix"] ** 2).sum() + 0 * (w["vector"] ** 2).sum())
+        moved = descend(opt, params, hyper, loss=lambda w: (w["matrix"] ** 2).sum() + 0 * (w["vector"] ** 2).sum())
         return torch.stack([(p**2).sum() for p in moved.values()]).sum()
 
-    if not finite(grad(value, argnums=(0, 1))(params, made.hyperparameters(params))):
+    if not finite(grad(value, argnums=(0, 1))(params, opt.hyperparameters(params))):
         return (
             False,
             "make the meta-gradient infinite or NaN. Mask roots at zero, as inner_optimizers/one_tensor.py does.",
@@ -72,13 +72,13 @@ def zero_gradients(rule: Rule) -> Outcome:
 
 
 def vmap_equals_loop(rule: Rule) -> Outcome:
-    """Tasks in one program, and one after another."""
-    made = rule.make()
+    """Tasks under vmap and in a loop give the same meta-gradient."""
+    opt = rule.make()
     starts = [start(seed) for seed in range(3)]
-    hyper = made.hyperparameters(starts[0])
+    hyper = opt.hyperparameters(starts[0])
 
     def of_one(params: Params) -> Any:
-        return grad(lambda p, h: bowl(walk(made, p, h)), argnums=(0, 1))(params, hyper)
+        return grad(lambda p, h: bowl(descend(opt, p, h)), argnums=(0, 1))(params, hyper)
 
     mapped = vmap(of_one)({name: torch.stack([one[name] for one in starts]) for name in starts[0]})
     looped = tree_map(lambda *leaves: torch.stack(leaves), *[of_one(one) for one in starts])
@@ -86,12 +86,12 @@ def vmap_equals_loop(rule: Rule) -> Outcome:
 
 
 def traced(rule: Rule) -> Outcome:
-    """Written down for one start, and carried out from another with other hyperparameters."""
-    made, params = rule.make(), start()
-    first, other = (_flat(start(seed), made.hyperparameters(params)) for seed in (0, 1))
+    """A gradient that was traced at one start is right at another, with other hyperparameters."""
+    opt, params = rule.make(), start()
+    first, other = (_flat(start(seed), opt.hyperparameters(params)) for seed in (0, 1))
 
     def gradient(flat: Params, outer: OuterState) -> Params:
-        return grad(lambda flat: bowl(walk(made, *_unflat(flat), outer, steps=2)))(flat)
+        return grad(lambda flat: bowl(descend(opt, *_unflat(flat), outer, steps=2)))(flat)
 
     outer = in_training(params, STEPS).outer
     replay = recorded(gradient, first, outer)
@@ -100,14 +100,14 @@ def traced(rule: Rule) -> Outcome:
 
 
 def descent(rule: Rule) -> Outcome:
-    """Not a test: a rule may need other options than its defaults."""
-    made, params = rule.make(), start()
-    before, after = (float(bowl(w)) for w in (params, walk(made, params, made.hyperparameters(params), steps=20)))
+    """Whether 20 steps lower the loss. It is only reported, since a rule may need other options than its defaults."""
+    opt, params = rule.make(), start()
+    before, after = (float(bowl(w)) for w in (params, descend(opt, params, opt.hyperparameters(params), steps=20)))
     return True if after < before else None, f"a bowl of height {before:.3g}, {after:.3g} after 20 steps"
 
 
 def run(rule: Rule) -> Outcome:
-    """As a grid runs it, with maml++ and a small network."""
+    """A cell with this rule, maml++ and a small network runs as in a grid."""
     return runs(LEARNERS["maml++"](), smooth, rule.make(), ImageShape(1, 8, 8), ways=3)
 
 

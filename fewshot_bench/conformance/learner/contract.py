@@ -14,7 +14,7 @@ from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.conformance.findings import Outcome, listed, within
 from fewshot_bench.conformance.measures import apart, finite, impurity, same
-from fewshot_bench.conformance.options import settable
+from fewshot_bench.conformance.shared_checks import settable
 from fewshot_bench.conformance.tiny import TRAIN_CLASSES, in_training, one, smooth, tasks
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS

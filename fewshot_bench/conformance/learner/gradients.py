@@ -13,7 +13,7 @@ from fewshot_bench.cells.cell import Training
 from fewshot_bench.conformance.findings import BY_NUMBERS, EAGER_AND_TRACED, TRACED, Outcome, within
 from fewshot_bench.conformance.learner.contract import IMAGE, WAYS, Candidate, trial, two_tasks
 from fewshot_bench.conformance.measures import apart, finite, same, slope
-from fewshot_bench.conformance.running import assembly_of, runs
+from fewshot_bench.conformance.shared_checks import assembly_of, runs
 from fewshot_bench.conformance.tiny import one, smooth, tasks
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS

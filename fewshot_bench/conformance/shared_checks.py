@@ -1,11 +1,16 @@
-"""The test `run` of backbones, inner optimizers and learners: a cell computed on random images, as `run` would."""
+"""Checks that backbones, inner optimizers and learners share: `options`, and `run`, which computes a cell.
 
+The cell is computed on random images, in the same way as the command `run` computes it.
+"""
+
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.basics.options import fits, frozen, schema, type_name
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
-from fewshot_bench.conformance.findings import Outcome
+from fewshot_bench.conformance.findings import Outcome, listed
 from fewshot_bench.conformance.tiny import TRAIN_CLASSES
 from fewshot_bench.inner_optimizers.base import InnerOptimizer
 from fewshot_bench.learners.base import Learner, Parts
@@ -18,8 +23,26 @@ PLANS = (Plan("cpu", 1, TASKS), Plan("cpu", 1, 1, "traced"))
 """The kinds of program that a run on a CPU chooses from."""
 
 
+def settable(factory: Callable[..., Any], supplied: int) -> Outcome:
+    """Whether a grid can set the options of a factory, and whether their defaults have the annotated types.
+
+    supplied: number of positional arguments that the program gives. Every other argument is an option, after a `*`.
+    """
+    parameters = inspect.signature(factory).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    for parameter in positional[supplied:]:
+        if parameter.default is parameter.empty:
+            return False, f"nothing gives it the argument `{parameter.name}`. Write it after a `*`, with a default."
+        return None, f"no grid can set `{parameter.name}`. Write it after a `*`, with a type and its default."
+    known = schema(factory)
+    for name, option in known.items():
+        if option.default is not None and not fits(frozen(option.default), option.type):
+            return False, f"`{name}` starts as {option.default!r}, but has to be {type_name(option.type)}."
+    return True, listed((f"{name} = {option.default!r}" for name, option in known.items()), most=6)
+
+
 def runs(learner: Learner, make: Callable[..., Any], opt: InnerOptimizer, image: ImageShape, ways: int) -> Outcome:
-    """One meta-step, and an evaluation with transductive and inductive batch norm, by each of PLANS."""
+    """Compute one meta-step, and an evaluation with transductive and inductive batch norm, by each of PLANS."""
     for plan in PLANS:
         with as_planned(plan):
             rehearse(assembly_of(learner, make, opt, image, ways, plan))
@@ -35,7 +58,7 @@ def assembly_of(
     plan: Plan,
     training: Training | None = None,
 ) -> Assembly:
-    """An assembled cell of the given parts, which need no names in a grid, with random tasks."""
+    """An assembled cell of the given parts, with random tasks. The parts need no names in a grid."""
     cell = Cell(
         dataset="omniglot",
         split="none",
