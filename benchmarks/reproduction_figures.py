@@ -14,7 +14,7 @@ from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.hyperparameter_figure import hyperparameter_figure
 from fewshot_bench.report.names import model, task, with_commas
-from fewshot_bench.report.page.learning import Learned, learned
+from fewshot_bench.report.page.learning import LearnedCurve, learned
 from fewshot_bench.report.plots import figures_of
 from fewshot_bench.report.published_beside import protocol_differences, published_beside
 from fewshot_bench.report.records import read_trajectories
@@ -41,7 +41,7 @@ def curves_figure(panels: Sequence[Sequence[Run]]) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, curves: Sequence[tuple[str, Learned]]) -> None:
+def _panel(axes: Axes, curves: Sequence[tuple[str, LearnedCurve]]) -> None:
     """curves: each with the folder of its run; all of one task."""
     models = [model(curve.group.axes) for _, curve in curves]
     names = [with_commas(name, curve.setting) for name, (_, curve) in zip(models, curves, strict=True)]

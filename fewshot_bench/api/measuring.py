@@ -31,14 +31,14 @@ class Measured(NamedTuple):
 Measurements = Mapping[Protocol, Measured]
 
 
-class Job(NamedTuple):
+class Request(NamedTuple):
     """A protocol, and the number of test tasks to measure it on, from the first."""
 
     protocol: Protocol
     tasks: int
 
 
-class Outcome(NamedTuple):
+class Answers(NamedTuple):
     """measured: the results so far. failed: protocol -> why it could not be measured."""
 
     measured: Measurements
@@ -46,8 +46,8 @@ class Outcome(NamedTuple):
 
 
 def measure(
-    trained: TrainedCell, pool: Pool, jobs: Sequence[Job], say: Say, report: Callable[[Outcome], object]
-) -> Outcome:
+    trained: TrainedCell, pool: Pool, jobs: Sequence[Request], say: Say, report: Callable[[Answers], object]
+) -> Answers:
     """Do each job, except what sensitivity.json has already. The first job is the cell's own protocol.
 
     Args:
@@ -63,7 +63,9 @@ def measure(
     own, known, failed = own_protocol(trained), read_measurements(trained), dict[Protocol, str]()
     with as_planned(trained.plan):
         as_tested = scorer(trained, pool, own)
-        _extend(trained, as_tested, Job(own, min(2 * CHUNK, jobs[0].tasks)), known)  # its second chunk gives the pace
+        _extend(
+            trained, as_tested, Request(own, min(2 * CHUNK, jobs[0].tasks)), known
+        )  # its second chunk gives the pace
         say(_announced(trained, jobs, known))
         for job in jobs:
             had = len(known.get(job.protocol, Measured()).right)
@@ -78,11 +80,11 @@ def measure(
                 what = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
                 failed[job.protocol] = what.splitlines()[0]
             say(_line(trained, job.protocol, known.get(job.protocol, Measured()), failed.get(job.protocol, "")))
-            report(Outcome(known, failed))
-    return Outcome(known, failed)
+            report(Answers(known, failed))
+    return Answers(known, failed)
 
 
-def _extend(trained: TrainedCell, score: Score, job: Job, known: dict[Protocol, Measured]) -> None:
+def _extend(trained: TrainedCell, score: Score, job: Request, known: dict[Protocol, Measured]) -> None:
     """Measure more tasks of a protocol, add them to `known`, and write the file now and then."""
     protocol, count = job
     had, written = len(known.get(protocol, Measured()).right), time.monotonic()
@@ -97,7 +99,7 @@ def _extend(trained: TrainedCell, score: Score, job: Job, known: dict[Protocol, 
             written = time.monotonic()
 
 
-def _announced(trained: TrainedCell, jobs: Sequence[Job], known: Measurements) -> str:
+def _announced(trained: TrainedCell, jobs: Sequence[Request], known: Measurements) -> str:
     """A sentence with the expected duration, from the pace of the own protocol and the cost of the others."""
     own, most = own_protocol(trained), dict[Protocol, int]()
     for protocol, count in jobs:

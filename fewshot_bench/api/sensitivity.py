@@ -8,10 +8,10 @@ import pandas as pd
 
 from fewshot_bench.api.evaluating import check_same_images
 from fewshot_bench.api.loading import TrainedCell, loaded
-from fewshot_bench.api.measuring import Job, Outcome, Say, measure
+from fewshot_bench.api.measuring import Answers, Request, Say, measure
 from fewshot_bench.api.pools import Data, pool_for
 from fewshot_bench.api.protocols import FactorValues, Variation, check_values, variations
-from fewshot_bench.api.sensitivity_table import Row, frame, rows_of, table_of
+from fewshot_bench.api.sensitivity_table import SensitivityRow, frame, rows_of, table_of
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
@@ -32,7 +32,7 @@ class Sensitivity:
     """
 
     trained: TrainedCell
-    rows: tuple[Row, ...]
+    rows: tuple[SensitivityRow, ...]
 
     def frame(self) -> pd.DataFrame:
         """The rows as a pandas table, in percent."""
@@ -97,7 +97,7 @@ def sensitivity(
     check_same_images(trained, pool)
     chosen = variations(trained, values)
 
-    def written(outcome: Outcome) -> Sensitivity:
+    def written(outcome: Answers) -> Sensitivity:
         if lost():
             raise TakenOverError
         result = Sensitivity(trained, rows_of(trained, chosen, *outcome))
@@ -111,9 +111,9 @@ def sensitivity(
         raise BenchError(f"{trained.folder}: {error}. Give the command again when that one has ended.") from error
 
 
-def jobs_of(chosen: Sequence[Variation]) -> list[Job]:
+def jobs_of(chosen: Sequence[Variation]) -> list[Request]:
     """What to measure, in order: the own protocol as tested, other protocols, then the own protocol on more tasks."""
     own = chosen[0].protocol
-    possible = [Job(one.protocol, one.tasks) for one in chosen if not one.reason]
+    possible = [Request(one.protocol, one.tasks) for one in chosen if not one.reason]
     longer = sorted(job for job in possible if job.protocol == own)
     return list(dict.fromkeys([possible[0], *(job for job in possible if job.protocol != own), *longer]))

@@ -62,7 +62,7 @@ def _half(variance: float) -> float:
     return float(Z95 * variance**0.5)
 
 
-class Row(NamedTuple):
+class SensitivityRow(NamedTuple):
     """One protocol. accuracy, difference (to the cell's own): fractions; None if not measured, for the `reason`."""
 
     variation: Variation
@@ -76,7 +76,7 @@ def rows_of(
     variations: Sequence[Variation],
     measured: Measurements,
     failed: Mapping[Protocol, str],
-) -> tuple[Row, ...]:
+) -> tuple[SensitivityRow, ...]:
     """One row per variation, in order; variations that are not measured yet are left out."""
     own, count = own_protocol(trained), trained.cell.evaluation.tasks
     base = _accuracies(trained, own, measured[own])
@@ -85,7 +85,7 @@ def rows_of(
         reason = one.reason or failed.get(one.protocol, "")
         values = _accuracies(trained, one.protocol, measured.get(one.protocol, Measured()))
         if reason:
-            rows.append(Row(one, None, None, reason))
+            rows.append(SensitivityRow(one, None, None, reason))
         elif len(values) >= one.tasks and len(base) >= count:
             same = one.protocol == own and one.tasks == count
             if same:
@@ -94,11 +94,11 @@ def rows_of(
                 difference = nested(values, one.tasks, count)
             else:
                 difference = paired(values[:count], base[:count])
-            rows.append(Row(one, mean_of(values[: one.tasks]), difference, ""))
+            rows.append(SensitivityRow(one, mean_of(values[: one.tasks]), difference, ""))
     return tuple(rows)
 
 
-def frame(rows: Sequence[Row]) -> pd.DataFrame:
+def frame(rows: Sequence[SensitivityRow]) -> pd.DataFrame:
     """The rows as a pandas table: accuracies and differences in percent."""
     return pd.DataFrame(
         [
@@ -129,7 +129,7 @@ def _percent(value: float | None) -> float | None:
     return None if value is None else 100 * value
 
 
-def table_of(trained: TrainedCell, rows: Sequence[Row]) -> Table:
+def table_of(trained: TrainedCell, rows: Sequence[SensitivityRow]) -> Table:
     """The rows as a formatted table; a protocol that could not be measured has a footnote with the reason."""
     columns = (
         Column("differs in"),
@@ -149,7 +149,7 @@ def table_of(trained: TrainedCell, rows: Sequence[Row]) -> Table:
     )
 
 
-def _entries(row: Row) -> tuple[Entry, ...]:
+def _entries(row: SensitivityRow) -> tuple[Entry, ...]:
     one = row.variation
     head = Entry(one.factor), Entry(one.value), Entry(f"{one.tasks:,}")
     if row.accuracy is None:
@@ -173,7 +173,7 @@ def _own(trained: TrainedCell) -> str:
     )
 
 
-def _recorded(trained: TrainedCell, rows: Sequence[Row]) -> str:
+def _recorded(trained: TrainedCell, rows: Sequence[SensitivityRow]) -> str:
     """A sentence that says whether the cell's own test was reproduced."""
     recorded, found = trained.result["test_accuracy"], rows[0].accuracy
     if found is not None and abs(found.mean - recorded) < 1e-12:
@@ -181,7 +181,7 @@ def _recorded(trained: TrainedCell, rows: Sequence[Row]) -> str:
     return f"result.json has {100 * recorded:.2f} for its own test: another device or version computed that."
 
 
-def _span(trained: TrainedCell, rows: Sequence[Row]) -> str:
+def _span(trained: TrainedCell, rows: Sequence[SensitivityRow]) -> str:
     """A sentence with the lowest and highest accuracy on the same tasks; other tasks would add chance."""
     count = trained.cell.evaluation.tasks
     found = [

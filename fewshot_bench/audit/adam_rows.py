@@ -7,7 +7,7 @@ from fewshot_bench.audit.by_torchopt import by_torchopt
 from fewshot_bench.audit.ours import one_by_one
 from fewshot_bench.audit.problem import Implementation, Problem
 from fewshot_bench.audit.problems import BETA1, BETA2, EPS, LR
-from fewshot_bench.audit.row import OURS, Row, approximate, wrong
+from fewshot_bench.audit.row import OURS, AuditRow, approximate, wrong
 from fewshot_bench.audit.rule_rows import SECTION, of_ours
 from fewshot_bench.hypergradients.unrolled import unrolled
 from fewshot_bench.inner_optimizers.adam_higher2019 import adam_higher2019
@@ -46,10 +46,10 @@ torchopt_betas = by_torchopt(
 
 ADAM_ROWS = [
     *of_ours(PROBLEM, (*BY_LR, *BY_BETA1, *BY_BETA2)),
-    Row(SECTION, PROBLEM, OURS, "adam-higher2019", (*BY_LR, *BY_BETA1), higher2019),
-    Row(SECTION, PROBLEM, OURS, "adam-higher2019", BY_BETA2, higher2019, REPRODUCED),
-    Row(SECTION, PROBLEM, "higher", "DifferentiableAdam", (*BY_LR, *BY_BETA1), higher_adam),
-    Row(SECTION, PROBLEM, "higher", "DifferentiableAdam", BY_BETA2, higher_adam, HIGHER),
-    Row(SECTION, PROBLEM, "torchopt", "MetaAdam", BY_LR, torchopt_adam, FLOAT32),
-    Row(SECTION, PROBLEM, "torchopt", "MetaAdam", (*BY_BETA1, *BY_BETA2), torchopt_betas),
+    AuditRow(SECTION, PROBLEM, OURS, "adam-higher2019", (*BY_LR, *BY_BETA1), higher2019),
+    AuditRow(SECTION, PROBLEM, OURS, "adam-higher2019", BY_BETA2, higher2019, REPRODUCED),
+    AuditRow(SECTION, PROBLEM, "higher", "DifferentiableAdam", (*BY_LR, *BY_BETA1), higher_adam),
+    AuditRow(SECTION, PROBLEM, "higher", "DifferentiableAdam", BY_BETA2, higher_adam, HIGHER),
+    AuditRow(SECTION, PROBLEM, "torchopt", "MetaAdam", BY_LR, torchopt_adam, FLOAT32),
+    AuditRow(SECTION, PROBLEM, "torchopt", "MetaAdam", (*BY_BETA1, *BY_BETA2), torchopt_betas),
 ]

@@ -2,7 +2,7 @@
 
 from fewshot_bench.audit.batches import gradient_of_vmap, the_packages, torchs, vmap_of_gradient
 from fewshot_bench.audit.ours import one_by_one, vmapped
-from fewshot_bench.audit.row import OURS, Row, wrong
+from fewshot_bench.audit.row import OURS, AuditRow, wrong
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled
 
@@ -17,19 +17,19 @@ FUSED = wrong(
 )
 
 
-def _on(problem: str) -> list[Row]:
+def _on(problem: str) -> list[AuditRow]:
     return [
-        Row(SECTION, problem, OURS, "vmap of unrolled()", (*START, *LR), vmapped(unrolled())),
-        Row(SECTION, problem, OURS, "grad(vmap(task)), our norms", (*START, *LR), gradient_of_vmap(the_packages)),
-        Row(SECTION, problem, "torch", "vmap(grad(task)), fused", (*START, *LR), vmap_of_gradient(torchs)),
-        Row(SECTION, problem, "torch", "grad(vmap(task)), fused", START, gradient_of_vmap(torchs), FUSED),
-        Row(SECTION, problem, "torch", "grad(vmap(task)), fused", LR, gradient_of_vmap(torchs), FUSED),
+        AuditRow(SECTION, problem, OURS, "vmap of unrolled()", (*START, *LR), vmapped(unrolled())),
+        AuditRow(SECTION, problem, OURS, "grad(vmap(task)), our norms", (*START, *LR), gradient_of_vmap(the_packages)),
+        AuditRow(SECTION, problem, "torch", "vmap(grad(task)), fused", (*START, *LR), vmap_of_gradient(torchs)),
+        AuditRow(SECTION, problem, "torch", "grad(vmap(task)), fused", START, gradient_of_vmap(torchs), FUSED),
+        AuditRow(SECTION, problem, "torch", "grad(vmap(task)), fused", LR, gradient_of_vmap(torchs), FUSED),
     ]
 
 
 BATCH_ROWS = [
-    Row(SECTION, ONE_SHOT, OURS, "unrolled()", (*START, *LR), one_by_one(unrolled())),
-    Row(SECTION, ONE_SHOT, OURS, "recomputed()", (*START, *LR), one_by_one(recomputed())),
+    AuditRow(SECTION, ONE_SHOT, OURS, "unrolled()", (*START, *LR), one_by_one(unrolled())),
+    AuditRow(SECTION, ONE_SHOT, OURS, "recomputed()", (*START, *LR), one_by_one(recomputed())),
     *_on(ONE_SHOT),
     *_on(FIVE_SHOTS),
 ]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fewshot_bench.audit.by_learner import on_points
 from fewshot_bench.audit.ours import one_by_one
 from fewshot_bench.audit.released import released_system
-from fewshot_bench.audit.row import OURS, Off, Row, approximate, wrong
+from fewshot_bench.audit.row import OURS, AuditRow, Off, approximate, wrong
 from fewshot_bench.hypergradients.displacement import displacement
 from fewshot_bench.hypergradients.implicit import implicit
 from fewshot_bench.hypergradients.known_problems.network import LR as NETWORK_LR
@@ -46,35 +46,37 @@ SOLVERS: dict[str, tuple[Callable[[float], Solver], Off | None]] = {
 """Call -> alpha -> solver, and why it is not exact. 27 is the number of weights of the small network."""
 
 
-def _at(problem: str) -> list[Row]:
+def _at(problem: str) -> list[AuditRow]:
     wrt, alpha = MINIMA[problem]
     return [
-        Row(SECTION, problem, OURS, "unrolled()", wrt, one_by_one(unrolled())),
+        AuditRow(SECTION, problem, OURS, "unrolled()", wrt, one_by_one(unrolled())),
         *(
-            Row(SECTION, problem, OURS, call, wrt, one_by_one(implicit(make(alpha))), off)
+            AuditRow(SECTION, problem, OURS, call, wrt, one_by_one(implicit(make(alpha))), off)
             for call, (make, off) in SOLVERS.items()
         ),
     ]
 
 
 IMAML = [
-    Row(SECTION, NETWORK, OURS, "learner Imaml", IN_ALL, on_points(imaml(learn_lam=True)), FEW),
-    Row(
+    AuditRow(SECTION, NETWORK, OURS, "learner Imaml", IN_ALL, on_points(imaml(learn_lam=True)), FEW),
+    AuditRow(
         SECTION, NETWORK, OURS, "learner Imaml(iterations=27)", IN_ALL, on_points(imaml(learn_lam=True, iterations=27))
     ),
-    Row(SECTION, NETWORK, OURS, "imaml-released's system", START, one_by_one(implicit(released_system(27))), RELEASED),
-    Row(SECTION, NETWORK, OURS, "learner ImamlReleased", START, on_points(imaml_released()), REPRODUCED),
+    AuditRow(
+        SECTION, NETWORK, OURS, "imaml-released's system", START, one_by_one(implicit(released_system(27))), RELEASED
+    ),
+    AuditRow(SECTION, NETWORK, OURS, "learner ImamlReleased", START, on_points(imaml_released()), REPRODUCED),
 ]
 """The learners, with the strength of their tie learned; and what the public code computes."""
 
 IMPLICIT_ROWS = [
     *_at(QUADRATIC),
-    Row(SECTION, AWAY, OURS, "dense()", SOURCE, one_by_one(implicit(dense())), NOT_THERE),
+    AuditRow(SECTION, AWAY, OURS, "dense()", SOURCE, one_by_one(implicit(dense())), NOT_THERE),
     *_at(RIDGE),
     *_at(NETWORK),
     *IMAML,
-    Row(SECTION, ENVELOPE, OURS, "unrolled()", START, one_by_one(unrolled())),
-    Row(SECTION, ENVELOPE, OURS, "dense()", START, one_by_one(implicit(dense()))),
-    Row(SECTION, ENVELOPE, OURS, "displacement(2)", START, one_by_one(displacement(2.0))),
-    Row(SECTION, ENVELOPE, OURS, "displacement()", START, one_by_one(displacement()), HALF),
+    AuditRow(SECTION, ENVELOPE, OURS, "unrolled()", START, one_by_one(unrolled())),
+    AuditRow(SECTION, ENVELOPE, OURS, "dense()", START, one_by_one(implicit(dense()))),
+    AuditRow(SECTION, ENVELOPE, OURS, "displacement(2)", START, one_by_one(displacement(2.0))),
+    AuditRow(SECTION, ENVELOPE, OURS, "displacement()", START, one_by_one(displacement()), HALF),
 ]

@@ -25,7 +25,7 @@ class Off(NamedTuple):
     why: str
 
 
-class Row(NamedTuple):
+class AuditRow(NamedTuple):
     """One implementation on one problem.
 
     by: whose it is, `OURS` or another's name. call: what computes it, in that library's words. wrt: the groups of phi
@@ -62,7 +62,7 @@ def wrong(why: str) -> Off:
     return Off("WRONG", why)
 
 
-def judged(row: Row, error: float) -> Result:
+def judged(row: AuditRow, error: float) -> Result:
     """The row with its error: exact, off as it says, or wrong."""
     if not isfinite(error):
         return outcome(row, error, "WRONG", UNEXPECTED)
@@ -73,7 +73,7 @@ def judged(row: Row, error: float) -> Result:
     return outcome(row, error, row.off.verdict, row.off.why)
 
 
-def outcome(row: Row, error: float | None, verdict: Verdict, note: str) -> Result:
+def outcome(row: AuditRow, error: float | None, verdict: Verdict, note: str) -> Result:
     return Result(row.section, row.problem, row.by, row.call, ", ".join(row.wrt), error, verdict, note)
 
 

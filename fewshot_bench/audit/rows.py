@@ -6,13 +6,21 @@ from fewshot_bench.audit.adam_rows import ADAM_ROWS
 from fewshot_bench.audit.batch_rows import BATCH_ROWS
 from fewshot_bench.audit.implicit_rows import IMPLICIT_ROWS
 from fewshot_bench.audit.maml_rows import MAML_ROWS
-from fewshot_bench.audit.row import OURS, Row
+from fewshot_bench.audit.row import OURS, AuditRow
 from fewshot_bench.audit.rule_rows import RULE_ROWS
 from fewshot_bench.audit.torchopt_rows import TORCHOPT_ROWS, ZERO_ORDER_ROWS
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
 
-ROWS: list[Row] = [*MAML_ROWS, *BATCH_ROWS, *RULE_ROWS, *ADAM_ROWS, *IMPLICIT_ROWS, *TORCHOPT_ROWS, *ZERO_ORDER_ROWS]
+ROWS: list[AuditRow] = [
+    *MAML_ROWS,
+    *BATCH_ROWS,
+    *RULE_ROWS,
+    *ADAM_ROWS,
+    *IMPLICIT_ROWS,
+    *TORCHOPT_ROWS,
+    *ZERO_ORDER_ROWS,
+]
 
 SECTIONS = {
     "maml": "MAML: through 5 steps of gradient descent",
@@ -27,7 +35,7 @@ MAKERS = (OURS, "paper", "torch", "higher", "torchopt", "learn2learn", "torchmet
 """Whose implementations there are."""
 
 
-def picked(words: Sequence[str]) -> list[Row]:
+def picked(words: Sequence[str]) -> list[AuditRow]:
     """The rows of any of the named tables by any of the named makers; where none is named, of all.
 
     Raises BenchError for a word that is neither.

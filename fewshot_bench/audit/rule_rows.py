@@ -7,7 +7,7 @@ from fewshot_bench.audit.by_higher import by_higher, only_lr
 from fewshot_bench.audit.by_torchopt import by_torchopt
 from fewshot_bench.audit.maml_rows import DIFFERENCES
 from fewshot_bench.audit.ours import one_by_one
-from fewshot_bench.audit.row import OURS, Row, wrong
+from fewshot_bench.audit.row import OURS, AuditRow, wrong
 from fewshot_bench.hypergradients.finite_differences import finite_differences
 from fewshot_bench.hypergradients.recomputed import recomputed
 from fewshot_bench.hypergradients.unrolled import unrolled
@@ -40,14 +40,14 @@ torchopt_alpha = by_torchopt(
 )
 
 
-def of_ours(problem: str, wrt: tuple[str, ...]) -> list[Row]:
+def of_ours(problem: str, wrt: tuple[str, ...]) -> list[AuditRow]:
     """And Algorithm 1's, for each group apart."""
     return [
-        Row(SECTION, problem, OURS, "unrolled()", wrt, one_by_one(unrolled())),
-        Row(SECTION, problem, OURS, "recomputed()", wrt, one_by_one(recomputed())),
-        Row(SECTION, problem, OURS, "finite_differences()", wrt, one_by_one(finite_differences()), DIFFERENCES),
+        AuditRow(SECTION, problem, OURS, "unrolled()", wrt, one_by_one(unrolled())),
+        AuditRow(SECTION, problem, OURS, "recomputed()", wrt, one_by_one(recomputed())),
+        AuditRow(SECTION, problem, OURS, "finite_differences()", wrt, one_by_one(finite_differences()), DIFFERENCES),
         *(
-            Row(SECTION, problem, "paper", "Algorithm 1, printed", (one,), one_by_one(as_printed), AS_PRINTED)
+            AuditRow(SECTION, problem, "paper", "Algorithm 1, printed", (one,), one_by_one(as_printed), AS_PRINTED)
             for one in wrt
         ),
     ]
@@ -55,13 +55,13 @@ def of_ours(problem: str, wrt: tuple[str, ...]) -> list[Row]:
 
 RULE_ROWS = [
     *of_ours(MOMENTUM, ("start", "lr", "momentum")),
-    Row(SECTION, MOMENTUM, "higher", "DifferentiableSGD", ("start", "lr", "momentum"), higher_momentum),
-    Row(SECTION, MOMENTUM, "torchopt", "MetaSGD", ("start", "lr", "momentum"), torchopt_momentum),
+    AuditRow(SECTION, MOMENTUM, "higher", "DifferentiableSGD", ("start", "lr", "momentum"), higher_momentum),
+    AuditRow(SECTION, MOMENTUM, "torchopt", "MetaSGD", ("start", "lr", "momentum"), torchopt_momentum),
     *of_ours(ADAGRAD, ("start", "lr")),
-    Row(SECTION, ADAGRAD, "higher", "DifferentiableAdagrad", ("start", "lr"), higher_adagrad),
-    Row(SECTION, ADAGRAD, "torchopt", "MetaAdaGrad", ("start", "lr"), torchopt_adagrad),
+    AuditRow(SECTION, ADAGRAD, "higher", "DifferentiableAdagrad", ("start", "lr"), higher_adagrad),
+    AuditRow(SECTION, ADAGRAD, "torchopt", "MetaAdaGrad", ("start", "lr"), torchopt_adagrad),
     *of_ours(RMSPROP, ("start", "lr", "alpha")),
-    Row(SECTION, RMSPROP, "higher", "DifferentiableRMSprop", ("start", "lr", "alpha"), higher_rmsprop),
-    Row(SECTION, RMSPROP, "torchopt", "MetaRMSProp", ("start", "lr"), torchopt_rmsprop),
-    Row(SECTION, RMSPROP, "torchopt", "MetaRMSProp", ("alpha",), torchopt_alpha),
+    AuditRow(SECTION, RMSPROP, "higher", "DifferentiableRMSprop", ("start", "lr", "alpha"), higher_rmsprop),
+    AuditRow(SECTION, RMSPROP, "torchopt", "MetaRMSProp", ("start", "lr"), torchopt_rmsprop),
+    AuditRow(SECTION, RMSPROP, "torchopt", "MetaRMSProp", ("alpha",), torchopt_alpha),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from fewshot_bench.audit.by_torchopt_implicit import by_custom_root
 from fewshot_bench.audit.by_torchopt_zero_order import by_zero_order
 from fewshot_bench.audit.implicit_rows import MINIMA, SECTION
-from fewshot_bench.audit.row import Off, Row, approximate, wrong
+from fewshot_bench.audit.row import AuditRow, Off, approximate, wrong
 
 ZERO_ORDER = "zero-order"
 STEPS, SIGMA = "quadratic, 5 steps", 0.1
@@ -42,12 +42,12 @@ def _with(make: Callable[[Any, float], Any], alpha: float) -> Callable[[Any], An
 
 
 TORCHOPT_ROWS = [
-    Row(SECTION, problem, "torchopt", call, wrt, by_custom_root(_with(make, alpha)), off)
+    AuditRow(SECTION, problem, "torchopt", call, wrt, by_custom_root(_with(make, alpha)), off)
     for problem, (wrt, alpha) in MINIMA.items()
     for call, (make, off) in SOLVERS.items()
 ]
 
 ZERO_ORDER_ROWS = [
-    Row(ZERO_ORDER, STEPS, "torchopt", f'zero_order("{method}")', MOVED, by_zero_order(method, SIGMA, MOVED), off)
+    AuditRow(ZERO_ORDER, STEPS, "torchopt", f'zero_order("{method}")', MOVED, by_zero_order(method, SIGMA, MOVED), off)
     for method, off in {"naive": None, "antithetic": None, "forward": FORWARD}.items()
 ]

@@ -36,7 +36,7 @@ def adam(
     weight_decay: of the L2 penalty, weight_decay * p added to g; off in torch.optim and the fork, learned if on.
 
     It differs from `higher`, which the paper used: there the bias correction is outside the graph, so the gradient to
-    beta2 is wrong, in sign too, until the count is well above 1 / (1 - beta2). `adam-higher2019` reproduces that.
+    beta2 is wrong, in sign too, until the step count is well above 1 / (1 - beta2). `adam-higher2019` reproduces that.
     """
     check_range("eps", eps, 0, inf)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Params, State, check_range, per_tensor
-from fewshot_bench.inner_optimizers.one_tensor import BELOW_ONE, Learned, Slots, fraction, rate, sqrt_or_zero
+from fewshot_bench.inner_optimizers.one_tensor import BELOW_ONE, LearnedRange, Slots, fraction, rate, sqrt_or_zero
 
 
 def moments_from(from_outer: bool) -> Callable[[Params, OuterState | None], State]:
@@ -28,7 +28,7 @@ def moments_from(from_outer: bool) -> Callable[[Params, OuterState | None], Stat
     return init
 
 
-def rate_and_betas(lr: float, lr_min: float, beta1: float, beta2: float) -> dict[str, Learned]:
+def rate_and_betas(lr: float, lr_min: float, beta1: float, beta2: float) -> dict[str, LearnedRange]:
     """The hyperparameters that Adam and its relatives share."""
     return {"lr": rate(lr, lr_min), "beta1": fraction(beta1), "beta2": fraction(beta2)}
 

@@ -27,7 +27,7 @@ BELOW_ONE = 1 - 1e-6
 """Highest momentum or beta. At 1 an average would never move, and bias corrections would divide by zero."""
 
 
-class Learned(NamedTuple):
+class LearnedRange(NamedTuple):
     """Initial value of a hyperparameter, and the range in which it has to start and stays when learned."""
 
     start: float
@@ -36,7 +36,7 @@ class Learned(NamedTuple):
 
 
 def rule(
-    one: OneTensor, init: Callable[[Params, OuterState | None], State], learned: Mapping[str, Learned]
+    one: OneTensor, init: Callable[[Params, OuterState | None], State], learned: Mapping[str, LearnedRange]
 ) -> InnerOptimizer:
     """The inner optimizer that applies `one` to every tensor. Raises ValueError for a start outside its range."""
     for name, (start, low, high) in learned.items():
@@ -74,23 +74,23 @@ def by_slot(by_name: Mapping[str, Slots]) -> State:
     return {slot: {name: own[slot] for name, own in by_name.items()} for slot in slots}
 
 
-def rate(lr: float, lr_min: float) -> Learned:
+def rate(lr: float, lr_min: float) -> LearnedRange:
     """A learning rate with a floor. Raises ValueError for a floor below 0."""
     check_range("lr_min", lr_min, 0, inf)
-    return Learned(lr, lr_min, inf)
+    return LearnedRange(lr, lr_min, inf)
 
 
-def fraction(start: float) -> Learned:
+def fraction(start: float) -> LearnedRange:
     """A hyperparameter that averages: momentum, beta, rho."""
-    return Learned(start, 0.0, BELOW_ONE)
+    return LearnedRange(start, 0.0, BELOW_ONE)
 
 
-def not_negative(start: float) -> Learned:
+def not_negative(start: float) -> LearnedRange:
     """A hyperparameter from 0 up, such as weight decay."""
-    return Learned(start, 0.0, inf)
+    return LearnedRange(start, 0.0, inf)
 
 
-def unless_off(**learned: Learned) -> dict[str, Learned]:
+def unless_off(**learned: LearnedRange) -> dict[str, LearnedRange]:
     """The hyperparameters that do not start at 0. One that starts at 0 is off and cannot be learned."""
     return {name: value for name, value in learned.items() if value.start != 0}
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, check_range
-from fewshot_bench.inner_optimizers.one_tensor import BELOW_ONE, Learned, Slots, rate, rule, start_at
+from fewshot_bench.inner_optimizers.one_tensor import BELOW_ONE, LearnedRange, Slots, rate, rule, start_at
 
 
 def rprop(
@@ -46,7 +46,7 @@ def rprop(
     init = start_at(lambda p: {"prev": torch.zeros_like(p), "step_size": torch.zeros_like(p), "steps": p.new_zeros(())})
     learned = {
         "lr": rate(lr, lr_min),
-        "etaminus": Learned(etaminus, 1e-6, BELOW_ONE),
-        "etaplus": Learned(etaplus, 1 + 1e-6, inf),
+        "etaminus": LearnedRange(etaminus, 1e-6, BELOW_ONE),
+        "etaplus": LearnedRange(etaplus, 1 + 1e-6, inf),
     }
     return rule(one, init, learned)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from fewshot_bench.inner_optimizers.base import InnerOptimizer
 from fewshot_bench.inner_optimizers.one_tensor import (
-    Learned,
+    LearnedRange,
     Slots,
     fraction,
     not_negative,
@@ -57,7 +57,9 @@ def sgd(
         return buffer | ({"steps": p.new_zeros(())} if dampening != 0 else {})
 
     options = unless_off(
-        momentum=fraction(momentum), dampening=Learned(dampening, 0.0, 1.0), weight_decay=not_negative(weight_decay)
+        momentum=fraction(momentum),
+        dampening=LearnedRange(dampening, 0.0, 1.0),
+        weight_decay=not_negative(weight_decay),
     )
     return rule(one, start_at(start), {"lr": rate(lr, lr_min), **options})
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.report.columns import BATCH_NORM, TASK_AXES, differ
 from fewshot_bench.report.groups import Config
-from fewshot_bench.report.statistics.estimate import Estimate
+from fewshot_bench.report.statistics.estimate import MeanEstimate
 from fewshot_bench.report.statistics.families import ALL_PAIRS, MOST, Family, labels
 from fewshot_bench.report.table import NONE, Column, Entry, Table, tabulate
 
@@ -26,7 +26,7 @@ _UNDER = (
 )
 
 
-def _of_estimate(value: Callable[[Estimate], str | Entry]) -> Callable[[Any], str | Entry]:
+def _of_estimate(value: Callable[[MeanEstimate], str | Entry]) -> Callable[[Any], str | Entry]:
     """A dash for an item without an estimate."""
     return lambda item: value(item.estimate) if item.estimate else NONE
 
@@ -45,7 +45,7 @@ def _verdict(item: Any) -> str:
     return "-" if math.isnan(item.corrected) else "yes" if item.corrected < REAL else "no"
 
 
-def _count(estimate: Estimate) -> Entry:
+def _count(estimate: MeanEstimate) -> Entry:
     return Entry(f"{estimate.seeds} x {estimate.tasks:,}", (ONE_SEED,) if estimate.seeds == 1 else ())
 
 
@@ -68,7 +68,7 @@ class _Pair(NamedTuple):
     batch_norm: str
     first: Entry
     second: Entry
-    estimate: Estimate
+    estimate: MeanEstimate
     corrected: float
 
 

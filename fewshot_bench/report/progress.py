@@ -14,7 +14,7 @@ from fewshot_bench.report.table import Column, Table, tabulate
 _ORDER = (*UNDER_WAY, "failed", "queued", "skipped", "done")
 
 
-class Progress(NamedTuple):
+class CellProgress(NamedTuple):
     """A cell, and the progress of one that is being computed.
 
     status: that of the cell, but "stopped" if its process has ended. left: seconds of training left at the pace so far;
@@ -30,13 +30,13 @@ class Progress(NamedTuple):
     who: str
 
 
-def progress(cells: Sequence[CellFolder]) -> list[Progress]:
+def progress(cells: Sequence[CellFolder]) -> list[CellProgress]:
     """Of each cell, in the order of `progress_table`."""
     found = [_progress(cell) for cell in cells]
     return sorted(found, key=lambda one: (_ORDER.index(one.cell.status), one.cell.name))
 
 
-def counts_in_words(found: Sequence[Progress]) -> str:
+def counts_in_words(found: Sequence[CellProgress]) -> str:
     """How many cells have which status, and the time so far, in a sentence."""
     counts = Counter(one.status for one in found)
     kinds = [*STATUSES, "stopped"]
@@ -50,7 +50,7 @@ def counts_in_words(found: Sequence[Progress]) -> str:
     return " ".join([first, *notes])
 
 
-def progress_table(found: Sequence[Progress], every: bool) -> Table:
+def progress_table(found: Sequence[CellProgress], every: bool) -> Table:
     """A row for each cell. Without `every`, those that are done or queued are left out, unless their code changed."""
     shown = [
         one for one in found if every or one.cell.status in (*UNDER_WAY, "failed", "skipped") or one.cell.code.changed
@@ -67,7 +67,7 @@ def hours_and_minutes(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
-def _progress(cell: CellFolder) -> Progress:
+def _progress(cell: CellFolder) -> CellProgress:
     under_way = cell.status in UNDER_WAY
     has = holder(cell.folder) if under_way else None
     now = cell.recorded("now")
@@ -75,7 +75,7 @@ def _progress(cell: CellFolder) -> Progress:
     who = f"{has.words}, last sign {hours_and_minutes(max(0.0, has.age))} ago" if has else ""
     if status == "stopped":
         who = f"{has.words if has else 'who ran it'} is gone; the same command goes on"
-    return Progress(
+    return CellProgress(
         cell,
         status,
         str(now.get("phase", "")) if cell.status == "running" else "",
@@ -99,15 +99,15 @@ def _interpreter(cell: CellFolder) -> str:
     return f"torch's interpreter was not used ({said})" if isinstance(said, str) and said != "used" else ""
 
 
-def _status(one: Progress) -> str:
+def _status(one: CellProgress) -> str:
     return f"{one.status}, {one.phase}" if one.phase and one.status == "running" else one.status
 
 
-def _meta_steps(one: Progress) -> str:
+def _meta_steps(one: CellProgress) -> str:
     return f"{one.cell.iterations or 0}/{one.cell.config.get('training', {}).get('iterations', '?')}"
 
 
-def _who_or_why(one: Progress) -> str:
+def _who_or_why(one: CellProgress) -> str:
     return "; ".join(filter(None, (one.who or one.cell.reason, one.cell.code.words, _interpreter(one.cell))))
 
 

@@ -18,7 +18,7 @@ from fewshot_bench.report.names import text_of
 from fewshot_bench.report.published import Published, Stated, numbers
 
 
-class Source(NamedTuple):
+class PublishedSource(NamedTuple):
     """The numbers of one method in one source of paper_numbers.csv, and the rows that they stand beside.
 
     learner: of those rows. name: of the source. batch_norm: of the rows; None: any, since the source's is another.
@@ -42,12 +42,12 @@ class PublishedBeside(NamedTuple):
     """A published number, the source that it comes from, and how it was measured, as far as the source states it."""
 
     value: Published
-    source: Source
+    source: PublishedSource
     protocol: Stated
 
 
-def _source(learner: str, known: Mapping[str, Any]) -> Source:
-    return Source(learner, known["source"], **{key: value for key, value in known.items() if key != "source"})
+def _source(learner: str, known: Mapping[str, Any]) -> PublishedSource:
+    return PublishedSource(learner, known["source"], **{key: value for key, value in known.items() if key != "source"})
 
 
 SOURCES = tuple(_source(name, one) for name, about in learners().items() for one in about.get("published", ()))

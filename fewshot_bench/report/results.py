@@ -11,7 +11,7 @@ from fewshot_bench.report.rows import Row, rows_of
 from fewshot_bench.report.statistics.families import Family, families_of
 
 MANY = 8
-"""From so many cells or sentences of one kind on, they are counted and not listed."""
+"""More cells or sentences of one kind than this are counted, not listed."""
 
 BEST = "Best by validation among the rows tested on the same tasks."
 BY_TEST = "Best by test among these rows; validation, which chooses, has another."
@@ -20,8 +20,8 @@ BY_TEST = "Best by test among these rows; validation, which chooses, has another
 class Results(NamedTuple):
     """What a folder of results holds.
 
-    cells: as they lie on disk. groups: the seeds of each configuration and kind of test. rows: a line of the table
-    for each group, but for untrained twins. families: rows that can be compared, with their differences (these
+    cells: as they lie on disk. groups: the seeds of each configuration and kind of test. rows: one line of the table
+    for each group; an untrained group has a row only if it is no trained group's twin. families: rows that can be compared, with their differences (these
     rows lack `chosen`, which follows from the families).
     remarks: sentences on changed code, and on what could not be read or compared.
     """

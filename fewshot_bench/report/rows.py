@@ -8,7 +8,12 @@ from typing import NamedTuple
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.report.groups import Config, Group, settings
 from fewshot_bench.report.published import Published, flags
-from fewshot_bench.report.published_beside import Source, no_difference_note, protocol_differences, published_beside
+from fewshot_bench.report.published_beside import (
+    PublishedSource,
+    no_difference_note,
+    protocol_differences,
+    published_beside,
+)
 from fewshot_bench.report.statistics.accuracies import ReadAccuracies, read_accuracies
 from fewshot_bench.report.statistics.estimate import estimate
 from fewshot_bench.report.statistics.twins import NO_TWIN, Gain, Twin, paired_gain, twins_of
@@ -32,7 +37,7 @@ class Row(NamedTuple):
     ci95: float
     validation: float
     paper: Published | None
-    source: Source | None
+    source: PublishedSource | None
     otherwise: tuple[str, ...]
     untrained: float
     twin: Twin

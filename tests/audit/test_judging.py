@@ -6,7 +6,7 @@ import pytest
 
 from fewshot_bench.audit import running
 from fewshot_bench.audit.problems import PROBLEMS
-from fewshot_bench.audit.row import EXACT, OURS, Row, approximate, judged, ours_off, wrong
+from fewshot_bench.audit.row import EXACT, OURS, AuditRow, approximate, judged, ours_off, wrong
 from fewshot_bench.audit.rows import MAKERS, ROWS, SECTIONS, picked
 from fewshot_bench.basics.errors import BenchError
 
@@ -18,7 +18,7 @@ def right(problem):
 
 
 def row(by=OURS, off=None, run=right):
-    return Row("implicit", PROBLEM, by, "call", ("start",), run, off)
+    return AuditRow("implicit", PROBLEM, by, "call", ("start",), run, off)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fewshot_bench.audit import rows
-from fewshot_bench.audit.row import OURS, Row
+from fewshot_bench.audit.row import OURS, AuditRow
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.main import run_command
 
@@ -29,7 +29,7 @@ def test_a_table_is_printed_and_written(tmp_path, capsys):
 
 @pytest.mark.parametrize(("by", "status"), [(OURS, 1), ("higher", 0)])
 def test_the_exit_status_is_about_the_package_alone(by, status, monkeypatch, capsys):
-    off = Row("implicit", "Moreau envelope", by, "call", ("start",), lambda problem: dict(problem.phi))
+    off = AuditRow("implicit", "Moreau envelope", by, "call", ("start",), lambda problem: dict(problem.phi))
     monkeypatch.setattr(rows, "ROWS", [off])
     assert run_command(["audit"]) == status
     assert ("this package is off" in capsys.readouterr().out) == bool(status)

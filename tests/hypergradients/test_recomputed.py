@@ -6,7 +6,7 @@ from torch.utils._pytree import tree_leaves
 
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.known_problems.base import errors
-from fewshot_bench.hypergradients.known_problems.few_steps import few_steps, walk_of
+from fewshot_bench.hypergradients.known_problems.few_steps import few_step_problem, few_steps
 from fewshot_bench.hypergradients.known_problems.network import SHAPES, Points
 from fewshot_bench.hypergradients.known_problems.quadratic import quadratic
 from fewshot_bench.hypergradients.recomputed import recomputed
@@ -22,7 +22,7 @@ def growth(estimator) -> int:
     task = Points(x, (x[:, 0] > 0).long(), x, (x[:, 1] > 0).long())
     peaks = []
     for steps in (2, 4):
-        problem, phi, _ = walk_of(adam(), steps=steps)
+        problem, phi, _ = few_step_problem(adam(), steps=steps)
         peaks.append(peak(lambda problem=problem, phi=phi: estimator(problem, phi, task)))
     return (peaks[1] - peaks[0]) // 2
 

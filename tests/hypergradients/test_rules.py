@@ -7,7 +7,7 @@ from fewshot_bench.audit.as_printed import as_printed
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.forward_mode import forward_mode
 from fewshot_bench.hypergradients.known_problems.base import errors
-from fewshot_bench.hypergradients.known_problems.few_steps import few_steps, walk_of
+from fewshot_bench.hypergradients.known_problems.few_steps import few_step_problem, few_steps
 from fewshot_bench.hypergradients.known_problems.network import start
 from fewshot_bench.hypergradients.problem import Bilevel
 from fewshot_bench.hypergradients.recomputed import recomputed
@@ -62,7 +62,7 @@ def test_unrolled_recomputed_and_forward_mode_agree(rule, outer):
     To 1e-9 in each entry: that of a beta of 0.999 is a millionth of the whole, the difference of terms a thousand times
     as large; measured 2e-11.
     """
-    plain, phi, tasks = walk_of(RULES[rule], outer=outer)
+    plain, phi, tasks = few_step_problem(RULES[rule], outer=outer)
     problem = entangled(plain)
     expected, *others = (
         over_tasks(lambda task, e=e: e(problem, phi, task), 2)(tasks)

@@ -8,7 +8,7 @@ import pytest
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import read_cells, read_run
-from fewshot_bench.report.compare.counterparts import Difference, counterparts, differences
+from fewshot_bench.report.compare.counterparts import KeyDifference, counterparts, differences
 from fewshot_bench.report.compare.paired_tests import PairedTest, paired_tests
 from fewshot_bench.report.compare.tables import compare
 from tests.report.factory import write_cell
@@ -87,7 +87,7 @@ def test_what_runs_differ_in_as_wholes_is_what_is_compared(a: Path, b: Path) -> 
         write_cell(a, LOW, learner="fomaml", backbone=backbone)
         write_cell(b, HIGH, learner="maml", backbone=backbone)
     runs = counterparts(read_cells(a), read_cells(b))
-    assert differences(runs.pairs) == [Difference("setting", "learner", "fomaml", "maml", 2)]
+    assert differences(runs.pairs) == [KeyDifference("setting", "learner", "fomaml", "maml", 2)]
     labels = [result.label for result in paired_tests(runs.pairs)]
     assert labels == [f"omniglot 5-way 1-shot, fomaml / maml, {name} + SGD" for name in ("resnet-8", "vgg")]
 
@@ -145,10 +145,10 @@ def test_protocol_plan_environment_and_status_are_told(a: Path, b: Path) -> None
     write_cell(a, HIGH, seed=1)
     write_cell(b, seed=1, status="failed", reason="no memory")
     assert differences(counterparts(read_cells(a), read_cells(b)).pairs) == [
-        Difference("status", "status", "done", "failed", 1),
-        Difference("protocol", "inner_steps_test", "5", "10", 1),
-        Difference("plan", "threads", "1", "not recorded", 1),
-        Difference("environment", "torch", "2.14", "2.15", 1),
+        KeyDifference("status", "status", "done", "failed", 1),
+        KeyDifference("protocol", "inner_steps_test", "5", "10", 1),
+        KeyDifference("plan", "threads", "1", "not recorded", 1),
+        KeyDifference("environment", "torch", "2.14", "2.15", 1),
     ]
     assert found(a, b)[0].accuracy_a == pytest.approx(0.85)
 

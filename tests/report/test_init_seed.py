@@ -9,7 +9,7 @@ import pytest
 
 from fewshot_bench.cells.reading import read_cells, read_run
 from fewshot_bench.report.columns import tidy
-from fewshot_bench.report.compare.counterparts import Difference, counterparts, differences
+from fewshot_bench.report.compare.counterparts import KeyDifference, counterparts, differences
 from fewshot_bench.report.compare.paired_tests import paired_tests
 from fewshot_bench.report.groups import grouped
 from fewshot_bench.report.page.folder import grid_file
@@ -153,7 +153,7 @@ def test_runs_with_and_without_init_seed_differ_in_all_seeds_but_that_one(tmp_pa
     for seed in range(3):
         write_cell(tmp_path / "a", (0.5, 0.5), seed=seed)
     pairs = counterparts(read_run(tmp_path / "a"), read_run(tmp_path / "b")).pairs
-    assert differences(pairs) == [Difference("setting", "training.init_seed", "default", "0", 2)]
+    assert differences(pairs) == [KeyDifference("setting", "training.init_seed", "default", "0", 2)]
     (result,) = paired_tests(pairs)
     assert result.estimate is not None
     assert result.estimate.seeds == 3

@@ -11,7 +11,7 @@ from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.report.page.against_published import against_figure, against_table, z_score
-from fewshot_bench.report.page.cost import Scatter, cost_figure, cost_table
+from fewshot_bench.report.page.cost import ScatterPanels, cost_figure, cost_table
 from fewshot_bench.report.page.drawing import Frame, band, line, ticks
 from fewshot_bench.report.page.folder import environment_table, grid_file
 from fewshot_bench.report.page.learning import POINTS, blocks, learned
@@ -208,7 +208,7 @@ def test_a_grid_file_has_as_few_tables_as_its_combinations_allow(tmp_path: Path)
     assert (omniglot["dataset"], omniglot["ways"], omniglot["seed"]) == ("omniglot", [5, 20], [0, 1])
 
 
-def figure(directory: Path, **seconds: float | None) -> Scatter | None:
+def figure(directory: Path, **seconds: float | None) -> ScatterPanels | None:
     for learner, value in seconds.items():
         changed(write_cell(directory, learner=learner) / "status.json", seconds=value)
     rows = list(read_results(directory).rows)

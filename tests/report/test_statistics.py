@@ -14,7 +14,7 @@ from pyarrow.parquet import ParquetFile, ParquetWriter
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import CellFolder, read_cell
 from fewshot_bench.report.statistics.accuracies import by_task
-from fewshot_bench.report.statistics.estimate import Estimate, estimate, holm
+from fewshot_bench.report.statistics.estimate import MeanEstimate, estimate, holm
 from tests.report.factory import write_cell
 
 SLEEP = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
@@ -28,7 +28,7 @@ def crossed(rng: np.random.Generator, shape: tuple[int, int], seed: float, task:
     return rows + columns + both * rng.standard_normal(shape)
 
 
-def covered(found: Estimate) -> bool:
+def covered(found: MeanEstimate) -> bool:
     return abs(found.mean) <= found.half_width
 
 

@@ -36,7 +36,7 @@ class Backbone(NamedTuple):
     ways: int
 
 
-class Trial(NamedTuple):
+class MamlTrial(NamedTuple):
     """maml++ at the start of training. meta: meta-parameters. gradient(meta, task) -> the meta-gradient of one task."""
 
     meta: Meta
@@ -72,12 +72,12 @@ def maml(
     dtype: torch.dtype = torch.float64,
     operations: Operations = ELEMENTARY,
     second_order: bool = True,
-) -> Trial:
+) -> MamlTrial:
     """maml++, whose meta-gradient passes through the inner step's gradient to weights and learning rates."""
     model = model_of(net, dtype=dtype, operations=operations)
     parts = Parts(model, INNER_OPTIMIZERS[rule](lr=RATE), TRAIN_CLASSES)
     learner, stage = LEARNERS["maml++"](second_order=second_order), at_the_start(parts.model.weights, STEPS)
-    return Trial(learner.start(parts, STEPS), lambda meta, task: learner.meta_gradient(parts, meta, stage, task))
+    return MamlTrial(learner.start(parts, STEPS), lambda meta, task: learner.meta_gradient(parts, meta, stage, task))
 
 
 def module(net: Backbone) -> Outcome:

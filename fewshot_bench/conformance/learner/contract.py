@@ -43,7 +43,7 @@ class Candidate(NamedTuple):
     make: Callable[..., Any]
 
 
-class Trial(NamedTuple):
+class LearnerTrial(NamedTuple):
     """A learner in mid-training, its meta-parameters where they start."""
 
     learner: Learner
@@ -52,13 +52,13 @@ class Trial(NamedTuple):
     stage: Stage
 
 
-def trial(candidate: Candidate, memory: Memory | None = None) -> Trial:
+def trial(candidate: Candidate, memory: Memory | None = None) -> LearnerTrial:
     """With SGD, after some meta-steps of another start; memory: of the task before, else what the first is given."""
     learner = as_learner(candidate.make())
     model = build(lambda: smooth(IMAGE, WAYS).double(), WAYS, seed=0)
     parts = Parts(model, INNER_OPTIMIZERS["sgd"](), TRAIN_CLASSES)
     carried = learner.memory(parts) if memory is None else memory
-    return Trial(learner, parts, learner.start(parts, STEPS), in_training(model.weights, STEPS, carried))
+    return LearnerTrial(learner, parts, learner.start(parts, STEPS), in_training(model.weights, STEPS, carried))
 
 
 def two_tasks(ways: int = WAYS, queries: int = 2) -> Task:

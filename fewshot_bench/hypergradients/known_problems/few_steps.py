@@ -1,4 +1,4 @@
-"""A few steps of any inner optimizer on a small network, its start and its hyperparameters learned."""
+"""A known problem for any inner optimizer: a few steps on a small network; start and hyperparameters are learned."""
 
 import torch
 
@@ -11,14 +11,16 @@ from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Para
 
 
 def few_steps(opt: InnerOptimizer, *, steps: int = 4, outer: OuterState | None = None) -> Known:
-    """`walk_of`, with the answer of forward mode, which shares with reverse mode only the steps themselves."""
-    problem, phi, tasks = walk_of(opt, steps=steps, outer=outer)
+    """`few_step_problem` with its hypergradients by forward mode, which shares only the steps with reverse mode."""
+    problem, phi, tasks = few_step_problem(opt, steps=steps, outer=outer)
     known = over_tasks(lambda task: forward_mode()(problem, phi, task), len(tasks.y))(tasks)
     return Known(problem, phi, tasks, known.value, known.dphi, minimum=None, converged=False)
 
 
-def walk_of(opt: InnerOptimizer, *, steps: int = 4, outer: OuterState | None = None) -> tuple[Bilevel, Params, Points]:
-    """Problem, phi and tasks: the inner loss of `network`, walked by `opt`, and left far from its minimum.
+def few_step_problem(
+    opt: InnerOptimizer, *, steps: int = 4, outer: OuterState | None = None
+) -> tuple[Bilevel, Params, Points]:
+    """Problem, phi and tasks. `opt` takes a few steps on the inner loss of `network`, which end far from its minimum.
 
     Learned: start, log_strength, `<hyperparameter>/<parameter>`. outer: what the optimizer's state starts from.
     """

@@ -35,7 +35,7 @@ class Counterparts(NamedTuple):
     unreadable: tuple[CellFolder, ...]
 
 
-class Difference(NamedTuple):
+class KeyDifference(NamedTuple):
     """A key in which counterparts differ. kind: of what it is a key. pairs: how many of them differ just so."""
 
     kind: str
@@ -69,11 +69,11 @@ def settings_of(cell: CellFolder) -> dict[str, Any]:
     return flat(cell.config)
 
 
-def differences(pairs: Sequence[Pair]) -> list[Difference]:
+def differences(pairs: Sequence[Pair]) -> list[KeyDifference]:
     """Settings first, then status, protocol, code, plan, environment; in each, in order of first appearance."""
     counts = Counter(one for pair in pairs for one in _of_pair(pair))
     kinds = ("setting", "status", "protocol", "code", *RECORDED)
-    found = [Difference(*one, count) for one, count in counts.items()]
+    found = [KeyDifference(*one, count) for one, count in counts.items()]
     return sorted(found, key=lambda one: kinds.index(one.kind))
 
 

@@ -13,7 +13,7 @@ from fewshot_bench.report.compare.counterparts import Pair, settings_of
 from fewshot_bench.report.groups import differing, each_test, key_of, without_seed
 from fewshot_bench.report.names import INNER_OPTIMIZERS, text_of
 from fewshot_bench.report.statistics.accuracies import by_task
-from fewshot_bench.report.statistics.estimate import Estimate, estimate, holm
+from fewshot_bench.report.statistics.estimate import MeanEstimate, estimate, holm
 from fewshot_bench.report.statistics.twins import SAME_TASKS
 
 _TASK = ("dataset", "ways", "shots")
@@ -33,7 +33,7 @@ class PairedTest(NamedTuple):
     label: str
     accuracy_a: float
     accuracy_b: float
-    estimate: Estimate | None
+    estimate: MeanEstimate | None
     corrected: float
     note: str
 

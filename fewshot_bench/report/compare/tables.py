@@ -8,7 +8,7 @@ from typing import NamedTuple
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.code_changes import remarks
 from fewshot_bench.cells.reading import CellFolder, read_run
-from fewshot_bench.report.compare.counterparts import Counterparts, Difference, counterparts, differences
+from fewshot_bench.report.compare.counterparts import Counterparts, KeyDifference, counterparts, differences
 from fewshot_bench.report.compare.paired_tests import PairedTest, paired_tests
 from fewshot_bench.report.pairwise_table import TEST
 from fewshot_bench.report.results import MANY
@@ -57,7 +57,7 @@ def compare(a: Path, b: Path) -> Comparison:
     return Comparison(tuple(table for table in tables if table.rows), tuple(_remarks(runs, found, tests)))
 
 
-def _remarks(runs: Counterparts, found: Sequence[Difference], tests: Sequence[PairedTest]) -> list[str]:
+def _remarks(runs: Counterparts, found: Sequence[KeyDifference], tests: Sequence[PairedTest]) -> list[str]:
     lines = [f"{cell.folder}: {cell.reason}." for cell in runs.unreadable]
     lines += remarks((str(cell.folder), cell.code) for pair in runs.pairs for cell in (pair.a, pair.b))
     if not runs.pairs:
@@ -73,7 +73,7 @@ def _results(tests: Sequence[PairedTest]) -> Table:
     return tabulate("results", "What came out: test accuracy of A and B", _RESULTS, tests, under=(_UNDER,))
 
 
-def _differences(found: Sequence[Difference], pairs: int) -> Table:
+def _differences(found: Sequence[KeyDifference], pairs: int) -> Table:
     title = f"What differs between A and B, over {counted(pairs, 'pair')} of cells"
     return tabulate("facts", title, _DIFFERENCES, found, keys=_DIFFERENCES[:1])
 

@@ -9,7 +9,7 @@ from fewshot_bench.report.columns import PAPER_DIFFERENCE, PAPER_MEAN, SHORT_KEY
 from fewshot_bench.report.names import DATASETS, model, short, with_commas
 from fewshot_bench.report.page.drawing import Frame, Label, Mark, Panel, axes, dot, ticks, upright
 from fewshot_bench.report.protocol import against_paper
-from fewshot_bench.report.published_beside import Source
+from fewshot_bench.report.published_beside import PublishedSource
 from fewshot_bench.report.rows import Row
 from fewshot_bench.report.table import Column, Entry, Table, number, percent, tabulate
 
@@ -96,7 +96,7 @@ def against_table(rows: Sequence[Row]) -> Table | None:
     return tabulate("against", "Here and as published", _COLUMNS, rows, keys=SHORT_KEYS[:2], under=under)
 
 
-def _source(source: Source, rows: Sequence[Row]) -> str:
+def _source(source: PublishedSource, rows: Sequence[Row]) -> str:
     own = [row for row in rows if row.source == source]
     budget = against_paper(own) if source.name == published.TABLE_2 else ""
     return f"Published for {source.learner}: {source.name}; {source.recipe}. {budget}".rstrip()

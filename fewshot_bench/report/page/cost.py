@@ -115,7 +115,7 @@ def cost_table(rows: Sequence[Row]) -> Table | None:
     return tabulate("cost", "Accuracy and what it cost", _COLUMNS, rows, keys=SHORT_KEYS[:2], under=under)
 
 
-class Scatter(NamedTuple):
+class ScatterPanels(NamedTuple):
     """Panels, and what their colours are: learners if there are several, else networks."""
 
     kind: str
@@ -123,7 +123,7 @@ class Scatter(NamedTuple):
     panels: tuple[Panel, ...]
 
 
-def cost_figure(rows: Sequence[Row]) -> Scatter | None:
+def cost_figure(rows: Sequence[Row]) -> ScatterPanels | None:
     """The rows of the table of costs whose seconds are recorded; None if there are fewer than two."""
     # statuses are in whole milliseconds, so 0 is shown as 1 ms
     timed = [(row, max(_TIMES[0], seconds)) for row in costed(rows) if not math.isnan(seconds := _seconds(row))]
@@ -137,7 +137,7 @@ def cost_figure(rows: Sequence[Row]) -> Scatter | None:
         by_task.setdefault(task(row.axes), []).append((row, seconds))
     panels = [_panel(title, members, kind, looks) for title, members in by_task.items()]
     word = "learner" if kind == "learner" else "network"
-    return Scatter(word, tuple(Key(name, f"dot {look}") for name, look in looks.items()), tuple(panels))
+    return ScatterPanels(word, tuple(Key(name, f"dot {look}") for name, look in looks.items()), tuple(panels))
 
 
 def _panel(title: str, members: Sequence[tuple[Row, float]], kind: str, looks: dict[str, str]) -> Panel:

@@ -25,7 +25,7 @@ LOOKS = 8
 _DOTS = 20  # a line of more points is drawn without them
 
 
-class Learned(NamedTuple):
+class LearnedCurve(NamedTuple):
     """Mean and std (ddof 1, nan of one seed) over seeds of the validation accuracy, fractions, at each of `steps`.
 
     The first is of the untrained network, at 0, if the folder holds it. setting: what tells the configuration from
@@ -41,7 +41,7 @@ class Learned(NamedTuple):
     twins: int
 
 
-def learned(groups: Sequence[Group]) -> list[Learned]:
+def learned(groups: Sequence[Group]) -> list[LearnedCurve]:
     """A curve for each trained configuration with a seed that is done, at the meta-steps that all its seeds have."""
     groups = [group for group in groups if group.first_test]
     twins = twins_of(groups)
@@ -56,7 +56,7 @@ def learned(groups: Sequence[Group]) -> list[Learned]:
         values = [untrained] * bool(untrained) + [[points[step] for points in seeds] for step in steps]
         if steps:
             found.append(
-                Learned(
+                LearnedCurve(
                     group=group,
                     setting=setting,
                     steps=(*([0] if untrained else []), *steps),
@@ -76,7 +76,7 @@ def _thinned(steps: Sequence[int]) -> list[int]:
     return [steps[round(place * (len(steps) - 1) / (POINTS - 1))] for place in range(POINTS)]
 
 
-class Block(NamedTuple):
+class PanelBlock(NamedTuple):
     """Panels under one heading, drawn to one scale, and what their colours mean."""
 
     title: str
@@ -84,10 +84,10 @@ class Block(NamedTuple):
     panels: tuple[Panel, ...]
 
 
-def blocks(curves: Sequence[Learned]) -> list[Block]:
+def blocks(curves: Sequence[LearnedCurve]) -> list[PanelBlock]:
     """In the order of the curves; a line's colour is the same in all blocks."""
     looks = {name: _look(place) for place, name in enumerate(dict.fromkeys(map(_name, curves)))}
-    by_block: dict[tuple[str, str, str], list[Learned]] = {}
+    by_block: dict[tuple[str, str, str], list[LearnedCurve]] = {}
     for curve in curves:
         by_block.setdefault(_block(curve), []).append(curve)
     several_splits = {task: len({key[2] for key in by_block if key[0] == task}) > 1 for task, _, _ in by_block}
@@ -96,20 +96,20 @@ def blocks(curves: Sequence[Learned]) -> list[Block]:
         title = with_commas(task_, learner, f"split {split}" if several_splits[task_] else "")
         names = dict.fromkeys(map(_name, members))
         keys = [Key(name, looks[name]) for name in names]
-        found.append(Block(title, tuple(keys), tuple(_panels(members, looks))))
+        found.append(PanelBlock(title, tuple(keys), tuple(_panels(members, looks))))
     return found
 
 
-def _panels(members: Sequence[Learned], looks: dict[str, str]) -> Iterable[Panel]:
+def _panels(members: Sequence[LearnedCurve], looks: dict[str, str]) -> Iterable[Panel]:
     limits = _limits(members)
-    by_network: dict[str, list[Learned]] = {}
+    by_network: dict[str, list[LearnedCurve]] = {}
     for curve in members:
         by_network.setdefault(str(curve.group.axes["backbone"]), []).append(curve)
     for network, curves in by_network.items():
         yield _panel(network, curves, looks, limits)
 
 
-def _panel(network: str, curves: Sequence[Learned], looks: dict[str, str], limits: tuple[float, float]) -> Panel:
+def _panel(network: str, curves: Sequence[LearnedCurve], looks: dict[str, str], limits: tuple[float, float]) -> Panel:
     last = max(curve.steps[-1] for curve in curves)
     frame = Frame(x=(0.0, float(last)), y=limits)
     marks, labels = axes(
@@ -129,7 +129,7 @@ def _panel(network: str, curves: Sequence[Learned], looks: dict[str, str], limit
     return Panel(f"{network}, n = {n}", f"{network}: {words}.", frame.width, frame.height, tuple(marks), tuple(labels))
 
 
-def _curve(frame: Frame, curve: Learned, look: str) -> list[Mark]:
+def _curve(frame: Frame, curve: LearnedCurve, look: str) -> list[Mark]:
     low = [mean - std for mean, std in zip(curve.mean, curve.std, strict=True)]
     high = [mean + std for mean, std in zip(curve.mean, curve.std, strict=True)]
     held = [[min(max(value, frame.y[0]), frame.y[1]) for value in edge] for edge in (low, high)]
@@ -145,7 +145,7 @@ def _curve(frame: Frame, curve: Learned, look: str) -> list[Mark]:
     return [mark for mark in marks if mark.path]
 
 
-def _limits(curves: Sequence[Learned]) -> tuple[float, float]:
+def _limits(curves: Sequence[LearnedCurve]) -> tuple[float, float]:
     """All lines and bands, with some air, within [0, 1]."""
     pairs = [
         (mean, 0.0 if math.isnan(std) else std) for one in curves for mean, std in zip(one.mean, one.std, strict=True)
@@ -155,12 +155,12 @@ def _limits(curves: Sequence[Learned]) -> tuple[float, float]:
     return max(0.0, low - air), min(1.0, high + air)
 
 
-def _block(curve: Learned) -> tuple[str, str, str]:
+def _block(curve: LearnedCurve) -> tuple[str, str, str]:
     axes = curve.group.axes
     return task(axes), str(axes["learner"]), str(axes["split"])
 
 
-def _name(curve: Learned) -> str:
+def _name(curve: LearnedCurve) -> str:
     return with_commas(optimizer(curve.group.axes), curve.setting)
 
 
@@ -172,7 +172,7 @@ def _point(step: int, mean: float, std: float) -> str:
     return f"{counted(step, 'meta-step')}: {100 * mean:.2f} %" + ("" if math.isnan(std) else f" ± {100 * std:.2f}")
 
 
-def _in_words(curve: Learned) -> str:
+def _in_words(curve: LearnedCurve) -> str:
     first = f"untrained {100 * curve.mean[0]:.1f} %, " if curve.twins else ""
     end = f"{100 * curve.mean[-1]:.1f} % after {counted(curve.steps[-1], 'meta-step')}"
     return f"{_name(curve)}, {counted(curve.seeds, 'seed')}: {first}{end}"

@@ -29,7 +29,7 @@ LEVEL = 0.95
 """Of all intervals."""
 
 
-class Estimate(NamedTuple):
+class MeanEstimate(NamedTuple):
     """A mean of a table [seeds, tasks].
 
     standard_error: of the mean, both seeds and tasks being draws; with one seed, tasks alone. nan from a single task.
@@ -61,7 +61,7 @@ class Estimate(NamedTuple):
         return 1.0 if self.mean == 0 else math.nan
 
 
-def estimate(values: NDArray[np.float64]) -> Estimate:
+def estimate(values: NDArray[np.float64]) -> MeanEstimate:
     """The mean of a table [seeds, tasks] of accuracies, or of paired differences, and how sure it is."""
     seeds, tasks = values.shape
     mean = values.mean()
@@ -79,11 +79,11 @@ def estimate(values: NDArray[np.float64]) -> Estimate:
     ]
     variance = sum(share for share, _ in parts)
     if tasks == 1 or not parts:
-        return Estimate(float(mean), math.nan, math.nan, seeds, tasks)
+        return MeanEstimate(float(mean), math.nan, math.nan, seeds, tasks)
     if variance <= rounding:  # equal values, whose means are not equal to the last bit
-        return Estimate(float(mean), 0.0, math.inf, seeds, tasks)
+        return MeanEstimate(float(mean), 0.0, math.inf, seeds, tasks)
     degrees = variance**2 / sum(share**2 / freedom for share, freedom in parts)
-    return Estimate(float(mean), math.sqrt(variance), degrees, seeds, tasks)
+    return MeanEstimate(float(mean), math.sqrt(variance), degrees, seeds, tasks)
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -10,7 +10,7 @@ from fewshot_bench.report.groups import Config, key_of
 from fewshot_bench.report.names import with_commas, with_optimizer, with_setting
 from fewshot_bench.report.rows import Row
 from fewshot_bench.report.statistics.accuracies import ReadAccuracies, paired, read_accuracies
-from fewshot_bench.report.statistics.estimate import Estimate, estimate, holm
+from fewshot_bench.report.statistics.estimate import MeanEstimate, estimate, holm
 from fewshot_bench.report.statistics.twins import SAME_TASKS
 
 PLACE = ("dataset", "split", "ways", "shots")
@@ -23,7 +23,7 @@ MOST = 12
 """So many rows at most are compared with the best: those with the highest validation accuracy."""
 
 
-class Difference(NamedTuple):
+class PairedDifference(NamedTuple):
     """First minus second, paired by task and seed.
 
     Why this test. Networks that met the same tasks are compared task by task, since tasks differ far more than networks
@@ -38,7 +38,7 @@ class Difference(NamedTuple):
 
     first: Row
     second: Row
-    estimate: Estimate
+    estimate: MeanEstimate
     corrected: float
 
 
@@ -57,7 +57,7 @@ class Family(NamedTuple):
     rows: tuple[Row, ...]
     best: Row | None
     by_test: Row | None
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[PairedDifference, ...] = ()
     left_out: int = 0
     faults: tuple[str, ...] = ()
 
@@ -118,7 +118,7 @@ def _with_differences(family: Family) -> Family:
         else:
             found += [(first, second, difference)] if difference else []
     corrected = holm([difference.p for _, _, difference in found])
-    differences = tuple(Difference(*one, p) for one, p in zip(found, corrected, strict=True))
+    differences = tuple(PairedDifference(*one, p) for one, p in zip(found, corrected, strict=True))
     return family._replace(differences=differences, left_out=left_out, faults=tuple(faults))
 
 
@@ -141,7 +141,7 @@ def _no_best(family: Family) -> tuple[str, ...]:
     return (f"{why}. Their validations cannot be held against each other, so none is best by validation.",)
 
 
-def _estimate(first: ReadAccuracies, second: ReadAccuracies) -> Estimate | None:
+def _estimate(first: ReadAccuracies, second: ReadAccuracies) -> MeanEstimate | None:
     if not first.accuracies or not second.accuracies:
         return None
     values = paired(first.accuracies, second.accuracies)
