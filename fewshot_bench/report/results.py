@@ -21,8 +21,8 @@ class Results(NamedTuple):
     """What a folder of results holds.
 
     cells: as they lie on disk. groups: the seeds of each configuration and kind of test. rows: one line of the table
-    for each group; an untrained group has a row only if it is no trained group's twin. families: rows that can be compared, with their differences (these
-    rows lack `chosen`, which follows from the families).
+    for each group; an untrained group has a row only if it is no trained group's twin. families: rows that can be
+    compared, with their differences (these rows lack `chosen`, which follows from the families).
     remarks: sentences on changed code, and on what could not be read or compared.
     """
 
