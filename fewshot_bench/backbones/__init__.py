@@ -1,4 +1,4 @@
-"""The networks of a grid: ordinary torch modules, made by functions (image, ways) -> module."""
+"""The networks that a grid can name. Each is an ordinary torch module, made by a function (image, ways) -> module."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The DenseNet-BC of Grefenstette et al. 2019: growth 8, no stem; a hundred times smaller than the ResNets."""
+"""The DenseNet-BC of Grefenstette et al. 2019: growth 8, no stem, and a hundredth of the ResNets' weights."""
 
 from collections import OrderedDict
 
@@ -13,8 +13,14 @@ def densenet(
 ) -> nn.Module:
     """Dense blocks (Huang et al. 2017) with a transition after each but the last, then norm, mean and linear.
 
-    layers: dense layers a block, (2, 2, 2, 2) in densenet-8. growth: channels a layer adds. bottleneck: width of the
-    1x1 convolution in multiples of `growth` (the fork's bn_size). A transition halves channels, height and width.
+    A transition halves channels, height and width.
+
+    Args:
+        image: Shape of an image.
+        ways: Classes of a task.
+        layers: Dense layers in each block, (2, 2, 2, 2) in densenet-8.
+        growth: Channels that a layer adds.
+        bottleneck: Width of the 1x1 convolution, in multiples of `growth` (the fork's bn_size).
     """
     parts: dict[str, nn.Module] = {}
     channels = image.channels
@@ -36,7 +42,7 @@ def densenet(
 
 
 def transition(channels: int, width: int) -> nn.Module:
-    """1x1 convolution to `width` channels, at half the height and width."""
+    """A 1x1 convolution to `width` channels, then pooling to half the height and width."""
     halve = nn.Conv2d(channels, width, kernel_size=1, bias=False)
     return nn.Sequential(OrderedDict(norm=nn.BatchNorm2d(channels), relu=nn.ReLU(), conv=halve, pool=nn.AvgPool2d(2)))
 

@@ -1,6 +1,7 @@
-"""Dropout that draws from what it is given: the functions of torch.nn.functional with `uniform` before their arguments.
+"""Dropout from given random numbers: torch.nn.functional's dropout functions with one more first argument, `uniform`.
 
-uniform(shape) -> float64 in [0, 1), other numbers at each call; None: nothing is dropped.
+uniform(shape) returns float64 numbers in [0, 1), new ones at each call. With None nothing is dropped. So a task's masks
+depend on the task's key alone, in a loop and under `vmap`.
 """
 
 from collections.abc import Callable
@@ -15,35 +16,35 @@ _DROPPED = -1.7580993408473766  # SELU's value at minus infinity, what alpha dro
 
 
 def dropout(uniform: Uniform | None, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Each element zero with probability p, the others times 1 / (1 - p)."""
+    """Sets each element to zero with probability p, and multiplies the others by 1 / (1 - p)."""
     return _dropped(uniform if training else None, x, p, inplace, x.dim())
 
 
 def dropout1d(
     uniform: Uniform | None, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """The same for whole channels. x: [n, channels, length] or [channels, length]."""
+    """Dropout of whole channels. x: [n, channels, length] or [channels, length]."""
     return _dropped(uniform if training else None, x, p, inplace, x.dim() - 1)
 
 
 def dropout2d(
     uniform: Uniform | None, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """The same. x: [n, channels, ...], as torch reads three axes too."""
+    """Dropout of whole channels. x: [n, channels, ...]; torch, too, takes the first of three axes for n."""
     return _dropped(uniform if training else None, x, p, inplace, 2)
 
 
 def dropout3d(
     uniform: Uniform | None, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """The same. x: [n, channels, depth, height, width] or [channels, depth, height, width]."""
+    """Dropout of whole channels. x: [n, channels, depth, height, width] or [channels, depth, height, width]."""
     return _dropped(uniform if training else None, x, p, inplace, x.dim() - 3)
 
 
 def alpha_dropout(
     uniform: Uniform | None, x: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """Each element SELU's lowest value with probability p; then scaled and shifted, so that N(0, 1) stays N(0, 1)."""
+    """Sets each element to SELU's lowest value with probability p, then scales and shifts: N(0, 1) stays N(0, 1)."""
     out = _alpha_dropped(uniform if training else None, x, p, x.dim())
     return x.copy_(out) if inplace else out
 
@@ -51,7 +52,7 @@ def alpha_dropout(
 def feature_alpha_dropout(
     uniform: Uniform | None, x: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """The same for whole channels. x: [n, channels, ...]."""
+    """Alpha dropout of whole channels. x: [n, channels, ...]."""
     out = _alpha_dropped(uniform if training else None, x, p, 2)
     return x.copy_(out) if inplace else out
 
@@ -64,7 +65,7 @@ def rrelu(
     training: bool = False,
     inplace: bool = False,
 ) -> Tensor:
-    """Leaky ReLU with a slope for each element, drawn from [lower, upper); their mean outside training."""
+    """Leaky ReLU with a slope drawn for each element from [lower, upper); outside training, the slope is their mean."""
     mean = (lower + upper) / 2
     drawn = uniform is not None and training
     slope = lower + (upper - lower) * uniform(tuple(x.shape)).to(x.dtype) if drawn and uniform else mean
@@ -73,10 +74,10 @@ def rrelu(
 
 
 def bernoulli_(uniform: Uniform | None, x: Tensor, p: float | Tensor = 0.5, *, generator: object = None) -> Tensor:
-    """Ones with probability p, else zeros, in a new tensor: what stochastic depth multiplies a branch with.
+    """A new tensor of ones with probability p, else zeros. Stochastic depth multiplies a branch by it.
 
-    x itself, which may be the same for all tasks where the numbers are not, becomes NaN: nobody can take it for the
-    result. Raises BenchError where there is nothing to draw from.
+    x itself becomes NaN, so that it cannot be taken for the result: it may be shared by all tasks, and the numbers are
+    not. Raises BenchError if `uniform` is None.
     """
     if uniform is None:
         raise BenchError(
@@ -87,7 +88,7 @@ def bernoulli_(uniform: Uniform | None, x: Tensor, p: float | Tensor = 0.5, *, g
 
 
 def _dropped(uniform: Uniform | None, x: Tensor, p: float, inplace: bool, own: int) -> Tensor:
-    """own: so many leading axes have a draw for each index, the others share it."""
+    """own: number of leading axes with a draw for each index. The other axes share it."""
     if uniform is None or p == 0:
         return x
     kept = _kept(uniform, x, p, own).to(x.dtype) / (1 - p if p < 1 else 1)

@@ -20,23 +20,23 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from fewshot_bench.backbones import dropout, norms
-from fewshot_bench.backbones.fused import average_pool, batch_norm, convolution, max_pool
+from fewshot_bench.backbones.fused import batch_norm, convolution, pooling
 from fewshot_bench.backbones.fused.geometry import Convolutions
 from fewshot_bench.backbones.noise import Noise, split, uniform
 from fewshot_bench.basics.errors import BenchError
 
 Function = Callable[[dict[str, Tensor], Tensor, Noise | None], Tensor]
-"""(weights by parameter name, images [n, c, h, w], noise) -> what the module gives for them.
+"""(weights by parameter name, images [n, c, h, w], noise) -> the module's output.
 
-noise: what dropout draws its masks from; None: the module is as in evaluation, and dropout is off.
+noise: the source of dropout masks; None: the module is in evaluation mode, and dropout is off.
 """
 
 Operations = dict[Any, Callable[..., Any]]
-"""torch's functions -> those that take their place, with the same arguments."""
+"""torch's functions -> their replacements, which take the same arguments."""
 
 
 def _by_elementary_operations(attention: Callable[..., Any]) -> Callable[..., Any]:
-    """torch's fused attention has no second derivative on a CPU."""
+    """Attention by elementary operations: torch's fused attention has no second derivative on a CPU."""
 
     def exact(*args: Any, **kwargs: Any) -> Any:
         with sdpa_kernel(SDPBackend.MATH):
@@ -46,8 +46,10 @@ def _by_elementary_operations(attention: Callable[..., Any]) -> Callable[..., An
 
 
 def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
-    """g v / |v|, with the norm over all axes except `dim` (-1: over all axes). The second derivative of torch's own
-    function treats |v| as a constant, so that a meta-gradient of v is wrong by several percent.
+    """g v / |v|, with the norm over all axes except `dim` (-1: over all axes).
+
+    The second derivative of torch's own function treats |v| as a constant, so a meta-gradient of v is wrong by several
+    percent.
     """
     if dim == -1:
         return v * (g / torch.linalg.vector_norm(v))
@@ -88,22 +90,22 @@ ELEMENTARY |= {
     for name in _RECURRENT
 }
 ELEMENTARY[F.embedding_bag] = _refused("nn.functional.embedding_bag", "has no second derivative. Use F.embedding.")
-"""For programs that torch runs as they come: the fused functions cost more there than they gain.
+"""Replacements for programs that torch runs operation by operation, where fused functions cost more than they gain.
 
 tests/backbones/test_second_derivatives.py tries every differentiable function that layers of torch.nn call.
 """
 
 
 def fused_operations(convolutions: Convolutions | None = None) -> Operations:
-    """For programs that are traced once and then replayed.
+    """Replacements for programs that are traced once and then replayed.
 
-    convolutions: how convolutions with weights for each task are computed under `vmap`; None: by device.
+    convolutions: how convolutions with weights for each task are computed under `vmap`; None: chosen by device.
     """
     return ELEMENTARY | {
         F.conv2d: partial(convolution.conv2d, convolutions=convolutions),
         F.batch_norm: batch_norm.batch_norm,
-        F.max_pool2d: max_pool.max_pool2d,
-        F.adaptive_avg_pool2d: average_pool.adaptive_avg_pool2d,
+        F.max_pool2d: pooling.max_pool2d,
+        F.adaptive_avg_pool2d: pooling.adaptive_avg_pool2d,
     }
 
 
@@ -123,9 +125,9 @@ _RANDOM: dict[Any, Callable[..., Tensor]] = {
 
 
 class PureOperations(TorchFunctionMode):
-    """The time of one pass: torch's functions are the ones above, and each that draws has a stream of its own.
+    """A mode for one pass through a network: torch's functions are replaced, and each random one has its own stream.
 
-    Streams are counted in the order in which the pass asks for them, so a pass done again draws the same numbers.
+    Streams are numbered in the order in which the pass draws from them, so a repeated pass draws the same numbers.
     """
 
     def __init__(self, noise: Noise | None, operations: Operations = ELEMENTARY) -> None:
@@ -140,7 +142,7 @@ class PureOperations(TorchFunctionMode):
         return self.operations.get(func, func)(*args, **(kwargs or {}))
 
     def uniform(self, shape: tuple[int, ...]) -> Tensor:
-        """The next draw, [0, 1) in float64."""
+        """The next random numbers in [0, 1), float64."""
         assert self.noise is not None
         stream = split(split(self.noise.key, self.noise.use), self.draws)
         self.draws += 1
@@ -148,9 +150,9 @@ class PureOperations(TorchFunctionMode):
 
 
 def adopted(module: nn.Module) -> nn.Module:
-    """A copy of somebody's module with nothing in it that passes change for good reasons: running statistics.
+    """A copy of a user's module without running statistics, which a forward pass would change.
 
-    Raises BenchError if layers have no shapes yet, or the module cannot be copied.
+    Raises BenchError if layers have no shapes yet, or if the module cannot be copied.
     """
     if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
         raise BenchError(
@@ -169,19 +171,25 @@ def adopted(module: nn.Module) -> nn.Module:
 
 
 def constants(module: nn.Module) -> dict[str, Tensor]:
-    """What a pass needs and nobody learns: buffers, and parameters that require no gradient."""
+    """Tensors that a pass needs and that are not learned: buffers, and parameters that require no gradient."""
     return dict(module.named_buffers()) | {
         name: parameter.detach() for name, parameter in module.named_parameters() if not parameter.requires_grad
     }
 
 
 def as_function(module: nn.Module, operations: Operations = ELEMENTARY) -> Function:
-    """A pass through an adopted module, with `operations` in place of some of torch's.
+    """A pure function for the forward pass of an adopted module.
 
-    Constants with a fraction get the images' type, so the same network runs in float32 and float64. Raises BenchError
-    where a pass changes a constant, or gives something else than one tensor.
+    Floating-point constants get the images' type, so the same network runs in float32 and float64.
+
+    Args:
+        module: From `adopted`.
+        operations: Replacements of torch's functions.
+
+    Returns:
+        The function. It raises BenchError if a pass changes a constant, or returns anything but one tensor.
     """
-    modes = {noisy: _twin(module).train(noisy) for noisy in (True, False)}
+    modes = {noisy: _same_tensors(module).train(noisy) for noisy in (True, False)}
     fixed = constants(module)
     kind = type(module).__name__
 
@@ -248,6 +256,6 @@ def module_logits(
             put(before)
 
 
-def _twin(module: nn.Module) -> nn.Module:
-    """The same layers again, around the same tensors."""
+def _same_tensors(module: nn.Module) -> nn.Module:
+    """A copy of the layers that shares their tensors."""
     return copy.deepcopy(module, {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())})

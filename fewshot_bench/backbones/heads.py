@@ -1,4 +1,4 @@
-"""The classification layer of any network: what turns features into one logit a class."""
+"""The head of any network: the last linear layer, which turns features into one logit for each class."""
 
 import copy
 
@@ -6,10 +6,9 @@ from torch import nn
 
 
 def find_head(module: nn.Module, ways: int) -> str | None:
-    """The name of the last linear layer with one output a class, None where there is none, e.g. in a network whose
-    last layer is a convolution.
+    """The name of the last linear layer with one output for each class; None if there is none.
 
-    "Last" is by where the network keeps it: learners/smoke_test.py checks that logits come from it.
+    "Last" means the order of `named_modules`. learners/smoke_test.py checks that the logits come from this layer.
     """
     names = [
         name for name, layer in module.named_modules() if isinstance(layer, nn.Linear) and layer.out_features == ways
@@ -18,7 +17,7 @@ def find_head(module: nn.Module, ways: int) -> str | None:
 
 
 def head_parameters(module: nn.Module, head: str) -> tuple[str, ...]:
-    """Names of the head's weight, and of its bias where it has one; none where another layer holds one of them too."""
+    """Names of the head's weight and, if it has one, bias. Empty if another layer shares one of them."""
     own = {id(parameter) for parameter in module.get_submodule(head).parameters()}
     others = {
         id(parameter)
@@ -32,12 +31,12 @@ def head_parameters(module: nn.Module, head: str) -> tuple[str, ...]:
 
 
 def without(module: nn.Module, head: str) -> nn.Module:
-    """A copy of the network that gives what its head would be given, wherever it calls it."""
+    """A copy of the network without its head. It returns the features that the head would get."""
     if not head:  # the network is its head
         return nn.Identity()
     body = copy.deepcopy(module)
     layer = body.get_submodule(head)
-    for name in [name for name, found in body.named_modules(remove_duplicate=False) if found is layer]:
+    for name in [name for name, module in body.named_modules(remove_duplicate=False) if module is layer]:
         body.set_submodule(name, nn.Identity())
     return body
 

@@ -1,7 +1,7 @@
-"""Random numbers as a pure function of a key: the same in a loop and under `vmap`, whatever else was drawn before.
+"""Random numbers as a pure function of a key. They are the same in a loop and under `vmap`, in any order of draws.
 
-SplitMix64 (Steele, Lea & Flood 2014) on torch's int64, whose arithmetic wraps around as uint64's does: bit for bit the
-generator that episodes are drawn from.
+The generator is SplitMix64 (Steele, Lea & Flood 2014) on torch's int64, whose arithmetic wraps around like uint64's. It
+gives the same bits as the generator of tasks (basics/seeds.py).
 """
 
 from math import prod
@@ -16,8 +16,9 @@ _SECOND = -7723592293110705685  # 0x94D049BB133111EB
 
 
 class Noise(NamedTuple):
-    """What a pass through a network draws its random numbers from. key: 0-dimensional int64, of a task; use: which of
-    the task's passes it is, so that each has numbers of its own.
+    """The source of random numbers of one pass through a network.
+
+    key: the task's, 0-dimensional int64. use: the number of the pass within the task; each pass has its own numbers.
     """
 
     key: Tensor
@@ -25,20 +26,20 @@ class Noise(NamedTuple):
 
 
 def split(key: Tensor, number: int) -> Tensor:
-    """The key of branch `number` of a key: for each use a stream of its own. Both 0-dimensional int64."""
+    """The key of branch `number` of a key, with a stream of its own. Both keys are 0-dimensional int64."""
     step = _GOLDEN * (number + 1)
     return _mix(key + ((step + (1 << 63)) % (1 << 64) - (1 << 63)))  # a Python int does not wrap around by itself
 
 
 def uniform(key: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """float64 in [0, 1), of the given shape."""
+    """Random numbers in [0, 1), float64 of the given shape."""
     counters = torch.arange(1, prod(shape) + 1, dtype=torch.int64, device=key.device)
     bits = _shift(_mix(key + counters * _GOLDEN), 11)  # 53 bits, all that a double holds
     return (bits.double() * 2.0**-53).reshape(shape)
 
 
 def permutation(key: Tensor, count: int) -> Tensor:
-    """0 to count - 1 in random order, int64 [count]."""
+    """The numbers 0 to count - 1 in random order, int64 [count]."""
     return uniform(key, (count,)).argsort()
 
 
@@ -49,5 +50,5 @@ def _mix(bits: Tensor) -> Tensor:
 
 
 def _shift(bits: Tensor, by: int) -> Tensor:
-    """A logical shift to the right: torch's own brings the sign along."""
+    """A logical shift to the right; torch's own shift keeps the sign."""
     return (bits >> by) & ((1 << (64 - by)) - 1)

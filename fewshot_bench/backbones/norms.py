@@ -1,9 +1,10 @@
-"""Normalisation from elementary operations: exact wherever it is differentiated twice, in every layout.
+"""Batch, instance and layer norm from elementary operations, with exact second derivatives.
 
-torch's fused layers are right when differentiated twice inside vmap and silently wrong from outside it (a meta-gradient
-off by several percent with batch norm), or cannot be pulled back under vmap at all. Group norm and RMS norm are right.
+torch's fused layers have right second derivatives inside `vmap`, and silently wrong ones from outside it: with batch
+norm, a meta-gradient is off by several percent. Some have no gradient under `vmap` at all. torch's group norm and RMS
+norm are right, so they are not replaced.
 
-The functions take torch.nn.functional's arguments, so that they can stand in for its functions of the same names.
+The functions take torch.nn.functional's arguments and replace its functions of the same names.
 """
 
 from collections.abc import Iterator
@@ -18,11 +19,11 @@ NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
 def with_batch_statistics(module: nn.Module) -> nn.Module:
-    """`module` with running statistics taken, in place, from each of its batch and instance norms.
+    """Removes the running statistics of all batch and instance norms of `module`, in place, and returns it.
 
-    They then go by the statistics of the batch or the image at hand, in training and in evaluation alike. For batch
-    norm this is the paper's protocol (the query set is normalised by itself), and the only kind that is a function of
-    weights and batch alone. Parameters, their names and their order stay as they were.
+    The layers then use the statistics of the current batch or image, in training and in evaluation. For batch norm this
+    is the paper's protocol: the query set is normalised by itself. It is also the only kind that is a function of
+    weights and batch alone. Parameters, their names and their order do not change.
     """
     for layer in module.modules():
         if isinstance(layer, nn.modules.batchnorm._NormBase):
@@ -33,7 +34,7 @@ def with_batch_statistics(module: nn.Module) -> nn.Module:
 
 @contextmanager
 def temporary_batch_statistics(module: nn.Module) -> Iterator[None]:
-    """Applies `with_batch_statistics` to `module` within the block, and undoes it afterwards."""
+    """Removes running statistics from `module` within the block, and restores them afterwards."""
     kept = ("track_running_stats", "running_mean", "running_var", "num_batches_tracked")
     norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._NormBase)]
     before = [{name: getattr(layer, name) for name in kept} for layer in norms]
@@ -56,9 +57,10 @@ def batch_norm(
     momentum: float | None = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """By channel, over batch and space. x: [n, channels, ...] -> the same shape.
+    """Normalises each channel over batch and space. x: [n, channels, ...]; the result has the same shape.
 
-    Raises BenchError where running statistics would change: nn.BatchNorm's are gone, so they are the network's own.
+    Raises BenchError if running statistics would change. Those of nn.BatchNorm are removed before, so these are the
+    network's own.
     """
     shape = (1, -1, *(1 for _ in range(2, x.dim())))
     weight, bias = _shaped(weight, shape), _shaped(bias, shape)
@@ -79,7 +81,7 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """By image and channel, over space. x: [n, channels, ...] -> the same shape. Raises as `batch_norm`."""
+    """Normalises each channel of each image over space. x and result: [n, channels, ...]. Raises as `batch_norm`."""
     if running_mean is not None and not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     _refuse_if(running_mean is not None)
@@ -94,7 +96,7 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Over the last axes, those of `normalized_shape`. x: [..., *normalized_shape] -> the same shape."""
+    """Normalises over the last axes. x: [..., *normalized_shape]; the result has the same shape."""
     return _normalised(x, tuple(range(-len(normalized_shape), 0)), eps, weight, bias)
 
 

@@ -12,8 +12,13 @@ CHANNELS = (32, 64, 128, 256)  # the fork's models.py
 def resnet(image: ImageShape, ways: int, *, blocks: tuple[int, ...]) -> nn.Module:
     """Stages of basic blocks (He et al. 2016), the first block of every stage with stride 2, then mean and linear.
 
-    blocks: blocks a stage; (1, 1, 1, 1) is resnet-4, (3, 3, 3, 3) resnet-12. Not the "ResNet-12" of other few-shot
-    work, which has three convolutions a block, more channels and max-pooling. No initial projection, as in TADAM.
+    This is not the "ResNet-12" of other few-shot work, which has three convolutions in a block, more channels and
+    max-pooling. It has no initial projection, as in TADAM.
+
+    Args:
+        image: Shape of an image.
+        ways: Classes of a task.
+        blocks: Blocks in each stage; (1, 1, 1, 1) is resnet-4, (3, 3, 3, 3) is resnet-12.
     """
     layers: dict[str, nn.Module] = {}
     channels = image.channels
@@ -30,7 +35,7 @@ def resnet(image: ImageShape, ways: int, *, blocks: tuple[int, ...]) -> nn.Modul
 
 
 class BasicBlock(nn.Module):
-    """relu(norm(conv(relu(norm(conv(x))))) + shortcut(x)); the shortcut is a 1x1 convolution where shapes differ."""
+    """relu(norm(conv(relu(norm(conv(x))))) + shortcut(x)); the shortcut is a 1x1 convolution if shapes differ."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The four-block convolutional network of the few-shot literature, as MAML++ has it, and as its elders have it."""
+"""The convolutional network of four blocks that is usual in few-shot learning, in MAML++'s and in earlier versions."""
 
 from collections import OrderedDict
 from typing import Literal

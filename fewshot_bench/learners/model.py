@@ -12,7 +12,7 @@ from fewshot_bench.backbones.functional import Operations
 from fewshot_bench.backbones.heads import find_head, head_parameters, norm_parameters, without
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.backbones.norms import NORMS
-from fewshot_bench.backbones.torch_defaults import float32_cpu_defaults
+from fewshot_bench.backbones.precision import float32_cpu_defaults
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.hypergradients.problem import Task

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fewshot_bench.backbones.functional import ELEMENTARY, Operations, in_evaluation_mode, module_logits
 from fewshot_bench.backbones.noise import Noise, uniform
-from fewshot_bench.backbones.torch_defaults import float32_cpu_defaults
+from fewshot_bench.backbones.precision import float32_cpu_defaults
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.inner_optimizers.base import Params

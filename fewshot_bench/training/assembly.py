@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.backbones.bfloat16 import in_bfloat16
 from fewshot_bench.backbones.functional import ELEMENTARY, FUSED, Operations
+from fewshot_bench.backbones.precision import in_bfloat16
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.cells.cell import Cell, Options

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 
-from fewshot_bench.backbones.torch_defaults import float32_cpu_defaults
+from fewshot_bench.backbones.precision import float32_cpu_defaults
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.memory import allocate
 

@@ -9,8 +9,8 @@ from fewshot_bench.backbones.fused.geometry import Geometry
 
 LAYERS = {
     "Convolve": nn.Conv2d(3, 2, 3),
-    "Normalise": nn.BatchNorm2d(3),
-    "Pool": nn.MaxPool2d(2),
+    "BatchNormalisation": nn.BatchNorm2d(3),
+    "PoolMaxima": nn.MaxPool2d(2),
     "Mean": nn.AdaptiveAvgPool2d(1),
 }
 
@@ -44,8 +44,8 @@ def test_places_of_maxima_are_torchs():
 @pytest.mark.parametrize("way", ["loop", "grouped", "matmul"])
 def test_the_way_of_convolutions_with_weights_for_each_task_gets_through(way, monkeypatch):
     asked = []
-    known = Geometry.way
-    monkeypatch.setattr(Geometry, "way", lambda self, x: (asked.append(self.convolutions), known(self, x))[1])
+    known = Geometry.method_for
+    monkeypatch.setattr(Geometry, "method_for", lambda self, x: (asked.append(self.convolutions), known(self, x))[1])
     module = adopted(nn.Conv2d(3, 2, 3))
     call = as_function(module, fused_operations(way))
     weights = {name: torch.stack([p.detach()] * 2) for name, p in module.named_parameters()}

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.plan_differences import PLANS, main, spread
-from fewshot_bench.backbones.fused.max_pool import max_pool2d
+from fewshot_bench.backbones.fused.pooling import max_pool2d
 
 TINY = ["--backbone", "tests.benchmarks.networks:tiny", "--steps", "1", "--tasks", "4", "--batch", "2"]
 

@@ -1,1 +1,1 @@
-"""Convolution, batch norm and max-pooling whose derivatives, of every order, stay in fast kernels."""
+"""Convolution, batch norm and pooling whose derivatives of every order run in fast kernels."""

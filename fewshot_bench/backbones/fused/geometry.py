@@ -1,4 +1,4 @@
-"""How a convolution's kernel goes over the images, and how a convolution with weights for each task is computed."""
+"""The geometry of a convolution (stride, padding, dilation, groups), and the method if tasks have own weights."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -6,8 +6,10 @@ from typing import Literal
 from torch import Tensor
 
 Convolutions = Literal["loop", "grouped", "matmul"]
-"""Each task has weights of its own: one convolution a task; one for all, with a group of channels for each task; or the
-patches under the kernel copied out and multiplied by the weights, tasks in a batch. Equal but for rounding.
+"""Methods for convolutions whose tasks have their own weights; they are equal up to rounding.
+
+"loop": one convolution for each task. "grouped": one convolution with a group of channels for each task. "matmul": a
+batched product of the weights and the patches under the kernel (matrix_products.py).
 """
 
 Pair = tuple[int, int]
@@ -15,9 +17,9 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Geometry:
-    """The arguments of torch's conv2d that are no tensors, each for height and width.
+    """The arguments of torch's conv2d other than tensors, each for height and width.
 
-    convolutions: None: "loop" on a CPU, "grouped" elsewhere.
+    convolutions: the method if tasks have their own weights; None: "loop" on a CPU, "grouped" elsewhere.
     """
 
     stride: Pair
@@ -26,16 +28,16 @@ class Geometry:
     groups: int
     convolutions: Convolutions | None
 
-    def way(self, x: Tensor) -> Convolutions:
-        """How convolutions with weights for each task are computed on x's device."""
+    def method_for(self, x: Tensor) -> Convolutions:
+        """The method for convolutions with weights for each task, on x's device."""
         return self.convolutions or ("loop" if x.device.type == "cpu" else "grouped")
 
     def for_tasks(self, tasks: int) -> "Geometry":
-        """The same with the channels of so many tasks side by side."""
+        """The geometry with the channels of several tasks side by side, one group of channels for each."""
         return replace(self, groups=self.groups * tasks)
 
     def out(self, size: Pair, kernel: Pair) -> Pair:
-        """The height and width of what comes out for images of `size`."""
+        """Height and width of the output for images of `size`."""
         height, width = (
             (n + 2 * p - d * (k - 1) - 1) // s + 1
             for n, k, s, p, d in zip(size, kernel, self.stride, self.padding, self.dilation, strict=True)
@@ -43,7 +45,7 @@ class Geometry:
         return height, width
 
     def left_over(self, size: Pair, out: Pair, kernel: Pair) -> Pair:
-        """Rows and columns at the end of an image of `size` that no window reaches; out: how many windows there are."""
+        """Rows and columns at the end of an image of `size` that no window reaches. out: number of windows."""
         reached = (
             (o - 1) * s - 2 * p + d * (k - 1) + 1
             for o, s, p, d, k in zip(out, self.stride, self.padding, self.dilation, kernel, strict=True)
@@ -53,6 +55,6 @@ class Geometry:
 
 
 def pair(value: int | tuple[int, ...] | list[int]) -> Pair:
-    """torch's way of saying the same for both axes: a number, or a list of one."""
+    """Values for height and width. value: one number for both, or a sequence of one or two."""
     height, width = (value, value) if isinstance(value, int) else (value[0], value[-1])
     return height, width

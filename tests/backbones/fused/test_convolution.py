@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 
-from fewshot_bench.backbones.fused import few_pixels, patches
+from fewshot_bench.backbones.fused import matrix_products
 from fewshot_bench.backbones.fused.convolution import conv2d
 from fewshot_bench.backbones.fused.geometry import Geometry
 from tests.backbones.fused.derivatives import close, derivatives, derivatives_inside, draw, vmap_equals_loop
@@ -104,15 +104,15 @@ def test_products_of_patches(case):
     groups = options.get("groups", 1)
     geometry = Geometry(pairs.get("stride", (1, 1)), pairs["padding"], pairs.get("dilation", (1, 1)), groups, None)
     x, weight = draw(2, n, c, h, w), draw(2, *kernel)
-    y = patches.convolve(x, weight, geometry)
+    y = matrix_products.convolve_tasks(x, weight, geometry)
     g = draw(*y.shape)
     for task in range(2):
         ours = x[task].requires_grad_(), weight[task].requires_grad_()
         known = F.conv2d(*ours, **options)
         assert close(y[task], known)
         along_x, along_weight = torch.autograd.grad(known, ours, g[task])
-        assert close(patches.to_input(g, weight, (h, w), geometry)[task], along_x)
-        assert close(patches.to_weight(g, x, kernel[2:], geometry)[task], along_weight)
+        assert close(matrix_products.task_input_gradient(g, weight, (h, w), geometry)[task], along_x)
+        assert close(matrix_products.task_weight_gradient(g, x, kernel[2:], geometry)[task], along_weight)
 
 
 def test_a_one_by_one_kernel_never_has_a_stride(monkeypatch):
@@ -138,4 +138,4 @@ def test_which_cases_have_few_pixels():
     for name, (image, kernel, options) in CASES.items():
         geometry = Geometry((1, 1), (0, 0), (1, 1), options.get("groups", 1), None)
         y = F.conv2d(torch.zeros(image), torch.zeros(kernel), **options)
-        assert few_pixels.hold_for(y[:, 0].numel(), y.shape[1], y, geometry) == ("few pixels" in name)
+        assert matrix_products.few_pixels(y[:, 0].numel(), y.shape[1], y, geometry) == ("few pixels" in name)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 
-from fewshot_bench.backbones.fused.max_pool import max_pool2d
+from fewshot_bench.backbones.fused.pooling import max_pool2d
 from tests.backbones.fused.derivatives import close, derivatives, derivatives_inside, draw, vmap_equals_loop
 
 CASES = {
@@ -26,7 +26,7 @@ CASES = {
 def layout(request, monkeypatch):
     """Elsewhere tensors stay in the order they have."""
     if request.param == "elsewhere":
-        monkeypatch.setattr("fewshot_bench.backbones.fused.max_pool.arranged", lambda tensor: tensor)
+        monkeypatch.setattr("fewshot_bench.backbones.fused.pooling.in_fast_order", lambda tensor: tensor)
 
 
 @pytest.mark.parametrize("ties", [False, True], ids=["", "ties"])

@@ -1,4 +1,7 @@
-"""Max-pooling whose derivatives of every order are a gather and a scatter by the places of the maxima."""
+"""Pooling for traced programs: max-pooling, and average pooling to one number a channel.
+
+The derivatives of max-pooling, of every order, gather or scatter numbers at the indices of the maxima.
+"""
 
 from typing import Any
 
@@ -7,9 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
-from fewshot_bench.backbones.fused.batching import into_first, out_of
 from fewshot_bench.backbones.fused.geometry import Pair, pair
-from fewshot_bench.backbones.fused.layout import arranged
+from fewshot_bench.backbones.fused.layout import in_fast_order, into_first, split_tasks
 
 Windows = tuple[Pair, Pair, Pair, Pair, bool]
 """kernel, stride, padding, dilation, ceil_mode"""
@@ -26,22 +28,22 @@ def max_pool2d(
 ) -> Any:
     """torch.nn.functional.max_pool2d; the first of equal numbers is the maximum. x: [n, c, h, w] or [c, h, w].
 
-    return_indices: all by torch, whose second derivatives are slower.
+    return_indices: if true, torch computes all, and second derivatives are slower.
     """
     if return_indices or x.dim() not in (3, 4) or not x.is_floating_point():
         instead: Any = F.max_pool2d
         return instead(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
     kernel = pair(kernel_size)
     windows = (kernel, pair(stride or kernel), pair(padding), pair(dilation), ceil_mode)
-    return Pool.apply(x, windows)[0] if x.dim() == 4 else Pool.apply(x[None], windows)[0][0]
+    return PoolMaxima.apply(x, windows)[0] if x.dim() == 4 else PoolMaxima.apply(x[None], windows)[0][0]
 
 
-class Pool(Function):
-    """x [n, c, h, w] -> maxima [n, c, oh, ow], and where they are in h * w, int64, which have no derivative."""
+class PoolMaxima(Function):
+    """x [n, c, h, w] -> maxima [n, c, oh, ow] and their indices in h * w (int64, without derivative)."""
 
     @staticmethod
     def forward(x: Tensor, windows: Windows) -> tuple[Tensor, Tensor]:
-        return torch.ops.aten.max_pool2d_with_indices(arranged(x), *windows)
+        return torch.ops.aten.max_pool2d_with_indices(in_fast_order(x), *windows)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
@@ -54,20 +56,20 @@ class Pool(Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor | None, _: None) -> tuple[Tensor | None, None]:
-        return None if g is None else Scatter.apply(g, *ctx.saved_tensors, ctx.size, ctx.windows), None
+        return None if g is None else ScatterMaxima.apply(g, *ctx.saved_tensors, ctx.size, ctx.windows), None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, x: Tensor, windows: Windows) -> tuple[tuple, tuple]:
-        found = Pool.apply(into_first(x, in_dims[0], info.batch_size), windows)
-        return tuple(out_of(0, part, info.batch_size) for part in found), (0, 0)
+        found = PoolMaxima.apply(into_first(x, in_dims[0], info.batch_size), windows)
+        return tuple(split_tasks(0, part, info.batch_size) for part in found), (0, 0)
 
 
-class Scatter(Function):
-    """(g, places [n, c, oh, ow]) -> [n, c, *size], each number of g added where its maximum was."""
+class ScatterMaxima(Function):
+    """(g, places [n, c, oh, ow]) -> [n, c, *size]: each number of g is added at the index of its maximum."""
 
     @staticmethod
     def forward(g: Tensor, places: Tensor, size: Pair, windows: Windows) -> Tensor:
-        g = arranged(g)
+        g = in_fast_order(g)
         last = g.is_contiguous(memory_format=torch.channels_last)
         shape_alone = torch.empty(
             (*g.shape[:2], *size),
@@ -84,25 +86,25 @@ class Scatter(Function):
 
     @staticmethod
     def backward(ctx: Any, u: Tensor) -> tuple:
-        return Gather.apply(u, *ctx.saved_tensors, ctx.windows), None, None, None
+        return GatherMaxima.apply(u, *ctx.saved_tensors, ctx.windows), None, None, None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[Tensor, int]:
         (g, places, size, windows), tasks = arguments, info.batch_size
         g, places = into_first(g, in_dims[0], tasks), into_first(places, in_dims[1], tasks)
-        return out_of(0, Scatter.apply(g, places, size, windows), tasks), 0
+        return split_tasks(0, ScatterMaxima.apply(g, places, size, windows), tasks), 0
 
 
-class Gather(Function):
-    """(u [n, c, h, w], places [n, c, oh, ow]) -> the numbers of u there."""
+class GatherMaxima(Function):
+    """(u [n, c, h, w], places [n, c, oh, ow]) -> the numbers of u at these indices."""
 
     @staticmethod
     def forward(u: Tensor, places: Tensor, windows: Windows) -> Tensor:
-        u = arranged(u)
+        u = in_fast_order(u)
         if not u.is_contiguous(memory_format=torch.channels_last):
             return u.flatten(2).gather(2, places.flatten(2)).view(places.shape)
-        pixels, wanted = u.permute(0, 2, 3, 1).flatten(1, 2), places.permute(0, 2, 3, 1)
-        return pixels.gather(1, wanted.flatten(1, 2)).view(wanted.shape).permute(0, 3, 1, 2)
+        pixels, targets = u.permute(0, 2, 3, 1).flatten(1, 2), places.permute(0, 2, 3, 1)
+        return pixels.gather(1, targets.flatten(1, 2)).view(targets.shape).permute(0, 3, 1, 2)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
@@ -112,10 +114,20 @@ class Gather(Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple:
-        return Scatter.apply(g, *ctx.saved_tensors, ctx.size, ctx.windows), None, None
+        return ScatterMaxima.apply(g, *ctx.saved_tensors, ctx.size, ctx.windows), None, None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[Tensor, int]:
         (u, places, windows), tasks = arguments, info.batch_size
         u, places = into_first(u, in_dims[0], tasks), into_first(places, in_dims[1], tasks)
-        return out_of(0, Gather.apply(u, places, windows), tasks), 0
+        return split_tasks(0, GatherMaxima.apply(u, places, windows), tasks), 0
+
+
+def adaptive_avg_pool2d(x: Tensor, output_size: Any) -> Tensor:
+    """torch.nn.functional.adaptive_avg_pool2d. x: [..., c, h, w]; result: [..., c, *output_size].
+
+    Output of one pixel is a mean: for channels-last images, torch changes strides in place, which `vmap` cannot batch.
+    """
+    if output_size in (1, (1, 1), [1, 1]):
+        return x.mean((-2, -1), keepdim=True)
+    return F.adaptive_avg_pool2d(x, output_size)
