@@ -19,7 +19,7 @@ from fewshot_bench.data.splits import all_classes
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import CHUNK, evaluate, predictions
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.meta_step import batch, begin, stage, take
+from fewshot_bench.training.meta_step import apply_gradient, batch, begin, stage
 from fewshot_bench.training.plan import as_planned
 from fewshot_bench.training.planning import find_plan
 
@@ -50,7 +50,7 @@ def seconds(cell: Cell, pool: Pool, device: str, given: dict[str, Any], seeds: i
         def meta_steps(count: int) -> Tensor:
             for _ in range(count):
                 found = find(states, [batch(one, state.iteration) for one, state in zip(packed, states, strict=True)])
-                last = [take(*one)["loss"] for one in zip(packed, states, found, strict=True)]
+                last = [apply_gradient(*one)["loss"] for one in zip(packed, states, found, strict=True)]
             return last[0]
 
         first = _timed(lambda: meta_steps(1))

@@ -14,7 +14,7 @@ from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Parts, as_learner
 from fewshot_bench.learners.model import build
 from fewshot_bench.training import arithmetic
-from fewshot_bench.training.arithmetic import NOWHERE, Asked, Shape, flop, of_learner
+from fewshot_bench.training.arithmetic import META_DEVICE, LearnerCall, Shape, flop, learner_call
 
 
 class Flop(NamedTuple):
@@ -41,7 +41,8 @@ def counted(cell: Cell, steps: int, msl_epochs: int) -> int:
     learner = as_learner(find("learner", cell.learner, LEARNERS)(**dict(_with(cell, msl_epochs).learner_options)))
     shape = Shape(cell.train_ways, cell.train_shots, cell.training.queries, cell.ways)
     parts = Parts(model, rule, cell.ways)
-    return arithmetic.counted(of_learner(learner, parts, image, shape, Asked(steps, 0), NOWHERE)).flop
+    call = learner_call(learner, parts, image, shape, LearnerCall(steps, 0), META_DEVICE)
+    return arithmetic.count_operations(call).flop
 
 
 def _with(cell: Cell, msl_epochs: int) -> Cell:

@@ -61,7 +61,7 @@ def measure(
     from fewshot_bench.training.assembly import assemble
     from fewshot_bench.training.gradients import gradients
     from fewshot_bench.training.meta_step import begin, meta_step
-    from fewshot_bench.training.plan import as_planned, given
+    from fewshot_bench.training.plan import as_planned, parse_plan
     from fewshot_bench.training.planning import find_plan
 
     dataset = DATASETS[options.dataset]
@@ -77,7 +77,7 @@ def measure(
         learner_options=(("msl_epochs", 0),),
     )
     pool = open_pool(options.dataset, options.data_dir or default_data_dir())
-    found = find_plan(cell, 1, pool, "cpu", given(plan), lambda text: None)
+    found = find_plan(cell, 1, pool, "cpu", parse_plan(plan), lambda text: None)
     with as_planned(found):
         assembly = assemble(cell, pool, found)
         find = gradients(assembly)

@@ -37,7 +37,7 @@ from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import read, with_changes
 from fewshot_bench.report.markdown import markdown
 from fewshot_bench.report.table import Column, Entry, Table
-from fewshot_bench.training.plan import find_device, given
+from fewshot_bench.training.plan import find_device, parse_plan
 
 PRESETS = ("gimli-omniglot", "gimli-mini-imagenet")
 SEEDS = 3
@@ -124,7 +124,7 @@ def table(chosen: dict[str, Cell], known: dict[str, Measured], peaks: dict[str, 
 
 def _measure(options: argparse.Namespace, device: str, chosen: dict[str, Cell], known: dict[str, Measured]) -> None:
     """Adds to `known` what it does not have of the cells, and keeps it in the file, a cell at a time."""
-    said = given(options.plan)
+    said = parse_plan(options.plan)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         pools: dict[str, Pool] = {}

@@ -22,7 +22,7 @@ from fewshot_bench.learners.base import Learner, Meta, Parts, Stage
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import learner_and_parts
 from fewshot_bench.training.meta_step import TrainingState, begin, restore, stage
-from fewshot_bench.training.plan import Plan, as_planned, find_device, recorded
+from fewshot_bench.training.plan import Plan, as_planned, find_device, recorded_plan
 from fewshot_bench.training.programs import workers
 from fewshot_bench.training.records import best_epochs
 from fewshot_bench.training.replica import member
@@ -112,7 +112,7 @@ def loaded(folder: str | Path, *, device: str | None = None) -> TrainedCell:
     except (ValueError, TypeError) as error:
         raise BenchError(f"{path / folders.CONFIG} is not a cell's configuration: {error}.") from error
     result = json.loads((path / RESULT).read_text(encoding="utf-8"))
-    plan = plan_here(recorded(folders.status(path)), device)
+    plan = plan_here(recorded_plan(folders.status(path)), device)
     try:
         with as_planned(plan):
             restored = _restored(path, cell, plan, result)
@@ -187,13 +187,13 @@ def plan_here(kept: Plan | None, device: str | None) -> Plan:
     it, else another.
     """
     if kept is not None and (device in (None, kept.device)) and _exists(kept.device):
-        return kept._replace(workers=kept.workers if workers.POSSIBLE else 1)
+        return kept._replace(workers=kept.workers if workers.CAN_FORK else 1)
     found, cores = find_device(device or "auto"), torch.get_num_threads()
     traced = kept is not None and kept.program != "eager"  # a cell that was never traced may not be traceable
     if found != "cpu":
         plan = Plan(found, cores, AT_ONCE, "traced" if traced else "eager")
     elif traced:
-        plan = Plan(found, 1, 1, "traced", cores if workers.POSSIBLE else 1)
+        plan = Plan(found, 1, 1, "traced", cores if workers.CAN_FORK else 1)
     else:
         plan = Plan(found, cores, 1)
     return plan if kept is None else plan._replace(precision=kept.precision)

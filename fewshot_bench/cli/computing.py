@@ -57,7 +57,7 @@ def compute(cells: "list[Cell]", directory: Path, options: Computing) -> int:
     from fewshot_bench.cli.live import Follower, following
     from fewshot_bench.grid.run import run
     from fewshot_bench.report.results_csv import write_results_csv
-    from fewshot_bench.training.plan import given
+    from fewshot_bench.training.plan import parse_plan
     from fewshot_bench.training.replica import Interrupted
 
     engine = _engine(options)
@@ -76,7 +76,7 @@ def compute(cells: "list[Cell]", directory: Path, options: Computing) -> int:
                 data_dir=options.data_dir,
                 device=options.device,
                 engine=engine,
-                plan=given(options.plan),
+                plan=parse_plan(options.plan),
                 listener=listener,
                 accept_code=options.accept_code,
                 progress=progress,

@@ -21,17 +21,17 @@ from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import BatchNorm, Learner, as_learner
 from fewshot_bench.learners.model import build
 from fewshot_bench.training.arithmetic import (
-    NOWHERE,
-    Asked,
-    Held,
-    Network,
-    Passes,
+    META_DEVICE,
+    LearnerCall,
+    NetworkCost,
+    PeakMemory,
     Shape,
-    by_epoch,
+    TaskCost,
+    costs_by_epoch,
     flop,
-    held,
-    of_network,
-    passes,
+    network_cost,
+    peak_memory,
+    task_cost,
 )
 from fewshot_bench.training.assembly import count_weights
 
@@ -57,11 +57,11 @@ class Cost(NamedTuple):
 
     training: Work
     evaluation: Work
-    network: Network
+    network: NetworkCost
     remarks: tuple[str, ...]
 
 
-Tasks = list[tuple[int, Passes]]
+Tasks = list[tuple[int, TaskCost]]
 """How many of each kind, and what one of them takes."""
 
 
@@ -79,7 +79,7 @@ def cost(cell: Cell) -> Cost:
     return _cost(_alike(cell, inner_optimizer="sgd", inner_optimizer_options=()))
 
 
-def network_of(cell: Cell) -> Network:
+def network_of(cell: Cell) -> NetworkCost:
     """The cell's network, counted. Raises whatever a network raises that cannot do without numbers."""
     return _network(cell.backbone, cell.backbone_options, cell.dataset, cell.ways)
 
@@ -89,7 +89,7 @@ def meta_steps(cell: Cell) -> Tasks:
     return _meta_steps(_of_any_network(cell))
 
 
-def held_of(cell: Cell) -> Held | None:
+def peak_memory_of(cell: Cell) -> PeakMemory | None:
     """What one task of the cell's last epoch keeps at most, or of its test if it has no meta-steps.
 
     None if that cannot be counted.
@@ -119,7 +119,7 @@ def _cost(cell: Cell) -> Cost:
     except Exception as error:  # somebody's network may have to see numbers
         remarks.append(_remark("backbone", cell.backbone, "two FLOP for each weight and image", error))
         weights = count_weights(cell)
-        network = Network(0, 2 * weights, 0, weights, weights, 1)
+        network = NetworkCost(0, 2 * weights, 0, weights, weights, 1)
     try:
         gradients, predictions = meta_steps(cell), _evaluations(_of_any_network(cell))
     except Exception as error:  # somebody's learner may ask for more than three layers have
@@ -135,13 +135,13 @@ def _cost(cell: Cell) -> Cost:
 
 
 @cache
-def _network(name: str, options: Options, dataset: str, ways: int) -> Network:
+def _network(name: str, options: Options, dataset: str, ways: int) -> NetworkCost:
     make, image = find("backbone", name, BACKBONES), DATASETS[dataset].shape
-    model = build(lambda: make(image, ways, **dict(options)), ways, seed=0, device=NOWHERE, operations=FUSED)
-    return of_network(model, image, ways)
+    model = build(lambda: make(image, ways, **dict(options)), ways, seed=0, device=META_DEVICE, operations=FUSED)
+    return network_cost(model, image, ways)
 
 
-def _work(network: Network, task: Passes) -> Work:
+def _work(network: NetworkCost, task: TaskCost) -> Work:
     """Of one task."""
     return Work(
         flop=flop(network, task),
@@ -156,7 +156,7 @@ def _meta_steps(cell: Cell) -> Tasks:
     settings, size = cell.training, cell.training.iterations_per_epoch
     if settings.iterations == 0:
         return []
-    runs = by_epoch(_learner(cell), _trained_on(cell), settings.inner_steps, validations(cell))
+    runs = costs_by_epoch(_learner(cell), _trained_on(cell), settings.inner_steps, validations(cell))
     return [(min(settings.iterations, run.stop * size) - run.start * size, task) for run, task in runs]
 
 
@@ -170,18 +170,19 @@ def _evaluations(cell: Cell) -> Tasks:
     if settings.both_batch_norms:
         counts["inductive" if own == "transductive" else "transductive"] = settings.tasks * members
     last, shape = validations(cell) - 1, _tested_on(cell)
-    return [(count, passes(learner, shape, Asked(cell.test_steps, last, way))) for way, count in counts.items()]
+    calls = [(count, LearnerCall(cell.test_steps, last, batch_norm)) for batch_norm, count in counts.items()]
+    return [(count, task_cost(learner, shape, call)) for count, call in calls]
 
 
 @cache
-def _held(cell: Cell) -> Held | None:
+def _held(cell: Cell) -> PeakMemory | None:
     rule = find("inner optimizer", cell.inner_optimizer, INNER_OPTIMIZERS)(**dict(cell.inner_optimizer_options))
     last = validations(cell) - 1
     try:
         if cell.training.iterations == 0:
             own = _learner(cell).traits.batch_norm
-            return held(_learner(cell), rule, _tested_on(cell), Asked(cell.test_steps, last, own))
-        return held(_learner(cell), rule, _trained_on(cell), Asked(cell.training.inner_steps, last))
+            return peak_memory(_learner(cell), rule, _tested_on(cell), LearnerCall(cell.test_steps, last, own))
+        return peak_memory(_learner(cell), rule, _trained_on(cell), LearnerCall(cell.training.inner_steps, last))
     except Exception:  # as in _cost, which tells
         return None
 
@@ -195,10 +196,10 @@ def _as_maml(cell: Cell) -> tuple[Tasks, Tasks]:
     return [(cell.training.iterations, trained)], [(count, tested)]
 
 
-def _assumed(ways: int, of_support: int, shots: int, of_queries: int, queries: int) -> Passes:
+def _assumed(ways: int, of_support: int, shots: int, of_queries: int, queries: int) -> TaskCost:
     """of_support, of_queries: passes of each image through every layer."""
     images = ways * (of_support * shots + of_queries * queries)
-    return Passes(images, images, 2 * ways * images, of_support + of_queries)
+    return TaskCost(images, images, 2 * ways * images, of_support + of_queries)
 
 
 def _learner(cell: Cell) -> Learner:

@@ -15,7 +15,7 @@ from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid import rates
 from fewshot_bench.grid.costs import cost, validations
-from fewshot_bench.training.plan import Plan, find_device, recorded
+from fewshot_bench.training.plan import Plan, find_device, recorded_plan
 from fewshot_bench.training.planning import usual_plan
 
 HOUR = 3600.0
@@ -104,7 +104,7 @@ def _seen(cell: Cell, directory: Path, kind: str) -> Seen:
     elif 0 < iterations <= cell.training.iterations:  # validations go along with training; the test is the last of it
         share, number = iterations / cell.training.iterations, validations(cell)
         done = share * (training + evaluation * number / (number + min(cell.evaluation.ensemble, number)))
-    plan, how = recorded(said), said.get("plan")  # of an older version it has fewer fields
+    plan, how = recorded_plan(said), said.get("plan")  # of an older version it has fewer fields
     device = str(how.get("device", "")) if isinstance(how, dict) else ""
     alone = spent / (1 if plan is None else plan.replicas)
     state = str(said.get("status", NEW))

@@ -20,9 +20,9 @@ from fewshot_bench.grid.attempt import Attempt, Listener, fail, now, requeue
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import Network, build_network
 from fewshot_bench.training.loop import train
-from fewshot_bench.training.plan import Plan, as_planned, recorded
+from fewshot_bench.training.plan import Plan, as_planned, recorded_plan
 from fewshot_bench.training.planning import find_plan
-from fewshot_bench.training.replica import Interrupted, Moment, Watch, resumed
+from fewshot_bench.training.replica import Interrupted, Moment, Watch, begin_or_resume
 
 
 class Pack(NamedTuple):
@@ -148,7 +148,7 @@ def _run(
             attempts.append(one := Attempt(cell, folder, plan, group.start, listener, lost[cell]))
             try:
                 assembly = one.begin(pool, accept_code, network if cell is group.cells[0] else None)
-                replicas.append(resumed(assembly, folder, Watch(one.moment, one.ended), group.start))
+                replicas.append(begin_or_resume(assembly, folder, Watch(one.moment, one.ended), group.start))
             except Exception as error:
                 one.ended(error)
         train(replicas, listener.stop)
@@ -170,7 +170,7 @@ def pack(cells: Sequence[Cell], directory: Path) -> Pack:
     """The first of `cells`, and those of the others that can go on, or begin, where it does."""
     places = [folders.folder_of(directory, cell) for cell in cells]
     checkpoints = [checkpoint.numbers(folder / CHECKPOINTS, "step") for folder in places]
-    plans = [recorded(folders.status(folder)) for folder in places]
+    plans = [recorded_plan(folders.status(folder)) for folder in places]
     others = [index for index in range(1, len(cells)) if plans[index] == plans[0]]
     if not any(checkpoints[index] for index in (0, *others)):
         others = [index for index in range(1, len(cells)) if not checkpoints[index]]

@@ -10,7 +10,7 @@ one pace within a factor of 1.5. Another machine or torch is faster or slower by
 from math import ceil
 
 from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell
-from fewshot_bench.grid.costs import Cost, Work, cost, held_of
+from fewshot_bench.grid.costs import Cost, Work, cost, peak_memory_of
 from fewshot_bench.training.plan import Plan
 
 CORES = 2
@@ -44,7 +44,7 @@ def mebibytes(cell: Cell, plan: Plan) -> float | None:
 
     None if that was never measured: on a GPU, with inner steps recomputed, or of what cannot be counted.
     """
-    counted, held = cost(cell), held_of(cell)
+    counted, held = cost(cell), peak_memory_of(cell)
     if held is None or counted.remarks or plan.device != "cpu" or plan.recompute:
         return None
     least, of_images, of_weights = _EAGER if plan.program == "eager" else _TRACED

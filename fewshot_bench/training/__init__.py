@@ -1,1 +1,1 @@
-"""One cell of a grid: its settings, its outer loop, its evaluation, its files."""
+"""Training of one cell, or of several that differ in their seed: outer loop, evaluation, checkpoints, plans."""

@@ -1,14 +1,14 @@
-"""FLOP, memory and numbers written by a network and a learner, counted from shapes: the same on every machine.
+"""FLOP, memory and numbers written of a network and a learner. They follow from shapes, so all machines count the same.
 
-Convolutions and products of matrices count, and their derivatives of every order; a multiplication and an addition are
-two operations (FLOP). Norms, activations, pooling, losses and inner optimizers are left out: less than a hundredth as
-many, whose time goes by the memory that they read and write.
+Convolutions and products of matrices count, and their derivatives of every order. A multiplication and an addition are
+two operations (FLOP). Norms, activations, pooling, losses and inner optimizers are left out: they take less than a
+hundredth of the FLOP, and their time depends on the memory that they read and write.
 
-A network is counted by one pass of two images, a learner on a network of three layers that stands in for any other:
-every product that a learner asks of a network is linear in what a pass of an image through one of its layers takes, and
-a layer is one of three kinds. It sees the images, which need no gradient; or it is the head, which some learners adapt
-alone; or it is any other. So FLOP of a task are a sum of three products for any network. They equal what is counted on
-the network itself (tests/training/test_arithmetic.py), in a small part of the time.
+A network is counted by one pass of two images. A learner is counted on a stand-in network of three layers, one of each
+kind: a layer that sees the images, which need no gradient; the head, which some learners adapt alone; any other layer.
+The FLOP of a learner are linear in those of one pass of an image through each kind of layer. So the FLOP of a task are
+a sum of three products for any network. They equal the FLOP counted on the network itself
+(tests/training/test_arithmetic.py), in a small part of the time.
 """
 
 import weakref
@@ -27,23 +27,23 @@ from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState
 from fewshot_bench.inner_optimizers.sgd import sgd
 from fewshot_bench.learners.base import BatchNorm, Learner, Parts, Stage
 from fewshot_bench.learners.model import Model, build
-from fewshot_bench.training.programs.torch_internals import flop_of, operations_seen
+from fewshot_bench.training.programs.torch_internals import after_each_operation, flop_of
 
-NOWHERE = "meta"
+META_DEVICE = "meta"
 """torch's device of tensors without numbers."""
 
 _IMAGES = 2  # passed through a network together: one alone is a special case to some layers
-_SIZES = 101, 103, 107  # channels of the stand-in's images and layers: primes, so that FLOP tell whose they are
-_WIDE, _THICK = 4096, 256  # pixels, and channels, where activations and where weights are nearly all there is
+_SIZES = 101, 103, 107  # channels of the stand-in's images and layers: primes, so that FLOP identify their layer
+_WIDE, _THICK = 4096, 256  # pixels with which activations are nearly all memory, and channels with which weights are
 _BYTES = 4  # of a float32
-_RULE = sgd()  # for every inner optimizer: none of them takes a product
+_RULE = sgd()  # stands for every inner optimizer: none computes a product
 
 
-class Counted(NamedTuple):
-    """What the operations of a computation take.
+class OperationCounts(NamedTuple):
+    """Costs of the operations of a computation.
 
-    products: FLOP of each convolution and product of matrices; written: numbers that came out of all operations; peak:
-    most bytes that were alive at one time of what they made.
+    products: FLOP of each convolution and product of matrices. written: numbers in the results of all operations. peak:
+    the largest number of bytes of these results that were in memory at one time.
     """
 
     products: list[int]
@@ -55,12 +55,12 @@ class Counted(NamedTuple):
         return sum(self.products)
 
 
-class Network(NamedTuple):
-    """What a pass of one image through a network takes.
+class NetworkCost(NamedTuple):
+    """Costs of a pass of one image through a network.
 
-    first: FLOP of the layers that see the image itself, which needs no gradient; others: of all other layers but the
-    head; features: numbers that the head is given, 0 if there is no head; written: numbers that operations write.
-    weights, tensors: how many numbers are learned, in how many tensors.
+    first: FLOP of the layers that see the image, which needs no gradient. others: FLOP of all other layers but the
+    head. features: inputs of the head, 0 if there is none. written: numbers that operations write. weights, tensors:
+    the number of learned values, and of the tensors that hold them.
     """
 
     first: float
@@ -72,7 +72,7 @@ class Network(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """The shape of a task, and how many classes tasks draw from."""
+    """The shape of a task, and the number of classes that tasks draw from."""
 
     ways: int
     shots: int
@@ -80,10 +80,10 @@ class Shape(NamedTuple):
     classes: int
 
 
-class Asked(NamedTuple):
-    """What a learner is asked of a task. steps: of the inner loop; epoch: of training.
+class LearnerCall(NamedTuple):
+    """A call of a learner for one task. steps: of the inner loop; epoch: of training.
 
-    predict: for the queries' logits, normalised so; None: for the meta-gradient.
+    predict: the batch norm with which it predicts the queries; None: it computes the meta-gradient.
     """
 
     steps: int
@@ -91,11 +91,11 @@ class Asked(NamedTuple):
     predict: BatchNorm | None = None
 
 
-class Passes(NamedTuple):
-    """What a learner takes for one task.
+class TaskCost(NamedTuple):
+    """Costs of a learner for one task.
 
-    first, others: passes of one image through such layers, those back counted as well; features: FLOP for each number
-    that the head is given; products: of matrices, for each layer.
+    first, others: passes of one image through such layers, forward and backward. features: FLOP for each input of the
+    head. products: products of matrices for each layer.
     """
 
     first: float
@@ -104,36 +104,36 @@ class Passes(NamedTuple):
     products: float
 
 
-class Held(NamedTuple):
-    """What is alive at one time, at most, for one task: so many images' activations, so many copies of the weights."""
+class PeakMemory(NamedTuple):
+    """The largest memory of one task, as a number of images' activations and a number of copies of the weights."""
 
     images: float
     copies: float
 
 
-def counted(work: Callable[[], Any]) -> Counted:
-    """What the operations of `work()` take. It is carried out, so its tensors should be small, or have no numbers."""
+def count_operations(work: Callable[[], Any]) -> OperationCounts:
+    """The costs of the operations of `work()`. They run, so tensors should be small or on META_DEVICE."""
     counter = _Counter()
-    with operations_seen(counter.look):
+    with after_each_operation(counter.count):
         work()
-    return Counted(counter.products, counter.written, counter.peak)
+    return OperationCounts(counter.products, counter.written, counter.peak)
 
 
-def of_network(model: Model, image: ImageShape, ways: int) -> Network:
-    """model: on the device NOWHERE. Raises whatever a network raises that cannot do without numbers.
+def network_cost(model: Model, image: ImageShape, ways: int) -> NetworkCost:
+    """The costs of a network. model: on META_DEVICE. Raises any error of a network that needs the numbers of tensors.
 
-    Forward is one pass; its derivatives by all weights are two more, but for those by the images themselves.
+    The forward pass is one pass. The derivatives by all weights are two more, without the gradient for the images.
     """
-    x = torch.empty(_IMAGES, *image, device=NOWHERE)
+    x = torch.empty(_IMAGES, *image, device=META_DEVICE)
     with torch.no_grad():
-        forward = counted(lambda: model.apply(model.weights, x, None))
-    both = counted(lambda: grad(lambda weights: model.apply(weights, x, None).sum())(model.weights))
+        forward = count_operations(lambda: model.apply(model.weights, x, None))
+    both = count_operations(lambda: grad(lambda weights: model.apply(weights, x, None).sum())(model.weights))
     first = max(0, min(forward.flop, 3 * forward.flop - both.flop))
     features = max((model.weights[name].shape[-1] for name in model.head if model.weights[name].dim() == 2), default=0)
     head = 2 * _IMAGES * features * ways
     if first + head > forward.flop:  # the network is its head
         features = head = 0
-    return Network(
+    return NetworkCost(
         first=first / _IMAGES,
         others=(forward.flop - first - head) / _IMAGES,
         features=features,
@@ -143,13 +143,13 @@ def of_network(model: Model, image: ImageShape, ways: int) -> Network:
     )
 
 
-def passes(learner: Learner, shape: Shape, asked: Asked) -> Passes:
-    """Raises whatever a learner raises that cannot do with three layers."""
+def task_cost(learner: Learner, shape: Shape, call: LearnerCall) -> TaskCost:
+    """The costs of a call of a learner. Raises any error of a learner that needs more than three layers."""
     a, b, c = _SIZES
-    products = counted(_on_stand_in(learner, _RULE, shape, asked, (a, b, c), pixels=1)).products
-    first = [one for one in products if one % a == 0]
-    others = [one for one in products if one % a and one % b == 0]
-    return Passes(
+    products = count_operations(_on_stand_in(learner, _RULE, shape, call, (a, b, c), pixels=1)).products
+    first = [flop for flop in products if flop % a == 0]
+    others = [flop for flop in products if flop % a and flop % b == 0]
+    return TaskCost(
         first=sum(first) / (2 * a * b),
         others=sum(others) / (2 * b * c),
         features=(sum(products) - sum(first) - sum(others)) / c,
@@ -157,31 +157,31 @@ def passes(learner: Learner, shape: Shape, asked: Asked) -> Passes:
     )
 
 
-def flop(network: Network, task: Passes) -> float:
+def flop(network: NetworkCost, task: TaskCost) -> float:
     """FLOP of one task."""
     return task.first * network.first + task.others * network.others + task.features * network.features
 
 
-def held(learner: Learner, rule: InnerOptimizer, shape: Shape, asked: Asked) -> Held:
-    """As `passes`, of memory. Activations and weights are counted apart: at most so many of either."""
-    wide = counted(_on_stand_in(learner, rule, shape, asked, (1, 1, 1), _WIDE)).peak
-    thick = counted(_on_stand_in(learner, rule, shape, asked, (_THICK, _THICK, 1), pixels=1)).peak
-    return Held(images=wide / (2 * _WIDE * _BYTES), copies=thick / (_THICK**2 * _BYTES))
+def peak_memory(learner: Learner, rule: InnerOptimizer, shape: Shape, call: LearnerCall) -> PeakMemory:
+    """The memory of a call of a learner. Activations and weights are counted separately, each at its own peak."""
+    wide = count_operations(_on_stand_in(learner, rule, shape, call, (1, 1, 1), _WIDE)).peak
+    thick = count_operations(_on_stand_in(learner, rule, shape, call, (_THICK, _THICK, 1), pixels=1)).peak
+    return PeakMemory(images=wide / (2 * _WIDE * _BYTES), copies=thick / (_THICK**2 * _BYTES))
 
 
-def by_epoch(learner: Learner, shape: Shape, steps: int, count: int) -> list[tuple[range, Passes]]:
-    """What a task's meta-gradient takes in the first `count` epochs, in runs of epochs that take the same.
+def costs_by_epoch(learner: Learner, shape: Shape, steps: int, count: int) -> list[tuple[range, TaskCost]]:
+    """The costs of a task's meta-gradient in the first `count` epochs, by runs of epochs with equal costs.
 
-    What is the same in two epochs is taken to be the same in all between them.
+    If two epochs have equal costs, all epochs between them are taken to have the same.
     """
     marks = [epoch for epoch in range(count) if epoch == 0 or learner.phase(epoch) != learner.phase(epoch - 1)]
 
     @cache
-    def value(index: int) -> Passes:
-        return passes(learner, shape, Asked(steps, marks[index]))
+    def value(index: int) -> TaskCost:
+        return task_cost(learner, shape, LearnerCall(steps, marks[index]))
 
     def changes(low: int, high: int) -> list[int]:
-        """Indices above `low`, up to `high`, where another kind begins."""
+        """Indices above `low`, up to `high`, at which the costs change."""
         if value(low) == value(high):
             return []
         if high - low == 1:
@@ -194,32 +194,32 @@ def by_epoch(learner: Learner, shape: Shape, steps: int, count: int) -> list[tup
     return [(range(marks[index], end), value(index)) for index, end in zip(kinds, ends, strict=True)]
 
 
-def of_learner(
-    learner: Learner, parts: Parts, image: ImageShape, shape: Shape, asked: Asked, device: str = "cpu"
+def learner_call(
+    learner: Learner, parts: Parts, image: ImageShape, shape: Shape, call: LearnerCall, device: str = "cpu"
 ) -> Callable[[], Any]:
-    """What a learner is asked of one task of blank images, to be carried out. parts: on the CPU, and moved from it."""
-    meta, memory = _moved(learner.start(parts, asked.steps), device), _moved(learner.memory(parts), device)
+    """A function that makes a call of a learner on one task of blank images. parts: on the CPU; they are moved."""
+    meta, memory = _moved(learner.start(parts, call.steps), device), _moved(learner.memory(parts), device)
     weights = _moved(parts.model.weights, device)
     there = parts._replace(model=parts.model._replace(weights=weights))
-    stage = Stage(OuterState(weights, weights, torch.zeros((), device=device)), memory, asked.steps, asked.epoch)
+    stage = Stage(OuterState(weights, weights, torch.zeros((), device=device)), memory, call.steps, call.epoch)
 
     def batch(per_class: int) -> Batch:
         labels = torch.arange(shape.ways, device=device).repeat_interleave(per_class)
         return Batch(torch.zeros(len(labels), *image, device=device), labels)
 
     classes, key = torch.arange(shape.ways, device=device), torch.zeros((), dtype=torch.int64, device=device)
-    task, batch_norm = Task(batch(shape.shots), batch(shape.queries), classes, key), asked.predict
+    task, batch_norm = Task(batch(shape.shots), batch(shape.queries), classes, key), call.predict
     if batch_norm is None:
         return lambda: learner.meta_gradient(there, meta, stage, task)
     return lambda: learner.predict(there, meta, stage, task, batch_norm)
 
 
 def _on_stand_in(
-    learner: Learner, rule: InnerOptimizer, shape: Shape, asked: Asked, channels: tuple[int, int, int], pixels: int
+    learner: Learner, rule: InnerOptimizer, shape: Shape, call: LearnerCall, channels: tuple[int, int, int], pixels: int
 ) -> Callable[[], Any]:
     model = build(lambda: _StandIn(*channels, shape.ways), shape.ways, seed=0)
     parts = Parts(model, rule, shape.classes)
-    return of_learner(learner, parts, ImageShape(1, pixels, channels[0]), shape, asked)
+    return learner_call(learner, parts, ImageShape(1, pixels, channels[0]), shape, call)
 
 
 class _StandIn(nn.Module):
@@ -242,26 +242,26 @@ class _Counter:
         self.written = self.peak = self._now = 0
         self._known: set[int] = set()
 
-    def look(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
-        """Adds what an operation takes."""
-        found = flop_of(operation, args, kwargs, result)
-        if found is not None:
-            self.products.append(found)
+    def count(self, operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
+        """Adds the costs of an operation."""
+        flop = flop_of(operation, args, kwargs, result)
+        if flop is not None:
+            self.products.append(flop)
         if not operation.is_view:
             for tensor in tree_leaves(result):
                 if isinstance(tensor, Tensor):
                     self.written += tensor.numel()
-                    self._made(tensor.untyped_storage())
+                    self._allocated(tensor.untyped_storage())
 
-    def _made(self, storage: torch.UntypedStorage) -> None:
+    def _allocated(self, storage: torch.UntypedStorage) -> None:
         place, size = id(storage), storage.nbytes()  # one object for a storage, as long as there is a tensor of it
         if place not in self._known:  # else it was written into
             self._known.add(place)
             self._now += size
             self.peak = max(self.peak, self._now)
-            weakref.finalize(storage, self._gone, place, size)
+            weakref.finalize(storage, self._freed, place, size)
 
-    def _gone(self, place: int, size: int) -> None:
+    def _freed(self, place: int, size: int) -> None:
         self._known.discard(place)
         self._now -= size
 

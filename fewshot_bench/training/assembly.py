@@ -1,4 +1,4 @@
-"""A cell's settings made into the things they name: learner, network, inner optimizer, task streams."""
+"""The assembly of a cell: the learner, network, inner optimizer and task streams that its settings name."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -26,9 +26,10 @@ from fewshot_bench.training.tasks import Streams, rotates, streams
 
 
 class Assembly(NamedTuple):
-    """Everything a cell's training needs, made; fingerprint: the protocol its numbers stand for.
+    """All that the training of a cell needs.
 
-    note: told of each traced program whether torch's interpreter carries it out (programs/interpreted.py).
+    fingerprint: the protocol by which its accuracies are measured. note: called for each traced program, with whether
+    torch's interpreter runs it (programs/interpreted.py).
     """
 
     cell: Cell
@@ -41,9 +42,9 @@ class Assembly(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A cell's network with its initial weights, after two images have passed it.
+    """A cell's network with its initial weights, after the smoke test.
 
-    has_features: whether the last layer alone makes logits of features, so that it can be left out.
+    has_features: whether the logits come from the last layer alone, so that it can be removed.
     """
 
     module: nn.Module
@@ -51,7 +52,7 @@ class Network(NamedTuple):
 
 
 def build_network(cell: Cell) -> Network:
-    """Builds a cell's network and tries it. Raises BenchError if it cannot be trained; see learners/smoke_test.py."""
+    """Builds a cell's network and tests it. Raises BenchError if it cannot be trained; see learners/smoke_test.py."""
     make = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
     image = DATASETS[cell.dataset].shape
     module = made(lambda: make(image, cell.ways), seed_for("init", cell.backbone, cell.init_seed))
@@ -60,9 +61,16 @@ def build_network(cell: Cell) -> Network:
 
 
 def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None) -> Assembly:
-    """Makes what `cell` names. network: if it was built before.
+    """Makes the parts that a cell names.
 
-    Raises BenchError for a name or an option that is not understood, and for a network that cannot be trained.
+    Args:
+        cell: The cell.
+        pool: The images of its dataset.
+        plan: How it is computed.
+        network: The cell's network, if it was built before.
+
+    Raises:
+        BenchError: A name or an option is unknown, or the network cannot be trained.
     """
     split = read_split(cell.dataset, cell.split)
     learner, parts = learner_and_parts(cell, plan, network)
@@ -88,7 +96,7 @@ def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None)
 
 
 def learner_and_parts(cell: Cell, plan: Plan, network: Network | None = None) -> tuple[Learner, Parts]:
-    """What a cell names and needs no images: its learner, and what that is crossed with. Raises as `assemble`."""
+    """The parts of a cell that need no images: its learner, and the learner's parts. Raises as `assemble`."""
     make_optimizer = _with_options(
         "inner optimizer", INNER_OPTIMIZERS, cell.inner_optimizer, cell.inner_optimizer_options
     )
@@ -102,15 +110,17 @@ def learner_and_parts(cell: Cell, plan: Plan, network: Network | None = None) ->
 
 
 def operations(plan: Plan) -> Operations:
-    """What stands for torch's functions in a network: fused ones where autograd's bookkeeping is left out, or memory
-    counts: their derivatives keep less.
+    """The replacements of torch's functions in a network under a plan.
+
+    Fused functions are used if the program runs without autograd, or if inner steps are recomputed to save memory:
+    their derivatives keep less.
     """
     table = ELEMENTARY if plan.program == "eager" and not plan.recompute else FUSED
     return in_bfloat16(table) if plan.precision == "bfloat16" else table
 
 
 def count_weights(cell: Cell) -> int:
-    """How many weights the cell's network has."""
+    """The number of weights of the cell's network."""
     return _count_weights(cell.backbone, cell.backbone_options, cell.dataset, cell.ways)
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints whose file name holds the hash of their content: a torn or foreign file is noticed, never loaded."""
+"""Checkpoints with the hash of their content in their file name, so that a damaged or foreign file is never loaded."""
 
 import hashlib
 import json
@@ -13,20 +13,20 @@ from torch import Tensor
 from fewshot_bench.basics.errors import CellError
 from fewshot_bench.basics.files import write_bytes
 
-KEPT = 2  # checkpoints of training; one more than needed, should the last be damaged
+KEPT = 2  # checkpoints of training: one more than needed, in case the last is damaged
 
 
 class Checkpoint(NamedTuple):
-    """tensors: by name; facts: what else was stored with them (JSON)."""
+    """The content of a checkpoint. tensors: by name; facts: other values stored with them (JSON)."""
 
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
 
 
 def write(folder: Path, kind: str, number: int, tensors: dict[str, Tensor], facts: dict[str, Any]) -> str:
-    """Writes <folder>/<kind>-<number>-<hash>.safetensors, whole or not at all, and returns its name.
+    """Writes <folder>/<kind>-<number>-<hash>.safetensors atomically, and returns its name.
 
-    Raises BenchError where it cannot; older checkpoints are still there.
+    Raises BenchError if it cannot be written; older checkpoints are kept.
     """
     content = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"facts": json.dumps(facts)}
@@ -37,7 +37,7 @@ def write(folder: Path, kind: str, number: int, tensors: dict[str, Tensor], fact
 
 
 def read(path: Path) -> Checkpoint | None:
-    """The checkpoint at `path`, or None where its content is not what its name says."""
+    """The checkpoint at `path`, or None if its content does not have the hash in its name."""
     match = _NAME.fullmatch(path.name)
     try:
         content = path.read_bytes()
@@ -49,7 +49,7 @@ def read(path: Path) -> Checkpoint | None:
 
 
 def newest(folder: Path, kind: str, number: int | None = None) -> Checkpoint | None:
-    """The furthest checkpoint of a kind that is sound, or that of a number; None where there is none."""
+    """The last undamaged checkpoint of a kind, or the one with the given number; None if there is none."""
     which = "*" if number is None else f"{number:08d}-*"
     for path in sorted(folder.glob(f"{kind}-{which}.safetensors"), reverse=True):
         checkpoint = read(path)
@@ -59,17 +59,17 @@ def newest(folder: Path, kind: str, number: int | None = None) -> Checkpoint | N
 
 
 def numbers(folder: Path, kind: str) -> set[int]:
-    """The numbers of the sound checkpoints of a kind."""
+    """The numbers of the undamaged checkpoints of a kind."""
     names = (_NAME.fullmatch(path.name) for path in folder.glob(f"{kind}-*.safetensors") if read(path) is not None)
     return {int(match["number"]) for match in names if match is not None}
 
 
 def read_or_raise(path: Path) -> Checkpoint:
-    """The checkpoint at `path`. Raises CellError where it is gone or damaged."""
-    found = read(path)
-    if found is None:
+    """The checkpoint at `path`. Raises CellError if it is missing or damaged."""
+    checkpoint = read(path)
+    if checkpoint is None:
         raise CellError(f"{path} is missing or damaged. Delete the cell's folder to train it anew.")
-    return found
+    return checkpoint
 
 
 def keep_last(folder: Path, kind: str) -> None:
@@ -79,7 +79,7 @@ def keep_last(folder: Path, kind: str) -> None:
 
 
 def drop_after(folder: Path, kind: str, number: int) -> None:
-    """Removes the checkpoints of a kind that come after `number`."""
+    """Removes the checkpoints of a kind with a number above `number`."""
     for path in folder.glob(f"{kind}-*.safetensors"):
         match = _NAME.fullmatch(path.name)
         if match is not None and int(match["number"]) > number:
@@ -87,7 +87,7 @@ def drop_after(folder: Path, kind: str, number: int) -> None:
 
 
 def keep_epochs(folder: Path, names: Iterable[str]) -> None:
-    """Removes the epochs' checkpoints that are not among `names`, those the newest training checkpoint needs."""
+    """Removes all epochs' checkpoints but `names`, which the newest training checkpoint needs."""
     kept = set(names)
     for path in folder.glob("epoch-*.safetensors"):
         if path.name not in kept:
@@ -95,7 +95,7 @@ def keep_epochs(folder: Path, names: Iterable[str]) -> None:
 
 
 def _facts(content: bytes) -> dict[str, Any]:
-    """The JSON header of a safetensors file holds what was stored beside the tensors, as text under `__metadata__`."""
+    """The values stored beside the tensors: text under `__metadata__` in the JSON header of a safetensors file."""
     length = int.from_bytes(content[:8], "little")
     facts: dict[str, Any] = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["facts"])
     return facts

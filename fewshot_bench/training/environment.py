@@ -1,4 +1,4 @@
-"""What a result was computed with: versions and device. Kept beside results, never in them."""
+"""The environment of a computation: versions and device. It is stored in status.json, never in result.json."""
 
 import importlib.metadata
 import platform
@@ -12,15 +12,15 @@ import torch
 
 
 def environment(device: str, libraries: Sequence[str] = ()) -> dict[str, Any]:
-    """Versions of what computes, the package's commit where it has one, the processor or GPU, and the host.
+    """Versions of packages, the package's commit if it runs from a checkout, the processor or GPU, and the host.
 
     libraries: distributions that the user's own code imports.
     """
     packages = dict.fromkeys(("fewshot-bench", "torch", "numpy", "pillow", *libraries))
     versions = {name: importlib.metadata.version(name) for name in packages if _installed(name)}
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else _processor()
-    found = {"python": platform.python_version(), **versions, "device": name, "host": platform.node()}
-    return found | ({"commit": commit} if (commit := _commit()) else {})
+    versions_and_device = {"python": platform.python_version(), **versions, "device": name, "host": platform.node()}
+    return versions_and_device | ({"commit": commit} if (commit := _commit()) else {})
 
 
 def _installed(package: str) -> bool:
@@ -33,22 +33,21 @@ def _installed(package: str) -> bool:
 
 @cache
 def _commit() -> str:
-    """The checkout that the package runs from, and whether it was changed; empty where it is installed as a package."""
+    """The commit of the checkout, and whether it has changes; empty if the package does not run from a checkout."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""
     try:
-        said = [
-            _git(root, *words) for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", "fewshot_bench"))
-        ]
+        commit = _git(root, "rev-parse", "HEAD")
+        changes = _git(root, "status", "--porcelain", "--", "fewshot_bench")
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said[0] + (" with changes" if said[1] else "")
+    return commit + (" with changes" if changes else "")
 
 
 def _git(root: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()
+    process = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True, timeout=10)
+    return process.stdout.strip()
 
 
 def _processor() -> str:

@@ -1,4 +1,4 @@
-"""Accuracy on a fixed set of tasks, by one set of meta-parameters or by the mean logits of several."""
+"""Evaluation: accuracy on a fixed set of tasks, of one set of meta-parameters or of the mean logits of several."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
@@ -12,14 +12,14 @@ from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.learners.base import BatchNorm, Meta, Stage
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.programs.base import Program
-from fewshot_bench.training.programs.making import program
+from fewshot_bench.training.programs.program import program
 from fewshot_bench.training.tasks import Stream
 
-CHUNK = 50  # tasks whose images are made ready at a time
+CHUNK = 50  # tasks whose images are loaded at a time
 
 
 class Scores(NamedTuple):
-    """By task: accuracy (a fraction) and cross-entropy (nats) on its query set, float64 [tasks] on the CPU."""
+    """Accuracy (a fraction) and cross-entropy (nats) on the query set of each task, float64 [tasks] on the CPU."""
 
     accuracy: Tensor
     loss: Tensor
@@ -30,7 +30,7 @@ Predict = Callable[[Meta, Stage, Task, BatchNorm], Tensor]
 
 
 def predictions(assembly: Assembly) -> Predict:
-    """The learner's predictions for many tasks, as the plan computes them; programs are made as they are needed."""
+    """The learner's predictions for many tasks, computed by the plan. Programs are made when first needed."""
     programs: dict[tuple[Hashable, int, BatchNorm], Program] = {}
 
     def predict(meta: Meta, now: Stage, tasks: Task, batch_norm: BatchNorm) -> Tensor:
@@ -56,20 +56,29 @@ def evaluate(
     tasks: Stream,
     count: int,
     batch_norm: BatchNorm,
-    look: Callable[[], None] = lambda: None,
+    before_chunk: Callable[[], None] = lambda: None,
 ) -> Scores:
-    """Scores on the first `count` tasks of a stream. members: meta-parameters whose logits are averaged.
+    """Scores on the first `count` tasks of a stream.
 
-    All members adapt from the same stage of training (the last statistics of the meta-optimizer, as in the paper's
-    fork). batch_norm: how queries are normalised. look: called before each member sees up to CHUNK tasks; may raise to
-    end the evaluation there. Raises CellError if a logit is not finite, since no class could be predicted from it.
+    Args:
+        predict: From `predictions`.
+        members: Meta-parameters whose logits are averaged. All adapt with the last statistics of the meta-optimizer, as
+            in the paper's fork.
+        now: The stage of training.
+        tasks: The stream of tasks.
+        count: Number of tasks.
+        batch_norm: How queries are normalised.
+        before_chunk: Called before each member predicts up to CHUNK tasks. It may raise to stop the evaluation.
+
+    Raises:
+        CellError: A logit is not finite, so no class can be predicted from it.
     """
     accuracies, losses = [], []
     for first in range(0, count, CHUNK):
         batch = tasks(first, min(first + CHUNK, count))
         total = torch.zeros(())
-        for meta in members:  # one at a time: where a program lays its results, its next ones come
-            look()
+        for meta in members:  # one at a time: a program overwrites its last results
+            before_chunk()
             total = predict(meta, now, batch, batch_norm) + total.to(batch.query.x.device)
         mean = total / len(members)
         if not bool(mean.isfinite().all()):
@@ -84,8 +93,8 @@ def half_width_95(values: Tensor) -> float:
     return 1.96 * float(values.std(correction=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
 
 
-def tested_with(assembly: Assembly) -> tuple[BatchNorm, ...]:
-    """How queries are normalised in the tests of the cell: first as the learner is trained."""
+def test_batch_norms(assembly: Assembly) -> tuple[BatchNorm, ...]:
+    """The batch norms of the cell's tests: first the one that the learner is trained with."""
     own: BatchNorm = assembly.learner.traits.batch_norm
     other: BatchNorm = "inductive" if own == "transductive" else "transductive"
     return (own, other) if assembly.cell.evaluation.both_batch_norms else (own,)

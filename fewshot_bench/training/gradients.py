@@ -1,4 +1,4 @@
-"""The meta-gradients of a batch of tasks, for one cell or for several that are trained side by side."""
+"""Meta-gradients of a batch of tasks, for one cell or for several replicas in one program."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -12,21 +12,22 @@ from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.learners.base import BatchGradient, Gradient, Meta, Parts, Stage
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.meta_step import Gradients, TrainingState, stage
-from fewshot_bench.training.programs.base import OfOne, Program
-from fewshot_bench.training.programs.making import program
+from fewshot_bench.training.programs.base import Program, TaskFunction
+from fewshot_bench.training.programs.program import program
 
 
 def gradients(assembly: Assembly) -> Gradients:
-    """For cells like `assembly`'s, seeds apart. Programs are made when needed, one for each phase of the learner.
+    """A function that computes the gradients of cells which differ from `assembly`'s at most in their seed.
 
-    Several states are replicas: their tensors are stacked and one program computes them all (`vmap` over replicas
-    inside that over tasks). They have to have done the same number of meta-steps. Replicas of a learner with memory or
-    a `batch_gradient` are computed one after another. Raises BenchError if a learner has both.
+    Programs are made when needed, one for each phase of the learner. Several states are replicas: their tensors are
+    stacked, and one program computes all of them (`vmap` over replicas inside `vmap` over tasks). All must have done
+    the same number of meta-steps. Replicas of a learner with `memory` or `batch_gradient` are computed one after
+    another. The function raises BenchError if a learner has both.
     """
     programs: dict[tuple[Hashable, int], Program] = {}
     steps, plan, of_batch = assembly.cell.training.inner_steps, assembly.plan, assembly.learner.batch_gradient
 
-    def find(states: Sequence[TrainingState], tasks: Sequence[Task]) -> list[Gradient]:
+    def compute(states: Sequence[TrainingState], tasks: Sequence[Task]) -> list[Gradient]:
         now = [stage(state, steps, assembly.cell.training.iterations_per_epoch, plan.recompute) for state in states]
         key = assembly.learner.phase(now[0].epoch), len(states)
         if key not in programs:
@@ -52,14 +53,14 @@ def gradients(assembly: Assembly) -> Gradients:
             return [programs[key](shared[0], tasks[0])]
         together = tree_map(lambda *leaves: torch.stack(leaves), *shared)
         side_by_side = tree_map(lambda *leaves: torch.stack(leaves, 1), *tasks)
-        found = programs[key](together, side_by_side)
-        return [tree_map(lambda leaf, index=index: leaf[:, index], found) for index in range(len(states))]
+        stacked = programs[key](together, side_by_side)
+        return [tree_map(lambda leaf, index=index: leaf[:, index], stacked) for index in range(len(states))]
 
-    return find
+    return compute
 
 
-def _of_one(assembly: Assembly, now: Stage) -> OfOne:
-    """The gradient of one task as a function of tensors; what is no tensor is as it is `now`."""
+def _of_one(assembly: Assembly, now: Stage) -> TaskFunction:
+    """The gradient of one task as a function of tensors. Other values are fixed to those of the stage `now`."""
 
     def of_one(shared: Any, task: Task) -> Gradient:
         meta, outer, memory = shared
@@ -75,25 +76,25 @@ def _of_batch(
     """The learner's gradient of a whole batch, on a leading axis of one."""
 
     def of_one(meta: Meta, tasks: Task) -> Gradient:
-        found = many((meta, now.outer, now.memory), tasks)
-        return tree_map(torch.clone, found)  # a recorded program lays its next results over them
+        stacked = many((meta, now.outer, now.memory), tasks)
+        return tree_map(torch.clone, stacked)  # a recorded program overwrites its last results
 
-    found = of_batch(parts, state.meta, now, tasks, of_one)
-    if {name: g.shape for name, g in found.meta.items()} != {name: p.shape for name, p in state.meta.items()}:
+    gradient = of_batch(parts, state.meta, now, tasks, of_one)
+    if {name: g.shape for name, g in gradient.meta.items()} != {name: p.shape for name, p in state.meta.items()}:
         raise BenchError(
             "the learner's `batch_gradient` does not have the names and shapes of the meta-parameters. It gives one "
             "gradient for the batch, without an axis for tasks."
         )
-    return tree_map(lambda leaf: leaf[None], found)
+    return tree_map(lambda leaf: leaf[None], gradient)
 
 
 def _one_after_another(one_task: Program, state: TrainingState, now: Stage, tasks: Task) -> Gradient:
-    """Each task begins with what the one before remembers; memory: that of the last."""
-    memory, found = now.memory, []
+    """The gradients of tasks in order. Each task gets the memory of the task before; the last memory is returned."""
+    memory, gradients = now.memory, []
     for index in range(len(tasks.key)):
         task = tree_map(lambda leaf, index=index: leaf[index : index + 1], tasks)
         results = one_task((state.meta, now.outer, memory), task)
-        found.append(tree_map(torch.clone, results))  # a recorded program lays its next ones over them
-        memory = {name: tensor[0] for name, tensor in found[-1].memory.items()}
-    meta, metrics = tree_map(lambda *leaves: torch.cat(leaves), *((one.meta, one.metrics) for one in found))
+        gradients.append(tree_map(torch.clone, results))  # a recorded program overwrites its last results
+        memory = {name: tensor[0] for name, tensor in gradients[-1].memory.items()}
+    meta, metrics = tree_map(lambda *leaves: torch.cat(leaves), *((one.meta, one.metrics) for one in gradients))
     return Gradient(meta, metrics, memory)

@@ -1,6 +1,6 @@
 """The outer loop: meta-steps, a validation after each epoch, checkpoints, and one test at the end.
 
-Cells that differ only in their seed are replicas, trained side by side: one program computes the gradients of all.
+Cells that differ only in their seed are replicas: one program computes the gradients of all of them.
 Each replica has its own folder, checkpoints and result. One that fails leaves the list, and the others go on.
 """
 
@@ -15,7 +15,7 @@ from fewshot_bench.learners.base import Gradient
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.meta_step import Gradients, batch, take
+from fewshot_bench.training.meta_step import Gradients, apply_gradient, batch
 from fewshot_bench.training.plan import as_planned
 from fewshot_bench.training.records import learned
 from fewshot_bench.training.replica import (
@@ -23,9 +23,9 @@ from fewshot_bench.training.replica import (
     Moment,
     Replica,
     Watch,
+    begin_or_resume,
     best_of,
     epoch_of,
-    resumed,
     save,
     test,
     validate,
@@ -33,18 +33,25 @@ from fewshot_bench.training.replica import (
 )
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
-STEPS_UNSEEN = 25  # meta-steps begun on a device before their metrics are read, which waits for the device
+STEPS_UNREAD = 25  # meta-steps begun on a device before their metrics are read, which waits for the device
 POINTS_PER_EPOCH = 10  # how often learned hyperparameters are recorded
 
 
 def train(replicas: Sequence[Replica], stop: Callable[[], bool]) -> None:
     """Trains replicas side by side, validates each after every epoch, and tests each once.
 
-    They begin at the same meta-step and stop before the same one, so that they can go on together. Raises Interrupted
-    if `stop()` was true. An error in the program that they share ends all of them.
+    All replicas start at the same meta-step and stop before the same one, so that they can be resumed together. An
+    error in their shared program ends all of them.
+
+    Args:
+        replicas: From `begin_or_resume`.
+        stop: Called before each meta-step and each chunk of an evaluation; training stops if it returns true.
+
+    Raises:
+        Interrupted: `stop()` returned true.
     """
     running = list(replicas)
-    find: Gradients | None = None
+    compute: Gradients | None = None
     saved = time.monotonic()
     try:
         while running and running[0].state.iteration < running[0].assembly.cell.training.iterations:
@@ -54,14 +61,14 @@ def train(replicas: Sequence[Replica], stop: Callable[[], bool]) -> None:
                 raise Interrupted
             due = time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS
             saved = time.monotonic() if due else saved
-            found: Sequence[Gradient | Exception]
+            results: Sequence[Gradient | Exception]
             try:
-                find = find or gradients(_noting_to_all(running))
+                compute = compute or gradients(_with_shared_notes(running))
                 batches = [batch(one.assembly, one.state.iteration) for one in running]
-                found = find([one.state for one in running], batches)
+                results = compute([one.state for one in running], batches)
             except Exception as error:
-                found = [error] * len(running)
-            _each(running, partial(_meta_step, running=running, save_now=due, stop=stop), found)
+                results = [error] * len(running)
+            _each(running, partial(_meta_step, running=running, save_now=due, stop=stop), results)
         _each(running, partial(test, stop=stop))
     except Interrupted as interruption:
         for replica in running:
@@ -69,8 +76,8 @@ def train(replicas: Sequence[Replica], stop: Callable[[], bool]) -> None:
         raise
 
 
-def _noting_to_all(replicas: Sequence[Replica]) -> Assembly:
-    """The first replica's assembly. What its programs note about themselves goes to all replicas."""
+def _with_shared_notes(replicas: Sequence[Replica]) -> Assembly:
+    """The first replica's assembly, with a `note` that passes notes on its programs to all replicas."""
     notes = [replica.assembly.note for replica in replicas]
 
     def note(text: str) -> None:
@@ -81,7 +88,7 @@ def _noting_to_all(replicas: Sequence[Replica]) -> Assembly:
 
 
 def _each(running: list[Replica], do: Callable[..., dict[str, Any] | None], *arguments: Sequence[Any]) -> None:
-    """Calls `do` for each replica with its own arguments. One that fails, or returns its result, leaves the list."""
+    """Calls `do` for each replica with its own arguments. A replica that fails or returns a result leaves the list."""
     for replica, *own in zip(list(running), *arguments, strict=True):
         outcome: dict[str, Any] | Exception | None
         try:
@@ -101,24 +108,25 @@ def _tell_of_training(replica: Replica) -> None:
 
 def _meta_step(
     replica: Replica,
-    found: Gradient | Exception,
+    result: Gradient | Exception,
     *,
     running: Sequence[Replica],
     save_now: bool,
     stop: Callable[[], bool],
 ) -> None:
-    """Moves the meta-parameters; at the end of an epoch validates them. save_now: whether a checkpoint is due."""
-    if isinstance(found, Exception):
-        raise found
+    """Updates the meta-parameters, and validates them at the end of an epoch. save_now: whether a checkpoint is due."""
+    if isinstance(result, Exception):
+        raise result
     assembly, state, settings = replica.assembly, replica.state, replica.assembly.cell.training
-    replica.unseen.append(take(assembly, state, found))
+    replica.unread.append(apply_gradient(assembly, state, result))
     epoch_ends = state.iteration % settings.iterations_per_epoch == 0 or state.iteration == settings.iterations
-    if epoch_ends or save_now or len(replica.unseen) >= (1 if assembly.plan.device == "cpu" else STEPS_UNSEEN):
+    if epoch_ends or save_now or len(replica.unread) >= (1 if assembly.plan.device == "cpu" else STEPS_UNREAD):
         write_metrics(replica)
     if epoch_ends or state.iteration % max(1, settings.iterations_per_epoch // POINTS_PER_EPOCH) == 0:
         replica.records.hyperparameters(learned(assembly, state, epoch_of(replica)))
     if epoch_ends:
-        # A replica that stopped in a validation that another has finished would go on from an earlier meta-step.
+        # Once one replica has finished this validation, the others must finish it too, or they would resume from an
+        # earlier meta-step.
         others_ahead = any(len(other.state.epochs) > len(state.epochs) for other in running)
         validate(replica, _never if others_ahead else stop)
     if epoch_ends or save_now:
@@ -131,19 +139,19 @@ def _never() -> bool:
     return False
 
 
-def alone(assembly: Assembly, folder: Path, watch: Callable[[Moment], bool]) -> dict[str, Any]:
-    """Trains and tests one cell; returns the content of result.json, and raises what ended the cell early.
+def train_one(assembly: Assembly, folder: Path, watch: Callable[[Moment], bool]) -> dict[str, Any]:
+    """Trains and tests one cell, and returns the content of result.json. Raises the error that ended the cell early.
 
-    watch: told of each moment; returns whether to stop there.
+    watch: called with each moment; training stops if it returns true.
     """
     outcomes: list[dict[str, Any] | Exception] = []
-    asked = [False]
+    stopping = [False]
 
     def moment(at: Moment) -> None:
-        asked[0] = watch(at)
+        stopping[0] = watch(at)
 
     with as_planned(assembly.plan):
-        train([resumed(assembly, folder, Watch(moment, outcomes.append))], lambda: asked[0])
+        train([begin_or_resume(assembly, folder, Watch(moment, outcomes.append))], lambda: stopping[0])
     if isinstance(outcomes[0], Exception):
         raise outcomes[0]
     return outcomes[0]

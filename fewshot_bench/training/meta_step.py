@@ -1,4 +1,4 @@
-"""A meta-step: the mean of the tasks' gradients moves the meta-parameters; and the training state that it changes."""
+"""A meta-step: the meta-optimizer moves the meta-parameters along the mean gradient of a batch of tasks."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -31,8 +31,10 @@ _GRADIENT = "gradient of "
 
 @dataclass
 class TrainingState:
-    """meta: tensors that `optimizer` updates in place; memory: what the learner carries from task to task; iteration:
-    meta-steps done; epochs: one record a validation.
+    """The state of training, which meta-steps change.
+
+    meta: meta-parameters, which `optimizer` updates in place. memory: the learner's memory from task to task.
+    iteration: meta-steps done. epochs: one record for each validation.
     """
 
     meta: Meta
@@ -43,10 +45,9 @@ class TrainingState:
 
 
 Gradients = Callable[[Sequence[TrainingState], Sequence[Task]], list[Gradient]]
-"""(states, a batch of tasks for each) -> for each the gradients of its tasks, stacked.
+"""(states, a batch of tasks for each) -> the stacked gradients of the tasks of each state.
 
-The mean of the stacked gradients moves the meta-parameters. A learner with a `batch_gradient` has one in the stack: the
-batch's.
+The mean of the stacked gradients is used. If a learner has a `batch_gradient`, the stack holds that single gradient.
 """
 
 
@@ -58,12 +59,12 @@ def begin(learner: Learner, parts: Parts, steps: int, device: str) -> TrainingSt
 
 
 def stage(state: TrainingState, steps: int, iterations_per_epoch: int, recompute: bool = False) -> Stage:
-    """What a learner is told of training so far. steps: of the inner loop; recompute: see Stage."""
+    """The stage of training, for the learner. steps: of the inner loop; recompute: see Stage."""
     return Stage(outer_state(state), state.memory, steps, state.iteration // iterations_per_epoch, recompute)
 
 
 def outer_state(state: TrainingState) -> OuterState:
-    """The meta-optimizer's statistics of the weights; zeros before its first step, or where it keeps none."""
+    """The meta-optimizer's statistics of the weights; zeros before its first step, or if it keeps none."""
     moments: dict[str, Meta] = {"exp_avg": {}, "exp_avg_sq": {}}
     steps = torch.zeros(())
     for name, tensor in state.meta.items():
@@ -85,7 +86,7 @@ def tensors_of(state: TrainingState) -> dict[str, Tensor]:
 
 
 def restore(state: TrainingState, tensors: dict[str, Tensor], iteration: int, epochs: list[dict[str, Any]]) -> None:
-    """Puts what `tensors_of` gave back into a state that `begin` made."""
+    """Restores the tensors from `tensors_of` into a state from `begin`."""
     kept = {key.split("/")[1] for key in tensors if key.startswith("optimizer/")}
     slots: dict[int, dict[str, Tensor]] = {}
     for index, (name, tensor) in enumerate(state.meta.items()):
@@ -98,14 +99,14 @@ def restore(state: TrainingState, tensors: dict[str, Tensor], iteration: int, ep
     state.iteration, state.epochs = iteration, epochs
 
 
-def meta_step(assembly: Assembly, find: Gradients, state: TrainingState) -> dict[str, float]:
-    """A cell's next batch of tasks, by itself: updates `state` and returns the metrics, means over the batch.
+def meta_step(assembly: Assembly, compute: Gradients, state: TrainingState) -> dict[str, float]:
+    """Computes the next batch of one cell, updates `state`, and returns the metrics, means over the batch.
 
-    Raises CellError where a metric or a gradient is not finite; `state` is of no use then.
+    Raises CellError if a metric or a gradient is not finite. `state` is then invalid.
     """
     done = state.iteration
-    found = find([state], [batch(assembly, done)])[0]
-    return settled([take(assembly, state, found)], done)[0]
+    gradient = compute([state], [batch(assembly, done)])[0]
+    return read_metrics([apply_gradient(assembly, state, gradient)], done)[0]
 
 
 def batch(assembly: Assembly, iteration: int) -> Task:
@@ -114,31 +115,31 @@ def batch(assembly: Assembly, iteration: int) -> Task:
     return assembly.streams.train(iteration * count, (iteration + 1) * count)
 
 
-def take(assembly: Assembly, state: TrainingState, found: Gradient) -> dict[str, Tensor]:
-    """Moves `state` along the mean of a batch's gradients; returns metrics, means over the batch, still on the device.
+def apply_gradient(assembly: Assembly, state: TrainingState, gradient: Gradient) -> dict[str, Tensor]:
+    """Updates `state` by the mean of a batch's gradients. Returns metrics, means over the batch, on the device.
 
-    "gradient of <name>" among them is the largest element of its meta-gradient; see `settled`.
+    The metric "gradient of <name>" is the largest element of that meta-gradient; see `read_metrics`.
     """
     settings = assembly.cell.training
     progress = Progress(state.iteration, settings.iterations, settings.iterations_per_epoch)
-    metrics = {name: value.mean() for name, value in found.metrics.items()}
-    mean: Meta = {name: g.mean(0) for name, g in found.meta.items()}
+    metrics = {name: value.mean() for name, value in gradient.metrics.items()}
+    mean: Meta = {name: g.mean(0) for name, g in gradient.meta.items()}
     largest = {_GRADIENT + name: torch.linalg.vector_norm(g, math.inf) for name, g in mean.items()}
     rule = assembly.learner.update(assembly.parts)
     rate = rule.rate(progress)
     update(state, clipped(rule, mean, assembly.cell.dataset), rate, rule.bound)
-    state.memory = found.memory
+    state.memory = gradient.memory
     return {**metrics, "meta_rate": torch.tensor(rate, dtype=torch.float64), **largest}
 
 
-def settled(steps: list[dict[str, Tensor]], first: int) -> list[dict[str, float]]:
-    """The metrics of meta-steps as numbers, those that are for looking at; waits for the device.
+def read_metrics(steps: list[dict[str, Tensor]], first: int) -> list[dict[str, float]]:
+    """The metrics of several meta-steps as numbers, without those of gradients. Waits for the device.
 
     first: meta-steps done before them. Raises CellError at the first metric or gradient that is not finite.
     """
     names = list(steps[0])
     table = torch.stack([torch.stack([step[name].double().cpu() for name in names]) for step in steps])
-    settled = []
+    metrics = []
     for done, row in enumerate(table.tolist(), start=first + 1):
         values = dict(zip(names, row, strict=True))
         for name, value in values.items():
@@ -147,12 +148,12 @@ def settled(steps: list[dict[str, Tensor]], first: int) -> list[dict[str, float]
                 if name.startswith(_GRADIENT):
                     what = f"the meta-gradient of {name.removeprefix(_GRADIENT)} is not finite"
                 raise CellError(f"{what} at meta-step {done}. {HINT}")
-        settled.append({name: value for name, value in values.items() if not name.startswith(_GRADIENT)})
-    return settled
+        metrics.append({name: value for name, value in values.items() if not name.startswith(_GRADIENT)})
+    return metrics
 
 
 def update(state: TrainingState, gradient: Meta, rate: float, bounded: Callable[[Meta], Meta]) -> None:
-    """The optimizer moves the meta-parameters along `gradient`, then `bounded` brings them into their ranges."""
+    """Updates the meta-parameters by the optimizer, then projects them into their ranges by `bounded`."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     for name, tensor in state.meta.items():

@@ -1,7 +1,7 @@
-"""Where and how a cell is computed. Fixed before its first step, then reused.
+"""The plan of a cell: on which device and how it is computed. It is fixed before the first step, then reused.
 
 Two plans give the same numbers up to rounding. In float32, rounding changes most meta-gradients by a few millionths,
-but that of a rare task by tens of percent: rounding then decides which value in a max-pool's window is the largest, or
+but that of a rare task by tens of percent. Rounding then decides which value of a max-pool's window is the largest, or
 on which side of its kink an activation lies. docs/performance.md has measurements.
 """
 
@@ -23,14 +23,13 @@ class Plan(NamedTuple):
     """How a cell is computed.
 
     device: a torch device.
-    threads: of each of torch's CPU kernels.
-    tasks_at_once: in one program, by `vmap`.
-    program: "eager", as written; "traced", replayed without autograd (programs/traced.py); "graph", that as one CUDA
-    graph (programs/captured.py).
-    workers: processes that replay a traced program side by side, on a CPU.
-    recompute: inner steps are computed once more on the way back instead of kept (hypergradients/recomputed.py).
-    replicas: cells equal but for their seed that are trained side by side.
-    precision: of products: "float32", "tf32" or "bfloat16"; sums and all else are float32.
+    threads: threads of each of torch's CPU kernels.
+    tasks_at_once: tasks in one program, by `vmap`.
+    program: "eager", operation by operation; "traced", replayed without autograd (programs/traced.py); "graph", a
+    traced program as one CUDA graph (programs/program.py). workers: processes that replay a traced program in parallel,
+    on a CPU. recompute: whether the backward pass recomputes inner steps instead of keeping them
+    (hypergradients/recomputed.py). replicas: cells equal but for their seed that are trained in one program. precision:
+    of products: "float32", "tf32" or "bfloat16"; all else is float32.
     """
 
     device: str
@@ -44,7 +43,7 @@ class Plan(NamedTuple):
 
 
 def find_device(device: str) -> str:
-    """The device meant by "auto", or `device` itself. Raises BenchError where this machine has none such."""
+    """The device that "auto" stands for, or `device` itself. Raises BenchError if this machine does not have it."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -58,10 +57,10 @@ def find_device(device: str) -> str:
 
 @contextmanager
 def as_planned(plan: Plan) -> Iterator[None]:
-    """Within the block, torch's settings are the plan's: threads, TF32 only if the plan allows it; and new tensors are
-    float32 on the CPU by default.
+    """Within the block, torch has the plan's settings.
 
-    Convolutions on a GPU are those that give the same bits each time. How memory is allocated outlasts the block.
+    They are the number of threads, TF32 if the plan allows it, float32 on the CPU for new tensors, and deterministic
+    convolutions on a GPU. The allocation of memory stays changed after the block.
     """
     threads, products, layers = torch.get_num_threads(), torch.backends.cuda.matmul, torch.backends.cudnn
     if plan.device == "cpu":
@@ -78,26 +77,26 @@ def as_planned(plan: Plan) -> Iterator[None]:
         products.allow_tf32, layers.allow_tf32, layers.deterministic = before
 
 
-def recorded(content: dict[str, Any]) -> Plan | None:
-    """The plan in a cell's status, None where there is none that this version understands."""
-    plan = content.get("plan")
+def recorded_plan(status: dict[str, Any]) -> Plan | None:
+    """The plan in a cell's status.json; None if there is none that this version understands."""
+    plan = status.get("plan")
     if not isinstance(plan, dict) or set(plan) != set(Plan._fields):
         return None
     return Plan(**plan)
 
 
-def given(text: str) -> dict[str, Any]:
-    """What `--plan` says, "program=traced,workers=2", by field. Raises BenchError for what is no plan."""
-    found: dict[str, Any] = {}
+def parse_plan(text: str) -> dict[str, Any]:
+    """The fields in the text of `--plan`, as "program=traced,workers=2". Raises BenchError for any other text."""
+    fields: dict[str, Any] = {}
     for word in filter(None, text.replace(" ", ",").split(",")):
         name, _, value = word.partition("=")
-        if name not in _KINDS:
-            raise BenchError(f"--plan: {name!r} is none of {', '.join(_KINDS)}.")
+        if name not in _PARSERS:
+            raise BenchError(f"--plan: {name!r} is none of {', '.join(_PARSERS)}.")
         try:
-            found[name] = _KINDS[name](value)
+            fields[name] = _PARSERS[name](value)
         except ValueError as error:
             raise BenchError(f"--plan: `{name}` cannot be {value!r}: {error}.") from error
-    return found
+    return fields
 
 
 def _count(text: str) -> int:
@@ -121,7 +120,7 @@ def _yes_or_no(text: str) -> bool:
     return text == "true"
 
 
-_KINDS: dict[str, Any] = {
+_PARSERS: dict[str, Any] = {
     "threads": _count,
     "tasks_at_once": _count,
     "program": _one_of(ProgramKind),
@@ -130,4 +129,4 @@ _KINDS: dict[str, Any] = {
     "replicas": _count,
     "precision": _one_of(Precision),
 }
-"""Fields that `--plan` may give, and what reads them; the device is --device's."""
+"""Field of `--plan` -> the function that parses its value. The device is given by --device."""

@@ -1,6 +1,6 @@
 """Records of a cell: metrics by meta-step, learned hyperparameters, accuracies by task, and the result.
 
-All of it is on disk before the checkpoint that follows it, and cut back to the checkpoint a resumed run starts from.
+They are on disk before the checkpoint that follows. A resumed run cuts them back to its checkpoint.
 """
 
 import json
@@ -26,7 +26,7 @@ _COLUMNS = {
     HYPERPARAMETERS: {
         "iteration": "int64",
         "epoch": "int64",
-        "inner_step": "int64",  # -1: the same at all steps
+        "inner_step": "int64",  # -1: equal at all steps
         "parameter": "str",
         "hyperparameter": "str",
         "value": "float32",
@@ -36,9 +36,10 @@ _COLUMNS = {
 
 
 class Records:
-    """The three files of a cell's folder, opened after meta-step `iteration`: what was written later is forgotten.
+    """Three files in a cell's folder: metrics.jsonl, hyperparameters.parquet and episodes.parquet.
 
-    iteration: None for a cell that begins, whatever lies in its folder.
+    They are opened as they were after meta-step `iteration`; later entries are dropped. iteration: None for a new cell,
+    which drops all entries.
     """
 
     def __init__(self, folder: Path, iteration: int | None) -> None:
@@ -50,19 +51,19 @@ class Records:
         self._lines.clear()
 
     def metrics(self, **values: Any) -> None:
-        """One line of metrics.jsonl."""
+        """Adds one line to metrics.jsonl."""
         self._lines.append(json.dumps(values) + "\n")
 
     def hyperparameters(self, rows: list[dict[str, Any]]) -> None:
-        """Values of what is learned beside the weights, after a meta-step."""
+        """Adds the learned hyperparameters after a meta-step."""
         self._add(HYPERPARAMETERS, rows)
 
     def episodes(self, rows: list[dict[str, Any]]) -> None:
-        """Accuracy and loss of every task of one validation or test."""
+        """Adds accuracy and loss of every task of one validation or test."""
         self._add(EPISODES, rows)
 
     def flush(self) -> None:
-        """Brings everything to disk. Raises BenchError where it cannot."""
+        """Writes everything to disk. Raises BenchError if that fails."""
         try:
             with (self._folder / METRICS).open("a", encoding="utf-8") as file:
                 file.writelines(self._lines)
@@ -82,7 +83,7 @@ class Records:
 
 
 def learned(assembly: Assembly, state: TrainingState, epoch: int) -> list[dict[str, Any]]:
-    """Rows of hyperparameters.parquet: what is learned beside the weights; inner_step -1: the same at all steps."""
+    """Rows of hyperparameters.parquet: the learned hyperparameters. inner_step -1: equal at all steps."""
     rows = []
     for key, value in assembly.learner.learned(assembly.parts, state.meta).items():
         hyperparameter, parameter = key.split("/", 1)
@@ -103,7 +104,7 @@ def by_task(split: str, iteration: int, scores: Scores) -> list[dict[str, Any]]:
 
 
 def best_epochs(epochs: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """The `count` best validated epochs, best first; of equals the earlier. Fewer where fewer were validated."""
+    """The `count` best validated epochs, best first; of equal ones the earlier first. Fewer if fewer were validated."""
     return sorted(epochs, key=lambda record: (-record["val_accuracy"], record["epoch"]))[:count]
 
 
@@ -112,7 +113,7 @@ def result(
 ) -> dict[str, Any]:
     """The content of result.json. Accuracies are fractions; test_ci95 is half the width of the interval over tasks.
 
-    also: the same members' scores with another batch norm, by its name.
+    also: scores of the same members with another batch norm, by its name.
     """
     return {
         "cell": assembly.cell.id,
@@ -137,7 +138,7 @@ def _figures(test: Scores) -> dict[str, float]:
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    """As Parquet; each `split` in a row group of its own, so that who wants the test need not read 150 validations."""
+    """Writes Parquet with a row group for each `split`, so that the test can be read without 150 validations."""
     whole = pa.Table.from_pandas(table, preserve_index=False)
     splits = table["split"].to_numpy() if "split" in table else table.index.to_numpy()[:0]
     ends = [*(np.flatnonzero(splits[1:] != splits[:-1]) + 1), len(table)]
@@ -147,7 +148,7 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 
 def _lines_until(path: Path, iteration: int | None) -> list[str]:
-    """The lines up to a meta-step; a last line cut short is dropped."""
+    """The lines up to a meta-step, without an incomplete last line."""
     kept: list[str] = []
     if iteration is None:
         return kept
@@ -167,7 +168,7 @@ def _rows_until(path: Path, iteration: int | None) -> pd.DataFrame:
             table = pd.read_parquet(path)
             kept = table["iteration"] <= iteration
             if path.name == EPISODES:
-                kept &= ~table["split"].str.startswith("test")  # there is one test, at the end, and it is done anew
+                kept &= ~table["split"].str.startswith("test")  # the one test, at the end, is repeated
             return table[kept].astype(columns)
         except (OSError, ValueError, KeyError) as error:
             raise BenchError(f"{path} cannot be read ({error}). Delete it to go on without what it holds.") from error

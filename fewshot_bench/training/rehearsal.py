@@ -16,9 +16,9 @@ from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.training.assembly import Assembly, Network, learner_and_parts
-from fewshot_bench.training.evaluation import evaluate, predictions, tested_with
+from fewshot_bench.training.evaluation import evaluate, predictions, test_batch_norms
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.meta_step import TrainingState, batch, begin, settled, stage, take
+from fewshot_bench.training.meta_step import TrainingState, apply_gradient, batch, begin, read_metrics, stage
 from fewshot_bench.training.plan import Plan, as_planned
 from fewshot_bench.training.tasks import Stream, Streams
 
@@ -42,7 +42,7 @@ def rehearse(assembly: Assembly) -> None:
     """Computes one meta-step on two tasks, then two test tasks, by the assembly's plan, with at most one inner step.
 
     A cell of 0 iterations has no meta-step. Raises the errors that a run would raise, and BenchError if the whole
-    meta-gradient is zero. That of the weights alone may be zero: a learner may learn nothing but its rates.
+    meta-gradient is zero. The gradient of the weights alone may be zero, since a learner may learn only its rates.
     """
     cell = assembly.cell
     training = replace(cell.training, tasks_per_batch=TASKS, inner_steps=min(cell.training.inner_steps, 1))
@@ -53,22 +53,22 @@ def rehearse(assembly: Assembly) -> None:
     if cell.training.iterations:
         _meta_step(assembly, state)
     predict, now = predictions(assembly), stage(state, cell.test_steps, cell.training.iterations_per_epoch)
-    for batch_norm in tested_with(assembly):
+    for batch_norm in test_batch_norms(assembly):
         evaluate(predict, [state.meta], now, assembly.streams.test, TASKS, batch_norm)
 
 
 def _meta_step(assembly: Assembly, state: TrainingState) -> None:
-    found = gradients(assembly)([state], [batch(assembly, 0)])[0]
-    if assembly.cell.training.inner_steps and found.meta and not any(bool(g.any()) for g in found.meta.values()):
+    gradient = gradients(assembly)([state], [batch(assembly, 0)])[0]
+    if assembly.cell.training.inner_steps and gradient.meta and not any(bool(g.any()) for g in gradient.meta.values()):
         raise BenchError(
             "the meta-gradient is zero for every tensor, so nothing would be learned. A detach, no_grad or .data in a "
             "forward pass does that."
         )
-    settled([take(assembly, state, found)], 0)
+    read_metrics([apply_gradient(assembly, state, gradient)], 0)
 
 
 def random_streams(cell: Cell, image: ImageShape, device: str) -> Streams:
-    """Streams of TASKS tasks of random pixels, of the cell's ways, shots and queries: a learner may need several."""
+    """Streams of TASKS tasks of random pixels, with the cell's ways, shots and queries."""
 
     def stream(ways: int, shots: int, queries: int) -> Stream:
         drawn = random_tasks(image, ways, classes=ways, shots=shots, queries=queries)
@@ -90,7 +90,7 @@ def random_tasks(
     queries: int = 1,
     seed: int = 1,
 ) -> Task:
-    """Tasks of random pixels in [0, 1), the same every time, on a leading axis. classes: how many to draw from."""
+    """Tasks of random pixels in [0, 1) on a leading axis, a function of the seed. classes: number to draw from."""
     generator = torch.Generator().manual_seed(seed)
 
     def batch(per_class: int) -> Batch:

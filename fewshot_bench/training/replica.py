@@ -1,7 +1,4 @@
-"""A cell in training: its state and folder, and what is done with them outside of meta-steps.
-
-It is begun or resumed, its metrics are written, it is validated, saved, and tested once.
-"""
+"""Replicas, which are cells in training: how they begin or resume, are validated, saved and tested."""
 
 import json
 from collections.abc import Callable
@@ -17,22 +14,22 @@ from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
 from fewshot_bench.learners.base import BatchNorm, Meta
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import Assembly
-from fewshot_bench.training.evaluation import Predict, Scores, evaluate, predictions, tested_with
-from fewshot_bench.training.meta_step import TrainingState, begin, restore, settled, stage, tensors_of
+from fewshot_bench.training.evaluation import Predict, Scores, evaluate, predictions, test_batch_norms
+from fewshot_bench.training.meta_step import TrainingState, begin, read_metrics, restore, stage, tensors_of
 from fewshot_bench.training.records import Records, best_epochs, by_task, learned, result
 from fewshot_bench.training.tasks import Stream
 
 
 class Interrupted(Exception):  # noqa: N818  # not an error
-    """Training was asked to stop. Everything is on disk, and the same command goes on from there."""
+    """Training was stopped. Everything is on disk, and the same command resumes it."""
 
 
 class Moment(NamedTuple):
-    """How far a cell is.
+    """The progress of a cell at one time.
 
-    phase: "training", "validation" or "test", and "writing" before results or a checkpoint are written; before
-    these, "waiting" (for a process that had the cell and is silent), "planning" and "building". loss: of the last
-    meta-step; accuracy: of the last validation.
+    phase: "waiting" (for a process that held the cell and gives no sign of life), "planning", "building", "training",
+    "validation", "test", or "writing" (of results or a checkpoint). iteration: meta-steps done. loss: of the last
+    meta-step. accuracy: of the last validation.
     """
 
     phase: str
@@ -42,11 +39,11 @@ class Moment(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """Functions that are told of one cell.
+    """The callbacks of one cell.
 
-    moment(at): called before each meta-step, before each batch of evaluation tasks of each ensemble member, and before
-    each write. If it raises, the cell leaves the loop. ended(outcome): called once, with the content of result.json, or
-    with the exception that ended the cell, Interrupted among them.
+    moment(at): called before each meta-step, before each chunk of evaluation tasks of each ensemble member, and before
+    each write. If it raises an error, the cell leaves the loop. ended(outcome): called once, with the content of
+    result.json or the exception that ended the cell, such as Interrupted.
     """
 
     moment: Callable[[Moment], None]
@@ -63,35 +60,36 @@ class Replica:
     state: TrainingState
     records: Records
     predict: Predict
-    unseen: list[dict[str, Tensor]] = field(default_factory=list)
+    unread: list[dict[str, Tensor]] = field(default_factory=list)
     loss: float | None = None
 
     def tell(self, phase: str) -> None:
+        """Tells the watch of the replica's progress."""
         epochs = self.state.epochs
         accuracy = epochs[-1]["val_accuracy"] if epochs else None
         self.watch.moment(Moment(phase, self.state.iteration, self.loss, accuracy))
 
 
-def resumed(assembly: Assembly, folder: Path, watch: Watch, start: int | None = None) -> Replica:
-    """The cell as its last checkpoint has it, or before its first meta-step.
+def begin_or_resume(assembly: Assembly, folder: Path, watch: Watch, start: int | None = None) -> Replica:
+    """The cell at its last checkpoint, or before its first meta-step.
 
-    start: meta-steps done at the checkpoint to go on from, 0 being the beginning; None: the last sound checkpoint.
+    start: meta-steps done at the checkpoint to resume from, 0 for the beginning; None: the last undamaged checkpoint.
     """
     state = begin(assembly.learner, assembly.parts, assembly.cell.training.inner_steps, assembly.plan.device)
-    found = checkpoint.newest(folder / CHECKPOINTS, "step", start)
-    if found is not None:
-        restore(state, found.tensors, found.facts["iteration"], found.facts["epochs"])
-    records = Records(folder, None if found is None else state.iteration)
-    if found is None:
+    saved = checkpoint.newest(folder / CHECKPOINTS, "step", start)
+    if saved is not None:
+        restore(state, saved.tensors, saved.facts["iteration"], saved.facts["epochs"])
+    records = Records(folder, None if saved is None else state.iteration)
+    if saved is None:
         records.hyperparameters(learned(assembly, state, 0))
     return Replica(assembly, folder, watch, state, records, predictions(assembly))
 
 
 def write_metrics(replica: Replica) -> None:
-    """Waits for the meta-steps that the device is computing, and writes their metrics."""
-    first = replica.state.iteration - len(replica.unseen)
-    metrics = settled(replica.unseen, first)
-    replica.unseen.clear()
+    """Waits until the device has computed its meta-steps, and writes their metrics."""
+    first = replica.state.iteration - len(replica.unread)
+    metrics = read_metrics(replica.unread, first)
+    replica.unread.clear()
     for done, values in enumerate(metrics, start=first + 1):
         replica.records.metrics(iteration=done, epoch=epoch_of(replica), **values)
     replica.loss = metrics[-1]["loss"]
@@ -100,7 +98,7 @@ def write_metrics(replica: Replica) -> None:
 def validate(replica: Replica, stop: Callable[[], bool]) -> None:
     """Scores the meta-parameters on the validation tasks and records the epoch.
 
-    If it is interrupted, the cell goes on from its last checkpoint, at most half a minute of meta-steps earlier.
+    If it is interrupted, the cell resumes from its last checkpoint, at most half a minute of meta-steps earlier.
     """
     state, folder = replica.state, replica.folder / CHECKPOINTS
     batch_norm = replica.assembly.learner.traits.batch_norm
@@ -115,17 +113,17 @@ def validate(replica: Replica, stop: Callable[[], bool]) -> None:
 
 
 def test(replica: Replica, stop: Callable[[], bool]) -> dict[str, Any]:
-    """The one test, by the mean logits of the best epochs; writes and returns the content of result.json.
+    """Tests the mean logits of the best epochs; writes and returns the content of result.json.
 
     All epochs adapt with the last statistics of the meta-optimizer.
     """
     assembly, state, records = replica.assembly, replica.state, replica.records
-    _look(replica, "test", stop)
+    _tell_or_stop(replica, "test", stop)
     if not state.epochs:  # an untrained network is validated too, for the table
         validate(replica, stop)
     chosen = best_of(replica)
     members = [member(state, replica.folder, record["file"]) for record in chosen]
-    own, *others = tested_with(assembly)
+    own, *others = test_batch_norms(assembly)
     scores = _scores(replica, assembly.streams.test, members, own, "test", stop)
     records.episodes(by_task("test", state.iteration, scores))
     also: dict[str, Scores] = {}
@@ -144,20 +142,20 @@ def _scores(
 ) -> Scores:
     cell = replica.assembly.cell
     now = stage(replica.state, cell.test_steps, cell.training.iterations_per_epoch)
-    look = partial(_look, replica, phase, stop)
-    return evaluate(replica.predict, members, now, tasks, cell.evaluation.tasks, batch_norm, look)
+    before_chunk = partial(_tell_or_stop, replica, phase, stop)
+    return evaluate(replica.predict, members, now, tasks, cell.evaluation.tasks, batch_norm, before_chunk)
 
 
-def _look(replica: Replica, phase: str, stop: Callable[[], bool]) -> None:
-    """Tells of an evaluation under way. Raises Interrupted if it is to stop."""
+def _tell_or_stop(replica: Replica, phase: str, stop: Callable[[], bool]) -> None:
+    """Tells the watch of an evaluation. Raises Interrupted if `stop()` is true."""
     replica.tell(phase)
     if stop():
         raise Interrupted
 
 
 def save(replica: Replica) -> None:
-    """Writes records and a checkpoint that training can go on from."""
-    if replica.unseen:
+    """Writes the records, and a checkpoint from which training can resume."""
+    if replica.unread:
         write_metrics(replica)
     replica.tell("writing")
     replica.records.flush()
@@ -173,10 +171,11 @@ def epoch_of(replica: Replica) -> int:
 
 
 def best_of(replica: Replica) -> list[dict[str, Any]]:
+    """The records of the epochs that form the ensemble, the best by validation."""
     return best_epochs(replica.state.epochs, replica.assembly.cell.evaluation.ensemble)
 
 
 def member(state: TrainingState, folder: Path, file: str) -> Meta:
-    """Meta-parameters of an epoch, in the order that programs know; files keep no order."""
-    found = checkpoint.read_or_raise(folder / CHECKPOINTS / file)
-    return {name: found.tensors[name].to(tensor.device) for name, tensor in state.meta.items()}
+    """Meta-parameters of an epoch's checkpoint, in the order of `state`; files keep no order."""
+    saved = checkpoint.read_or_raise(folder / CHECKPOINTS / file)
+    return {name: saved.tensors[name].to(tensor.device) for name, tensor in state.meta.items()}

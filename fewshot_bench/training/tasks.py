@@ -1,7 +1,7 @@
 """Streams of tasks on a device: task indices become batches of normalised images for a network.
 
-On a CPU, images are gathered in memory. A GPU gets the images of a part once, as bytes; afterwards only indices go
-there.
+On a CPU, images are gathered in memory. To a GPU, the images of a part are copied once, as bytes, and later only
+indices.
 """
 
 from collections.abc import Callable
@@ -47,8 +47,8 @@ class TaskRows(NamedTuple):
 def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
     """The three task streams of a cell.
 
-    A device other than the CPU gets the images of a part, as bytes, when the part's first tasks are drawn. Afterwards
-    only indices go there, those of AHEAD tasks at a time.
+    If the device is not the CPU, the images of a part are copied to it as bytes when the part's first tasks are drawn.
+    Later only indices are copied, those of AHEAD tasks at a time.
     """
     dataset = DATASETS[cell.dataset]
     train = TaskShape(cell.train_ways, cell.train_shots, cell.training.queries)
@@ -108,8 +108,8 @@ def _cached_rows(
     def task_rows(first: int, end: int) -> TaskRows:
         parts = []
         for number in range(first // AHEAD, -(-end // AHEAD)):
-            begun = number * AHEAD
-            parts.append([whole[max(0, first - begun) : end - begun] for whole in block(number)])
+            start = number * AHEAD
+            parts.append([whole[max(0, first - start) : end - start] for whole in block(number)])
         return TaskRows(*(torch.cat(pieces) if len(pieces) > 1 else pieces[0] for pieces in zip(*parts, strict=True)))
 
     return task_rows

@@ -13,7 +13,7 @@ from fewshot_bench.api.sensitivity import sensitivity
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.loop import alone
+from fewshot_bench.training.loop import train_one
 from fewshot_bench.training.plan import Plan
 from tests.api.conftest import recorded
 
@@ -40,7 +40,7 @@ def test_so_is_one_whose_plan_has_workers(finished, pattern_pool: Pool, pattern_
     folder = tmp_path / cell.id
     shutil.copytree(finished(), folder, ignore=shutil.ignore_patterns("checkpoints", "*.parquet", "result.json"))
     plan = Plan("cpu", 1, 1, "traced", workers=2)
-    alone(assemble(cell, pattern_pool, plan), folder, lambda moment: False)
+    train_one(assemble(cell, pattern_pool, plan), folder, lambda moment: False)
     status = json.loads((folder / "status.json").read_text())
     (folder / "status.json").write_text(json.dumps(status | {"plan": plan._asdict()}))
     loaded = load_cell(folder)

@@ -42,7 +42,7 @@ from fewshot_bench.cli.doctor_checks import (
 )
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.loop import alone
+from fewshot_bench.training.loop import train_one
 from fewshot_bench.training.plan import Plan
 
 UNLIMITED = -1
@@ -342,7 +342,7 @@ CELL = Cell(
 
 def test_it_is_about_what_a_cell_takes(pattern_pool, tmp_path):
     """Three epochs: two checkpoints with the optimizer's state are kept, and the two best epochs."""
-    alone(assemble(CELL, pattern_pool, Plan("cpu", 1, 1)), tmp_path, lambda _: False)
+    train_one(assemble(CELL, pattern_pool, Plan("cpu", 1, 1)), tmp_path, lambda _: False)
     taken = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert bytes_of([CELL]) == pytest.approx(taken, rel=0.05)
     assert bytes_of([CELL, CELL]) == 2 * bytes_of([CELL])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell, Evaluation, Training
-from fewshot_bench.grid.costs import cost, held_of, meta_steps, validations
+from fewshot_bench.grid.costs import cost, meta_steps, peak_memory_of, validations
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.maml import maml
 
@@ -108,7 +108,7 @@ def test_every_learner_can_be_counted(learner):
     cell = replace(CELL, learner=learner, learner_options=(), backbone="vgg", inner_optimizer=rule)
     found = cost(cell)
     assert found.remarks == ()
-    assert min(found.training.flop, found.evaluation.flop, held_of(cell).images) > 0
+    assert min(found.training.flop, found.evaluation.flop, peak_memory_of(cell).images) > 0
 
 
 def test_a_network_that_looks_at_numbers_is_taken_by_its_weights():
@@ -128,7 +128,7 @@ def test_a_learner_that_cannot_be_counted_is_taken_for_maml():
     maml = cost(replace(CELL, backbone="vgg", learner_options=(("msl_epochs", 0),)))
     assert found.training.flop == pytest.approx(maml.training.flop, rel=0.1)
     assert found.evaluation.flop == pytest.approx(maml.evaluation.flop, rel=0.1)
-    assert held_of(cell) is None
+    assert peak_memory_of(cell) is None
 
 
 def test_counting_leaves_the_generator_alone():

@@ -15,7 +15,7 @@ from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.training import planning
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.planning import Timing
-from fewshot_bench.training.programs.torch_internals import InterpretersGraph
+from fewshot_bench.training.programs.torch_internals import InterpreterGraph
 from fewshot_bench.training.replica import Interrupted
 
 CELL = Cell(
@@ -75,7 +75,7 @@ def test_whether_torchs_interpreter_was_used_is_recorded(tmp_path, pattern_pool,
     said, results = [], []
     for name in ("used", "broken"):
         if name == "broken":
-            monkeypatch.setattr(InterpretersGraph, "function", broken)
+            monkeypatch.setattr(InterpreterGraph, "function", broken)
         assert run_cells([CELL], tmp_path / name, {"omniglot": pattern_pool}, "cpu", listener, plan) == []
         folder = folders.folder_of(tmp_path / name, CELL)
         said.append(folders.status(folder).get("interpreter"))

@@ -18,7 +18,7 @@ from fewshot_bench.grid.attempt import Listener
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.training import checkpoint, loop
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.plan import Plan, given
+from fewshot_bench.training.plan import Plan, parse_plan
 from fewshot_bench.training.replica import Interrupted, Moment
 from tests.training.in_float64 import in_float64
 
@@ -37,7 +37,7 @@ CELLS = [
     )
     for seed in range(3)
 ]
-PACKED = given("replicas=3,program=eager,tasks_at_once=3,threads=1,workers=1,recompute=false,precision=float32")
+PACKED = parse_plan("replicas=3,program=eager,tasks_at_once=3,threads=1,workers=1,recompute=false,precision=float32")
 PLAN = Plan("cpu", 1, 3, replicas=3)
 FILES = (RESULT, "metrics.jsonl", "hyperparameters.parquet", "episodes.parquet")
 

@@ -15,7 +15,7 @@ from fewshot_bench.learners.base import Gradient, Learner
 from fewshot_bench.learners.maml import maml
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.meta_step import batch, begin, meta_step, take
+from fewshot_bench.training.meta_step import apply_gradient, batch, begin, meta_step
 from fewshot_bench.training.plan import Plan
 from tests.learners.networks import one
 from tests.training.in_float64 import in_float64
@@ -126,7 +126,7 @@ def test_replicas_train_as_each_would_alone(pattern_pool, program):
     for _ in range(3):
         found = find(states, [batch(each, state.iteration) for each, state in zip(packed, states, strict=True)])
         for each, state, gradient in zip(packed, states, found, strict=True):
-            take(each, state, gradient)
+            apply_gradient(each, state, gradient)
     for cell, state in zip(cells, states, strict=True):
         _, meta = after(cell, pattern_pool, plan, 3)
         assert all(torch.equal(state.meta[name], value) for name, value in meta.items())

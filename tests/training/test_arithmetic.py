@@ -13,16 +13,16 @@ from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Parts
 from fewshot_bench.learners.model import build
 from fewshot_bench.training.arithmetic import (
-    NOWHERE,
-    Asked,
+    META_DEVICE,
+    LearnerCall,
     Shape,
-    by_epoch,
-    counted,
+    costs_by_epoch,
+    count_operations,
     flop,
-    held,
-    of_learner,
-    of_network,
-    passes,
+    learner_call,
+    network_cost,
+    peak_memory,
+    task_cost,
 )
 
 IMAGE = ImageShape(1, 8, 8)
@@ -49,27 +49,27 @@ def work(learner, rule, make, image, asked, shape=SHAPE):
     """With the network itself."""
     model = build(lambda: make(image, shape.ways), shape.ways, seed=0, operations=FUSED)
     parts = Parts(model, INNER_OPTIMIZERS[rule](), shape.classes)
-    return of_learner(learner, parts, image, shape, asked)
+    return learner_call(learner, parts, image, shape, asked)
 
 
 def network(make, image, ways):
-    return of_network(build(lambda: make(image, ways), ways, 0, NOWHERE, FUSED), image, ways)
+    return network_cost(build(lambda: make(image, ways), ways, 0, META_DEVICE, FUSED), image, ways)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
 @pytest.mark.parametrize("predict", [None, "transductive", "inductive"])
 def test_a_task_of_every_learner(name, predict):
-    learner, asked = LEARNERS[name](), Asked(steps=2, epoch=0, predict=predict)
+    learner, asked = LEARNERS[name](), LearnerCall(steps=2, epoch=0, predict=predict)
     with FlopCounterMode(display=False) as counter:
         work(learner, "adam", small, IMAGE, asked)()
-    assert flop(network(small, IMAGE, 3), passes(learner, SHAPE, asked)) == counter.get_total_flops()
+    assert flop(network(small, IMAGE, 3), task_cost(learner, SHAPE, asked)) == counter.get_total_flops()
 
 
 @pytest.mark.parametrize("name", ["vgg", "resnet-4", "densenet-8"])
 def test_a_task_with_every_kind_of_network(name):
-    learner, image, asked = LEARNERS["maml++"](), ImageShape(3, 28, 28), Asked(1, 0)
-    exact = counted(work(learner, "sgd", BACKBONES[name], image, asked)).flop
-    assert flop(network(BACKBONES[name], image, 3), passes(learner, SHAPE, asked)) == exact
+    learner, image, asked = LEARNERS["maml++"](), ImageShape(3, 28, 28), LearnerCall(1, 0)
+    exact = count_operations(work(learner, "sgd", BACKBONES[name], image, asked)).flop
+    assert flop(network(BACKBONES[name], image, 3), task_cost(learner, SHAPE, asked)) == exact
 
 
 def test_a_network_by_hand():
@@ -95,18 +95,21 @@ def test_bytes_alive_by_hand():
         b.add_(1)
         return b.view(2, 5) + given.view(10, 100)[:2, :5]
 
-    assert counted(three_of_which_two_are_alive).peak == 2 * 10 * 4
+    assert count_operations(three_of_which_two_are_alive).peak == 2 * 10 * 4
 
 
 @pytest.mark.parametrize(("name", "keeps"), [("maml++", True), ("imaml", False), ("reptile", False), ("fomaml", False)])
 def test_who_keeps_inner_steps(name, keeps):
     rule = INNER_OPTIMIZERS["sgd"]()
-    one, five = (held(LEARNERS[name](), rule, SHAPE, Asked(steps, 20)).images for steps in (1, 5))
+    one, five = (peak_memory(LEARNERS[name](), rule, SHAPE, LearnerCall(steps, 20)).images for steps in (1, 5))
     assert five > 2.5 * one if keeps else five == pytest.approx(one, rel=0.01)
 
 
 def test_moments_are_kept_too():
-    sgd, adam = (held(LEARNERS["maml++"](), INNER_OPTIMIZERS[rule](), SHAPE, Asked(5, 20)) for rule in ("sgd", "adam"))
+    sgd, adam = (
+        peak_memory(LEARNERS["maml++"](), INNER_OPTIMIZERS[rule](), SHAPE, LearnerCall(5, 20))
+        for rule in ("sgd", "adam")
+    )
     assert adam.copies > 3 * sgd.copies
     assert adam.images == pytest.approx(sgd.images, rel=0.02)
 
@@ -122,7 +125,7 @@ def test_moments_are_kept_too():
 )
 def test_runs_of_epochs(name, options, runs):
     learner = LEARNERS[name](**options)
-    found = by_epoch(learner, SHAPE, 2, 9)
+    found = costs_by_epoch(learner, SHAPE, 2, 9)
     assert [run for run, _ in found] == runs
     for run, task in found:
-        assert {passes(learner, SHAPE, Asked(2, epoch)) for epoch in run} == {task}
+        assert {task_cost(learner, SHAPE, LearnerCall(2, epoch)) for epoch in run} == {task}

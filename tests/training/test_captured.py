@@ -16,11 +16,10 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.meta_step import batch, begin, meta_step, stage, take
+from fewshot_bench.training.meta_step import apply_gradient, batch, begin, meta_step, stage
 from fewshot_bench.training.plan import Plan
-from fewshot_bench.training.programs.captured import WARM_UP, captured
-from fewshot_bench.training.programs.making import eager
-from fewshot_bench.training.programs.traced import traced, written_down
+from fewshot_bench.training.programs.program import WARM_UP, captured, eager
+from fewshot_bench.training.programs.traced import traced, traced_graph
 
 CELL = Cell(
     dataset="omniglot",
@@ -165,7 +164,7 @@ def test_a_cell_trains_by_recordings_as_it_does_traced(no_gpu, pattern_pool, lea
         for _ in range(3):
             found = find(states, [batch(one, state.iteration) for one, state in zip(packed, states, strict=True)])
             for one, state, gradient in zip(packed, states, found, strict=True):
-                take(one, state, gradient)
+                apply_gradient(one, state, gradient)
         trained[program] = [state.meta for state in states]
     for traced_meta, recorded_meta in zip(*trained.values(), strict=True):
         for name, value in traced_meta.items():
@@ -191,7 +190,7 @@ def test_a_program_on_a_device_takes_nothing_from_the_host_but_constants(pattern
         at = now._replace(outer=outer, memory=memory)
         return tree_leaves(vmap(lambda task: assembly.learner.meta_gradient(parts, meta, at, task))(tasks))
 
-    graph = written_down(of_all, leaves).graph
+    graph = traced_graph(of_all, leaves).graph
     values = {
         node: [leaf for leaf in tree_leaves(node.meta.get("val")) if isinstance(leaf, Tensor)] for node in graph.nodes
     }

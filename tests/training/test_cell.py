@@ -17,11 +17,11 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.loop import alone
+from fewshot_bench.training.loop import train_one
 from fewshot_bench.training.meta_step import begin, meta_step
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import traced
-from fewshot_bench.training.programs.base import once
+from fewshot_bench.training.programs.base import cached_by_shape
 from fewshot_bench.training.records import best_epochs
 from fewshot_bench.training.replica import Interrupted, Moment
 from tests.training.in_float64 import in_float64
@@ -54,7 +54,7 @@ def stop_at(iteration: int):
 def undisturbed(pattern_pool: Pool, tmp_path: Path) -> Path:
     folder = tmp_path / "undisturbed"
     folder.mkdir()
-    alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    train_one(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     return folder
 
 
@@ -103,9 +103,9 @@ def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(undisturbed, pattern
     folder = tmp_path / "interrupted"
     folder.mkdir()
     with pytest.raises(Interrupted):
-        alone(assemble(CELL, pattern_pool, PLAN), folder, stop_at(at))
+        train_one(assemble(CELL, pattern_pool, PLAN), folder, stop_at(at))
     assert not (folder / RESULT).exists()
-    alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    train_one(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     for name in (RESULT, "metrics.jsonl"):
         assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
     for name in ("hyperparameters.parquet", "episodes.parquet"):
@@ -128,11 +128,11 @@ def test_stopped_within_an_evaluation_it_ends_as_if_it_had_not_been(pattern_pool
     for name in ("stopped", "undisturbed"):
         (tmp_path / name).mkdir()
     with pytest.raises(Interrupted):
-        alone(assemble(cell, pattern_pool, PLAN), tmp_path / "stopped", stop)
+        train_one(assemble(cell, pattern_pool, PLAN), tmp_path / "stopped", stop)
     assert seen[-1] == phase  # nothing is begun after it
     assert not (tmp_path / "stopped" / RESULT).exists()
     for name in ("stopped", "undisturbed"):
-        alone(assemble(cell, pattern_pool, PLAN), tmp_path / name, go_on)
+        train_one(assemble(cell, pattern_pool, PLAN), tmp_path / name, go_on)
     for name in (RESULT, "metrics.jsonl"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
     for name in ("hyperparameters.parquet", "episodes.parquet"):
@@ -143,14 +143,14 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(undisturbed,
     folder = tmp_path / "damaged"
     folder.mkdir()
     with pytest.raises(Interrupted):
-        alone(assemble(CELL, pattern_pool, PLAN), folder, stop_at(5))
+        train_one(assemble(CELL, pattern_pool, PLAN), folder, stop_at(5))
     older, newest = sorted((folder / CHECKPOINTS).glob("step-*"))
     content = newest.read_bytes()
     newest.write_bytes(content[: len(content) // 2])
     found = checkpoint.newest(folder / CHECKPOINTS, "step")
     assert found is not None
     assert found.facts["iteration"] == 4 == int(older.name.split("-")[1])
-    alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    train_one(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     assert (folder / RESULT).read_bytes() == (undisturbed / RESULT).read_bytes()
 
 
@@ -167,10 +167,10 @@ def test_a_disk_that_fills_keeps_the_old_checkpoint(undisturbed, pattern_pool, t
 
     monkeypatch.setattr(files.Path, "write_bytes", full)
     with pytest.raises(BenchError, match=r"cannot write .*step-00000004.*No space left on device"):
-        alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+        train_one(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     monkeypatch.undo()
     assert [path.name.split("-")[1] for path in (folder / CHECKPOINTS).glob("*step-*")] == ["00000002"]
-    alone(assemble(CELL, pattern_pool, PLAN), folder, go_on)
+    train_one(assemble(CELL, pattern_pool, PLAN), folder, go_on)
     assert (folder / RESULT).read_bytes() == (undisturbed / RESULT).read_bytes()
 
 
@@ -186,14 +186,14 @@ def test_a_loss_that_is_not_finite_names_step_and_quantity(pattern_pool, tmp_pat
     weights = {name: value * float("nan") for name, value in assembly.parts.model.weights.items()}
     broken = assembly._replace(parts=assembly.parts._replace(model=assembly.parts.model._replace(weights=weights)))
     with pytest.raises(CellError, match="loss is nan at meta-step 1"):
-        alone(broken, tmp_path, go_on)
+        train_one(broken, tmp_path, go_on)
 
 
 def test_validations_and_the_test_are_one_program(pattern_pool, tmp_path, monkeypatch):
     """Files of checkpoints have names in whatever order; a program is made anew for another order."""
     made = []
-    find = once
-    monkeypatch.setattr(traced, "once", lambda make: find(lambda *inputs: made.append(1) or make(*inputs)))
+    find = cached_by_shape
+    monkeypatch.setattr(traced, "cached_by_shape", lambda make: find(lambda *inputs: made.append(1) or make(*inputs)))
     cell = replace(
         CELL,
         backbone="tests.training.networks:small",
@@ -202,14 +202,14 @@ def test_validations_and_the_test_are_one_program(pattern_pool, tmp_path, monkey
         training=replace(CELL.training, iterations=4, inner_steps=1),
         evaluation=Evaluation(tasks=1, ensemble=2),
     )
-    result = alone(assemble(cell, pattern_pool, Plan("cpu", 1, 1, "traced")), tmp_path, go_on)
+    result = train_one(assemble(cell, pattern_pool, Plan("cpu", 1, 1, "traced")), tmp_path, go_on)
     assert result["ensemble"] == 2
     assert len(made) == 2  # the meta-gradient, and predictions
 
 
 def test_untrained_is_evaluated_and_needs_no_training(pattern_pool, tmp_path):
     cell = replace(CELL, training=replace(CELL.training, iterations=0))
-    result = alone(assemble(cell, pattern_pool, PLAN), tmp_path, go_on)
+    result = train_one(assemble(cell, pattern_pool, PLAN), tmp_path, go_on)
     assert (result["iterations"], result["ensemble"]) == (0, 1)
     assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 1
 
@@ -229,7 +229,7 @@ def test_training_learns(pattern_pool, tmp_path):
         )
         folder = tmp_path / str(iterations)
         folder.mkdir()
-        alone(assemble(cell, pattern_pool, PLAN), folder, go_on)
+        train_one(assemble(cell, pattern_pool, PLAN), folder, go_on)
         episodes = pd.read_parquet(folder / "episodes.parquet")
         scores[iterations] = episodes[episodes.split == "test"].set_index("task")["accuracy"]
     gain = scores[20] - scores[0]

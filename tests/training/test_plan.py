@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.training.plan import Plan, find_device, given, recorded
+from fewshot_bench.training.plan import Plan, find_device, parse_plan, recorded_plan
 
 FIELDS = "threads, tasks_at_once, program, workers, recompute, replicas, precision"
 PLAN = Plan("cpu", 1, 2, "traced", 2, True, 3, "bfloat16")
@@ -27,14 +27,14 @@ PLAN = Plan("cpu", 1, 2, "traced", 2, True, 3, "bfloat16")
     ],
 )
 def test_what_a_plan_says(text, found):
-    assert given(text) == found
-    assert {name: type(value) for name, value in given(text).items()} == {n: type(v) for n, v in found.items()}
+    assert parse_plan(text) == found
+    assert {name: type(value) for name, value in parse_plan(text).items()} == {n: type(v) for n, v in found.items()}
 
 
 @pytest.mark.parametrize("name", FIELDS.split(", "))
 def test_every_field_but_the_device_may_be_given(name):
     value = str(getattr(PLAN, name)).lower()
-    assert given(f"{name}={value}") == {name: getattr(PLAN, name)}
+    assert parse_plan(f"{name}={value}") == {name: getattr(PLAN, name)}
 
 
 def test_those_are_all():
@@ -63,12 +63,12 @@ def test_those_are_all():
 )
 def test_what_is_no_plan_is_told_in_a_sentence(text, says):
     with pytest.raises(BenchError) as error:
-        given(text)
+        parse_plan(text)
     assert str(error.value) == says
 
 
 def test_a_plan_comes_back_from_a_status():
-    assert recorded(json.loads(json.dumps({"plan": PLAN._asdict()}))) == PLAN
+    assert recorded_plan(json.loads(json.dumps({"plan": PLAN._asdict()}))) == PLAN
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_plan_comes_back_from_a_status():
     ids=["none", "null", "number", "empty", "of an older version"],
 )
 def test_what_a_status_says_else_is_no_plan(status):
-    assert recorded(status) is None
+    assert recorded_plan(status) is None
 
 
 def test_a_device_that_is_not_there_is_told_in_a_sentence():

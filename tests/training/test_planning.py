@@ -12,10 +12,10 @@ from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.training import planning
 from fewshot_bench.training.assembly import count_weights
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.plan import Plan, given
+from fewshot_bench.training.plan import Plan, parse_plan
 from fewshot_bench.training.planning import Timing, find_plan
 from fewshot_bench.training.programs import traced
-from fewshot_bench.training.programs.base import once
+from fewshot_bench.training.programs.base import cached_by_shape
 from fewshot_bench.training.replica import Interrupted
 
 CELL = Cell(
@@ -59,7 +59,7 @@ def find(monkeypatch):
             return answer
 
         monkeypatch.setattr(planning, "timed", timed)
-        planned = find_plan(cell, seeds, None, device, given(said), logged.append, lambda: len(asked) >= plans)
+        planned = find_plan(cell, seeds, None, device, parse_plan(said), logged.append, lambda: len(asked) >= plans)
         return planned, asked, logged
 
     return found
@@ -238,7 +238,10 @@ def test_a_plan_is_timed_by_what_it_computes(pattern_pool, monkeypatch):
     """By a clock that only work moves on: 8 s to make a program, 1 s to compute gradients."""
     spent = []
     monkeypatch.setattr(planning, "time", SimpleNamespace(monotonic=lambda: float(sum(spent))))
-    monkeypatch.setattr(traced, "once", lambda make: once(lambda *inputs: spent.append(8) or make(*inputs)))
+    cached = cached_by_shape
+    monkeypatch.setattr(
+        traced, "cached_by_shape", lambda make: cached(lambda *inputs: spent.append(8) or make(*inputs))
+    )
 
     def timed_gradients(assembly):
         find = gradients(assembly)

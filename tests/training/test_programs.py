@@ -10,13 +10,13 @@ from fewshot_bench.basics import memory
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.meta_step import batch, begin, meta_step, take
+from fewshot_bench.training.meta_step import apply_gradient, batch, begin, meta_step
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import traced as traced_module
 from fewshot_bench.training.programs.interpreted import interpreted, summary
-from fewshot_bench.training.programs.making import eager
-from fewshot_bench.training.programs.torch_internals import InterpretersGraph
-from fewshot_bench.training.programs.traced import needed_bytes, traced, written_down
+from fewshot_bench.training.programs.program import eager
+from fewshot_bench.training.programs.torch_internals import InterpreterGraph
+from fewshot_bench.training.programs.traced import needed_bytes, traced, traced_graph
 from tests.training.in_float64 import in_float64
 
 EAGER = Plan("cpu", 1, 1)
@@ -74,8 +74,8 @@ def test_the_footprint_of_operations_is_what_is_alive_at_one_time():
         return [(y + z).sum()]
 
     x = torch.ones(1000)
-    assert needed_bytes(written_down(two_of_a_thousand, [x])) == 8000
-    assert needed_bytes(written_down(three_of_a_thousand, [x])) == 12000
+    assert needed_bytes(traced_graph(two_of_a_thousand, [x])) == 8000
+    assert needed_bytes(traced_graph(three_of_a_thousand, [x])) == 12000
 
 
 def after(assembly, steps):
@@ -133,7 +133,7 @@ def test_replicas_train_as_each_would_alone(pattern_pool, program, learner, rule
     for _ in range(20):
         found = find(states, [batch(one, state.iteration) for one, state in zip(packed, states, strict=True)])
         for one, state, gradient in zip(packed, states, found, strict=True):
-            take(one, state, gradient)
+            apply_gradient(one, state, gradient)
     for cell, state in zip(cells, states, strict=True):
         _, meta = after(in_float64(assemble(cell, pattern_pool, plan)), 20)
         for name, value in meta.items():
@@ -177,7 +177,7 @@ def test_replays_need_no_python():
         return [z, torch.cat([low, high]).to(torch.bfloat16), torch.arange(3), x[..., None] * 2]
 
     x = torch.randn(4, generator=torch.Generator().manual_seed(0))
-    graph = written_down(varied, [x])
+    graph = traced_graph(varied, [x])
     run = interpreted(graph)
     for found, expected in zip(run(x + 1), varied(x + 1), strict=True):
         assert found.dtype == expected.dtype
@@ -216,7 +216,7 @@ def test_without_the_interpreter_python_goes_on_and_says_why(monkeypatch, worker
             raise RuntimeError("a new torch\nhas another interface")
         return run
 
-    monkeypatch.setattr(InterpretersGraph, "function", function)
+    monkeypatch.setattr(InterpreterGraph, "function", function)
     notes = []
     shared, tasks = inputs(6)
     program, expected = traced(cubes, 2, workers, notes.append), eager(cubes, 2)(shared, tasks)
@@ -228,7 +228,7 @@ def test_without_the_interpreter_python_goes_on_and_says_why(monkeypatch, worker
 
 
 def test_what_the_interpreter_cannot_take_is_raised():
-    graph = written_down(lambda x: [x + 1], [torch.ones(2)])
+    graph = traced_graph(lambda x: [x + 1], [torch.ones(2)])
     node = next(node for node in graph.graph.nodes if node.op == "call_function")
     node.target = torch.nn.functional.relu  # a function of Python
     with pytest.raises(AttributeError, match="_schema"):

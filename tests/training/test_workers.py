@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.training.programs.workers import fork, shared_like, shutdown, together
+from fewshot_bench.training.programs.workers import compute_all, fork, shared_like, shutdown
 
 
 def test_every_chunk_is_done_by_one_of_the_team():
@@ -19,7 +19,7 @@ def test_every_chunk_is_done_by_one_of_the_team():
     workers = fork(3, work, 7)
     for _ in range(2):
         places.zero_()
-        together(workers, work, 7)
+        compute_all(workers, work, 7)
         pids = [os.getpid(), *(member.process.pid for member in workers)]
         assert places.tolist() == [pids[chunk % 3] for chunk in range(7)]
     shutdown(workers)
@@ -33,22 +33,22 @@ def test_what_is_raised_in_a_member_is_raised():
 
     workers = fork(2, work, 2)
     with pytest.raises(BenchError, match="ValueError: chunk 1 is odd"):
-        together(workers, work, 2)
+        compute_all(workers, work, 2)
     shutdown(workers)
 
 
 def test_a_member_that_was_killed_is_missed():
     workers = fork(2, lambda chunk: None, 2)
-    together(workers, lambda chunk: None, 2)
+    compute_all(workers, lambda chunk: None, 2)
     os.kill(workers[0].process.pid, signal.SIGKILL)
     workers[0].process.join()
     with pytest.raises(BenchError, match="a worker process is gone"):
-        together(workers, lambda chunk: None, 2)
+        compute_all(workers, lambda chunk: None, 2)
 
 
 def test_interrupting_is_for_the_one_in_front():
     workers = fork(2, lambda chunk: None, 2)
-    together(workers, lambda chunk: None, 2)
+    compute_all(workers, lambda chunk: None, 2)
     os.kill(workers[0].process.pid, signal.SIGINT)
-    together(workers, lambda chunk: None, 2)
+    compute_all(workers, lambda chunk: None, 2)
     shutdown(workers)

@@ -1,1 +1,1 @@
-"""How one task's computation becomes that of many: the same numbers, in one of several ways that a plan names."""
+"""Programs: functions that compute many tasks from the function of one task, by one of the methods of a plan."""

@@ -1,49 +1,50 @@
-"""The contract of a program: one task's computation, done for many."""
+"""The contract of a program, which computes a function of one task for many tasks."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fewshot_bench.hypergradients.batching import TreeSpec, tree_flatten, tree_leaves, tree_map
 
-OfOne = Callable[[Any, Any], Any]
-"""(shared, task) -> result: a pure function of two trees of tensors. shared: what is the same for all tasks."""
+TaskFunction = Callable[[Any, Any], Any]
+"""(shared, task) -> result: a pure function of two trees of tensors. shared: tensors that all tasks have in common."""
 
 Program = Callable[[Any, Any], Any]
 """(shared, tasks) -> results. Every tensor of `tasks` and of the results has a leading axis, one entry a task."""
 
 
-class Inputs(NamedTuple):
-    """What inputs have in common where one recording serves them all.
+class InputShapes(NamedTuple):
+    """The structure of inputs. One recording serves all inputs of equal structure.
 
-    tree: names, in whatever order (TreeSpec.flatten_up_to gives tensors in its own); tensors: shape, type and device.
+    tree: names, in any order (TreeSpec.flatten_up_to returns tensors in its own order). tensors: shape, type and
+    device.
     """
 
     tree: TreeSpec
     tensors: tuple[Any, ...]
 
 
-def inputs_of(shared: Any, tasks: Any) -> Inputs:
+def input_shapes(shared: Any, tasks: Any) -> InputShapes:
     leaves, tree = tree_flatten((shared, tasks))
-    return Inputs(tree, tuple((leaf.shape, leaf.dtype, leaf.device) for leaf in leaves))
+    return InputShapes(tree, tuple((leaf.shape, leaf.dtype, leaf.device) for leaf in leaves))
 
 
-def once(make: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """`make(shared, tasks)`, made anew only for inputs unlike all before. Kinds are few, and compared one by one."""
-    made: list[tuple[Inputs, Any]] = []
+def cached_by_shape(make: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A function that returns `make(shared, tasks)`, and calls `make` only once for inputs of equal shapes."""
+    recordings: list[tuple[InputShapes, Any]] = []
 
-    def find(shared: Any, tasks: Any) -> Any:
-        kind = inputs_of(shared, tasks)
-        for known, recording in made:
-            if known == kind:
+    def recording_for(shared: Any, tasks: Any) -> Any:
+        shapes = input_shapes(shared, tasks)
+        for known, recording in recordings:
+            if known == shapes:
                 return recording
-        made.append((kind, make(shared, tasks)))
-        return made[-1][1]
+        recordings.append((shapes, make(shared, tasks)))
+        return recordings[-1][1]
 
-    return find
+    return recording_for
 
 
 def chunks(tasks: Any, at_once: int) -> list[Any]:
-    """The tasks in order, so many at a time; one by one without their axis."""
+    """The tasks in chunks of `at_once`, in order. Chunks of one task have no task axis."""
     count = len(tree_leaves(tasks)[0])
     if at_once == 1:
         return [tree_map(lambda leaf, i=i: leaf[i], tasks) for i in range(count)]

@@ -1,8 +1,8 @@
-"""A list of operations carried out by torch's own interpreter, which needs no Python between them.
+"""Lists of operations that torch's own interpreter runs, without Python between two operations.
 
-Between two small operations Python takes about as long as the second: replays are 1.2 to 1.5 times faster without it.
-The interpreter's interface is private (torch_internals.py), so a list that it cannot take is left to Python, and the
-reason is recorded.
+Between two small operations Python takes about as long as an operation, so replays are 1.2 to 1.5 times faster without
+it. The interpreter's interface is private (torch_internals.py). If it cannot run a list, Python runs it, and the reason
+is recorded.
 """
 
 import operator
@@ -14,18 +14,18 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 
 from fewshot_bench.hypergradients.batching import tree_leaves
-from fewshot_bench.training.programs.torch_internals import InterpretersGraph, number_of
+from fewshot_bench.training.programs.torch_internals import InterpreterGraph, number_of
 
 Flat = Callable[..., Sequence[Tensor]]
 
 Note = Callable[[str], None]
-"""Called once for each list of operations, with USED or with the reason why the interpreter was not used."""
+"""Called once for each list of operations, with USED or the reason why the interpreter is not used."""
 
 USED = "used"
 
 
-def fastest(graph: GraphModule, note: Note) -> Flat:
-    """The same operations, without Python between them if that gives the same bits; tried at the first call."""
+def interpreted_if_equal(graph: GraphModule, note: Note) -> Flat:
+    """The operations run by the interpreter if that gives the same bits as Python. The first call compares both."""
     chosen: list[Flat] = []
 
     def run(*inputs: Tensor) -> Sequence[Tensor]:
@@ -36,7 +36,7 @@ def fastest(graph: GraphModule, note: Note) -> Flat:
             candidate = interpreted(graph)
             same = all(map(_same_bits, candidate(*inputs), expected))
             reason = "" if same else "its results are not those of Python, bit for bit"
-        except Exception as error:  # whatever it is, Python can go on
+        except Exception as error:  # Python runs the list after any error
             reason = _reason(error)
         chosen.append(graph if reason else candidate)
         note(reason or USED)
@@ -46,20 +46,20 @@ def fastest(graph: GraphModule, note: Note) -> Flat:
 
 
 def summary(notes: Sequence[str]) -> str:
-    """What status.json says of all programs of a cell: USED, or the first reason why one is left to Python."""
+    """The entry of status.json for all programs of a cell: USED, or the first reason why Python runs one."""
     return next((note for note in notes if note != USED), USED)
 
 
 def interpreted(graph: GraphModule) -> Flat:
-    """The same operations on the same inputs. Raises whatever the interpreter raises if it cannot take them."""
-    made = InterpretersGraph()
+    """The operations as a function that the interpreter runs. Raises any error of the interpreter."""
+    interpreter = InterpreterGraph()
     values: dict[Node, Any] = {}
     constants: dict[tuple[str, str], Any] = {}
 
     def constant(value: Any) -> Any:
         key = (type(value).__name__, repr(value))
         if key not in constants:
-            constants[key] = made.constant(value)
+            constants[key] = interpreter.constant(value)
         return constants[key]
 
     def argument(value: Any, kind: Any) -> Any:
@@ -70,40 +70,40 @@ def interpreted(graph: GraphModule) -> Flat:
         if kind.kind() == "ListType":
             inner = kind.getElementType()
             items = value if isinstance(value, list | tuple) else [value]
-            return made.items([argument(item, inner) for item in items], inner)
+            return interpreter.items([argument(item, inner) for item in items], inner)
         if kind.kind() == "TensorType":  # a number in a tensor's place, as `vmap` leaves some; Python takes either
-            return made.constant(torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None))
+            return interpreter.constant(torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None))
         return constant(float(value) if kind.kind() == "FloatType" else number_of(value))
 
     for node in graph.graph.nodes:
         if node.op == "placeholder":
-            values[node] = made.input(node.name)
+            values[node] = interpreter.input(node.name)
         elif node.op == "get_attr":
-            values[node] = made.constant(getattr(graph, node.target))
+            values[node] = interpreter.constant(getattr(graph, node.target))
         elif node.op == "output":
-            return made.function([values[leaf] for leaf in tree_leaves(node.args[0])])
+            return interpreter.function([values[leaf] for leaf in tree_leaves(node.args[0])])
         elif node.target is operator.getitem:
             several, index = values[node.args[0]], node.args[1]
-            values[node] = several[index] if isinstance(several, list) else made.item(several, constant(index))
+            values[node] = several[index] if isinstance(several, list) else interpreter.item(several, constant(index))
         else:
-            results = made.call(node.target, _arguments(node, argument))
+            results = interpreter.call(node.target, _arguments(node, argument))
             values[node] = results[0] if len(results) == 1 else results
     raise ValueError("a list of operations without an output")
 
 
-def _arguments(node: Node, made: Callable[[Any, Any], Any]) -> Callable[[str, Any, Any], Any]:
-    """What `InterpretersGraph.call` asks for: the value of an argument by its name, or its default."""
+def _arguments(node: Node, value_of: Callable[[Any, Any], Any]) -> Callable[[str, Any, Any], Any]:
+    """The function that `InterpreterGraph.call` needs: the value of an argument by its name, or its default."""
     given = dict(node.kwargs)
     positional = iter(node.args)
 
     def argument(name: str, kind: Any, default: Any) -> Any:
-        return made(next(positional, given.get(name, default)), kind)
+        return value_of(next(positional, given.get(name, default)), kind)
 
     return argument
 
 
 def _reason(error: Exception) -> str:
-    """In a line: the first of a message, but the last of the interpreter's own, which begin with a traceback."""
+    """The first line of a message; the last line of the interpreter's messages, which begin with a traceback."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[-1 if 'TorchScript' in lines[0] else 0]}"
 

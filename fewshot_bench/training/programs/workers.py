@@ -1,7 +1,7 @@
-"""Worker processes that share a batch of chunks: each computes every n-th chunk and writes into shared memory.
+"""Worker processes that compute the chunks of a batch: each computes every n-th chunk and writes into shared memory.
 
-Processes and not threads: a replay is some thousand short calls, and threads that hand Python's lock to each other at
-each of them are hardly faster than one. They are forked, so they have the recording without it being sent.
+They are processes because a replay is some thousand short calls: threads would exchange Python's lock at each of them,
+and be hardly faster than one thread. They are forked, so they have the recording without it being sent.
 """
 
 import multiprocessing
@@ -23,11 +23,11 @@ from fewshot_bench.training.programs.base import Program, chunks
 
 SECONDS_BETWEEN_LOOKS = 5.0  # an idle worker checks whether its parent process still lives
 
-POSSIBLE = sys.platform == "linux"
-"""Elsewhere the libraries below torch do not stand forking."""
+CAN_FORK = sys.platform == "linux"
+"""Whether processes can be forked. On other systems the libraries below torch do not support it."""
 
 Work = Callable[[int], None]
-"""Computes the chunk of a number, from shared inputs into shared results."""
+"""Computes the chunk with a given number, from shared inputs into shared results."""
 
 
 class Worker(NamedTuple):
@@ -37,18 +37,20 @@ class Worker(NamedTuple):
     pipe: Connection
 
 
-def shared_among(workers: int, find: Callable[[Any, Any], Program], at_once: int, shared: Any, tasks: Any) -> Program:
-    """A program for inputs of this shape, its chunks of `at_once` tasks shared among so many processes.
+def shared_among(
+    workers: int, program_for: Callable[[Any, Any], Program], at_once: int, shared: Any, tasks: Any
+) -> Program:
+    """A program for inputs of this shape that computes its chunks of `at_once` tasks in several processes.
 
-    find(shared, chunk): the program of one chunk. Chunks of one shape have one program, which is called once before the
-    processes are forked: what it makes at its first call is then made once, and in this process.
+    program_for(shared, chunk): the program of one chunk. Chunks of equal shape have the same program. It is called once
+    before the processes are forked, so its preparation takes place once, in this process.
     """
     leaves, tree = tree_flatten((shared, tasks))
     inputs = shared_like(leaves)
     held, batch = tree_unflatten(inputs, tree)
     parts = chunks(batch, at_once)
     _copy_all(inputs, leaves)
-    replays = [find(held, part) for part in parts]
+    replays = [program_for(held, part) for part in parts]
     outcomes = {replay: replay(held, part) for replay, part in dict(zip(replays, parts, strict=True)).items()}
     count = len(tree_leaves(tasks)[0])
     results = tree_map(lambda leaf: _shared_batch(leaf, count, at_once), outcomes[replays[0]])
@@ -61,7 +63,7 @@ def shared_among(workers: int, find: Callable[[Any, Any], Program], at_once: int
 
     def run(shared: Any, tasks: Any) -> Any:
         _copy_all(inputs, tree.flatten_up_to((shared, tasks)))
-        together(forked, work, len(parts))
+        compute_all(forked, work, len(parts))
         return tree_map(torch.clone, results)
 
     weakref.finalize(run, shutdown, forked)
@@ -69,7 +71,7 @@ def shared_among(workers: int, find: Callable[[Any, Any], Program], at_once: int
 
 
 def _shared_batch(leaf: Tensor, count: int, at_once: int) -> Tensor:
-    """Shared memory for the results of `count` tasks. leaf: that of one, or of a chunk."""
+    """Shared memory for the results of `count` tasks. leaf: the result of one task or of a chunk."""
     shape = leaf.shape if at_once == 1 else leaf.shape[1:]
     return torch.empty((count, *shape), dtype=leaf.dtype).share_memory_()
 
@@ -80,12 +82,12 @@ def _copy_all(places: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 
 
 def shared_like(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Memory for such tensors that processes forked from here on have in common."""
+    """Memory for tensors of these shapes, shared with processes that are forked later."""
     return [torch.empty(tensor.shape, dtype=tensor.dtype).share_memory_() for tensor in tensors]
 
 
 def fork(count: int, work: Work, chunks: int) -> list[Worker]:
-    """Forks `count` - 1 workers, numbered from 1; the caller is worker 0 and computes its own chunks in `together`."""
+    """Forks `count` - 1 workers, numbered from 1. The caller is worker 0; see `compute_all`."""
     context = multiprocessing.get_context("fork")
     workers = []
     for number in range(1, count):
@@ -98,8 +100,8 @@ def fork(count: int, work: Work, chunks: int) -> list[Worker]:
     return workers
 
 
-def together(workers: Sequence[Worker], work: Work, chunks: int) -> None:
-    """Computes all chunks once. Raises BenchError if a worker is gone, and whatever `work` raises in any of them."""
+def compute_all(workers: Sequence[Worker], work: Work, chunks: int) -> None:
+    """Computes all chunks once. Raises BenchError if a worker has died, and any error of `work` in any process."""
     try:
         for worker in workers:
             worker.pipe.send(None)
@@ -116,6 +118,7 @@ def together(workers: Sequence[Worker], work: Work, chunks: int) -> None:
 
 
 def shutdown(workers: Sequence[Worker]) -> None:
+    """Kills the workers."""
     for worker in workers:
         worker.process.kill()
         worker.process.join()
