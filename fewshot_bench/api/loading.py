@@ -116,7 +116,7 @@ def loaded(folder: str | Path, *, device: str | None = None) -> TrainedCell:
     try:
         with as_planned(plan):
             restored = _restored(path, cell, plan, result)
-        return replace(restored, changed=tuple(changed(found.said, source_of_cell(cell), done=True)))
+        return replace(restored, changed=tuple(changed(found.status_file, source_of_cell(cell), done=True)))
     except BenchError:
         raise
     except Exception as error:  # a user's module may have changed since

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fewshot_bench.api.loading import TrainedCell
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.grid.validation import impossible
+from fewshot_bench.grid.validation import value_faults
 from fewshot_bench.learners.base import BatchNorm
 
 
@@ -95,7 +95,7 @@ def _why_not(trained: TrainedCell, one: Variation) -> str:
     evaluation = replace(
         trained.cell.evaluation, queries=one.protocol.queries, inner_steps=one.protocol.steps, tasks=one.tasks
     )
-    return " ".join(impossible(replace(trained.cell, evaluation=evaluation)))
+    return " ".join(value_faults(replace(trained.cell, evaluation=evaluation)))
 
 
 def passes(trained: TrainedCell, protocol: Protocol) -> int:

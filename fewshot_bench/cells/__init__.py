@@ -1,1 +1,1 @@
-"""What a cell is, and its folder on disk: its settings, hash, configuration file, status and results. No torch."""
+"""Cells without torch: settings, hash and configuration file of a cell, its folder on disk, status and results."""

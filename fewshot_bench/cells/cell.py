@@ -1,4 +1,4 @@
-"""A cell: everything that decides one trained and evaluated learner, frozen; its hash names its folder."""
+"""A cell: all settings of one trained and evaluated learner. It is frozen; its hash is in its folder's name."""
 
 import dataclasses
 import hashlib
@@ -12,12 +12,12 @@ DEFAULTS = "defaults"
 """The table of a cell's config.toml that is for readers and is not hashed."""
 
 RECIPE = 1
-"""Raised when the same settings begin to mean another computation, so that old results are not taken for new ones."""
+"""The version of the computation. It is raised if the same settings mean another computation, so old results differ."""
 
 AXES = ("dataset", "split", "ways", "shots", "learner", "backbone", "inner_optimizer", "seed")
 
 NO_INNER_OPTIMIZER = "none"
-"""The inner optimizer of learners without an inner loop, whichever a grid crosses them with."""
+"""The inner optimizer of learners without an inner loop, whatever the grid names."""
 
 _ONLY_TRAINING: dict[str, Any] = {"only_training": True}  # of no concern to a cell with 0 iterations
 
@@ -108,7 +108,7 @@ class Cell:
 
     @property
     def id(self) -> str:
-        """Readable prefix and hash: the cell's folder."""
+        """The name of the cell's folder: a readable prefix and the hash."""
         words = (self.dataset, f"{self.ways}w{self.shots}s", self.learner, self.backbone, self.inner_optimizer)
         readable = "-".join(re.sub(r"[^A-Za-z0-9.+]+", "-", word).strip("-") for word in words)
         return f"{readable}-seed{self.seed}-{self.training.iterations}it-{content_hash(concerns(self))}"
@@ -135,7 +135,7 @@ class Cell:
 
 
 def concerns(cell: Cell) -> dict[str, Any]:
-    """What the cell's hash covers: its axes, and whatever else is not at its default."""
+    """The settings that the cell's hash covers: its axes, and all others that are not at their defaults."""
     content: dict[str, Any] = {"recipe": RECIPE} | {axis: getattr(cell, axis) for axis in AXES}
     for name, section in (("training", cell.training), ("evaluation", cell.evaluation)):
         values = {f.name: (getattr(section, f.name), f.default) for f in dataclasses.fields(section)}
@@ -146,9 +146,10 @@ def concerns(cell: Cell) -> dict[str, Any]:
 
 
 def without_what_does_not_concern(cell: Cell, dataset_rotates: bool, inner_loop: bool) -> Cell:
-    """The same computation with every setting that makes no difference to it at its default, so that it has one hash.
+    """The cell with every setting that does not affect it at its default, so that equal computations have one hash.
 
-    dataset_rotates: what rotations = "dataset" means for the cell's dataset. inner_loop: whether its learner has one.
+    dataset_rotates: whether rotations = "dataset" means rotations for the cell's dataset. inner_loop: whether its
+    learner has an inner loop.
     """
     training, evaluation = cell.training, cell.evaluation
     if not inner_loop:

@@ -1,6 +1,6 @@
-"""Cells are bound to the code that they name by import path: after an edit, old results do not pass for the new code's.
+"""The record of the code that a cell names by import path. After an edit, old results do not count for the new code.
 
-status.json records hashes of the source that a cell was computed with. This module writes and compares that record.
+status.json holds hashes of the source with which a cell was computed. This module writes and compares that record.
 """
 
 import os
@@ -15,11 +15,11 @@ from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import AXES, Cell
 
 SOURCE, BEFORE = "source", "source_before"
-"""Keys of status.json: the source that a cell's numbers stand for; and the earlier sources, the oldest first."""
+"""Keys of status.json: the source of a cell's results; and its earlier sources, the oldest first."""
 
 
-class Recorded(NamedTuple):
-    """files, installed: as in Source. folders: those of the files, relative to the results folder."""
+class RecordedSource(NamedTuple):
+    """A recorded source. files, installed: as in Source. folders: their folders, relative to the results folder."""
 
     files: dict[str, str]
     installed: dict[str, str]
@@ -27,7 +27,7 @@ class Recorded(NamedTuple):
 
 
 def as_table(source: Source, directory: Path) -> dict[str, Any]:
-    """The table for status.json. directory: the results folder; paths are relative to it, so both can move together."""
+    """A source as a table for status.json. directory: the results folder. Paths are relative to it."""
     return {
         "files": source.files,
         "installed": source.installed,
@@ -35,18 +35,18 @@ def as_table(source: Source, directory: Path) -> dict[str, Any]:
     }
 
 
-def recorded(status: Mapping[str, Any]) -> Recorded | None:
-    """The source that a cell's numbers stand for; None if none is recorded, as in results of older versions."""
+def recorded(status: Mapping[str, Any]) -> RecordedSource | None:
+    """The source of a cell's results; None if none is recorded, as in results of older versions."""
     return _parsed(status.get(SOURCE))
 
 
-def recorded_before(status: Mapping[str, Any]) -> list[Recorded]:
+def recorded_before(status: Mapping[str, Any]) -> list[RecordedSource]:
     """The sources that the cell had before, the oldest first."""
     tables = status.get(BEFORE)
-    return [found for one in (tables if isinstance(tables, list) else []) if (found := _parsed(one))]
+    return [source for table in (tables if isinstance(tables, list) else []) if (source := _parsed(table))]
 
 
-def changed(status: Mapping[str, Any], now: Recorded | Source, done: bool) -> list[str]:
+def changed(status: Mapping[str, Any], now: RecordedSource | Source, done: bool) -> list[str]:
     """Names of files and distributions that differ from those in a cell's status.json; [] if it has no source.
 
     done: whether the cell is done. Each of its recorded sources is then accepted: it was computed with one of them, and
@@ -59,14 +59,14 @@ def changed(status: Mapping[str, Any], now: Recorded | Source, done: bool) -> li
     return [] if any(not differing(one, now) for one in accepted) else differing(held, now)
 
 
-def differing(one: Recorded | Source, other: Recorded | Source) -> list[str]:
+def differing(one: RecordedSource | Source, other: RecordedSource | Source) -> list[str]:
     """Files and distributions that are not the same in both."""
     ours, theirs = one.files | one.installed, other.files | other.installed
     return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
 def source_of_cell(cell: Cell) -> Source:
-    """The current source of what a cell names by import path; empty if it names nothing that way."""
+    """The current source of the code that a cell names by import path; empty if it names none."""
     return source_of(_import_paths(cell))
 
 
@@ -93,7 +93,7 @@ def accept_or_refuse(cells: Sequence[Cell], directory: Path, accept: bool) -> li
     for cell in others:
         folder = folders.folder_of(directory, cell)
         if folders.is_done(folder):  # an unfinished cell records its code when it goes on
-            folders.mark(folder, folders.DONE, **facts(folders.status(folder), sources[cell], directory))
+            folders.mark(folder, folders.DONE, **code_entries(folders.status(folder), sources[cell], directory))
     return list(others)
 
 
@@ -116,7 +116,7 @@ def check_code(before: Mapping[str, Any], source: Source, accept: bool) -> None:
         )
 
 
-def facts(before: Mapping[str, Any], source: Source, directory: Path) -> dict[str, Any]:
+def code_entries(before: Mapping[str, Any], source: Source, directory: Path) -> dict[str, Any]:
     """The entries on a cell's code for status.json; {} for a cell that names no code and never did.
 
     before: the cell's status.json so far, {} for a new cell.
@@ -133,13 +133,13 @@ def facts(before: Mapping[str, Any], source: Source, directory: Path) -> dict[st
 def _sources_and_others(cells: Sequence[Cell], directory: Path) -> tuple[dict[Cell, Source], dict[Cell, list[str]]]:
     """The current source of each cell; and, for cells computed with other source, the names of what was changed."""
     paths = {cell: _import_paths(cell) for cell in cells}
-    found = {one: source_of(one) for one in dict.fromkeys(paths.values())}
-    sources = {cell: found[paths[cell]] for cell in paths}
+    by_paths = {names: source_of(names) for names in dict.fromkeys(paths.values())}
+    sources = {cell: by_paths[paths[cell]] for cell in paths}
     return sources, {cell: names for cell, source in sources.items() if (names := _differing(cell, source, directory))}
 
 
 def _differing(cell: Cell, source: Source, directory: Path) -> list[str]:
-    """What was changed since a cell was begun; nothing if the cell has neither a result nor a checkpoint."""
+    """The code that changed since a cell was begun; none if the cell has neither a result nor a checkpoint."""
     folder = folders.folder_of(directory, cell)
     done = folders.is_done(folder)
     bound = done or folders.has_checkpoint(folder)
@@ -147,7 +147,7 @@ def _differing(cell: Cell, source: Source, directory: Path) -> list[str]:
 
 
 def _refusal(others: Mapping[Cell, list[str]], directory: Path) -> str:
-    names = sorted({name for found in others.values() for name in found})
+    names = sorted({name for changes in others.values() for name in changes})
     unfinished = sum(not folders.is_done(folders.folder_of(directory, cell)) for cell in others)
     count = counted(len(others), "cell")
     which = listed([str(folders.folder_of(directory, cell)) for cell in others])
@@ -164,13 +164,13 @@ def _it(names: Sequence[Any]) -> str:
     return "it" if len(names) == 1 else "them"
 
 
-def _parsed(table: object) -> Recorded | None:
+def _parsed(table: object) -> RecordedSource | None:
     if not isinstance(table, dict):
         return None
     files, installed, folders = (table.get(key) for key in ("files", "installed", "folders"))
     if not isinstance(files, dict) or not isinstance(installed, dict) or not isinstance(folders, list):
         return None
-    return Recorded(dict(files), dict(installed), tuple(map(str, folders)))
+    return RecordedSource(dict(files), dict(installed), tuple(map(str, folders)))
 
 
 def _from(directory: Path, folder: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.counting import counted, listed, was_or_were
 from fewshot_bench.basics.source import version_of
 from fewshot_bench.basics.source_text import parsed_source
-from fewshot_bench.cells.code import Recorded, changed, differing, recorded, recorded_before
+from fewshot_bench.cells.code import RecordedSource, changed, differing, recorded, recorded_before
 
 
 class OwnCode(NamedTuple):
@@ -24,7 +24,7 @@ class OwnCode(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What a reader has to know, as a clause without a full stop; empty if nothing changed."""
+        """The changes as a clause without a full stop; empty if nothing changed."""
         return "; ".join((*self._doubts(), *self._missing()))
 
     @property
@@ -34,29 +34,29 @@ class OwnCode(NamedTuple):
 
     def _doubts(self) -> Iterator[str]:
         if self.changed:
-            yield f"{_were(self.changed)} changed after the run; the number is from the old code"
+            yield f"{_names_were(self.changed)} changed after the run; the number is from the old code"
         if self.accepted:
-            yield f"{_were(self.accepted)} changed during or after the run; --accept-code kept the number"
+            yield f"{_names_were(self.accepted)} changed during or after the run; --accept-code kept the number"
 
     def _missing(self) -> Iterator[str]:
         if self.missing:
-            yield f"{_were(self.missing)} not found from here, so it is unknown whether that code has changed"
+            yield f"{_names_were(self.missing)} not found from here, so it is unknown whether that code has changed"
 
 
 NOTHING = OwnCode()
 
 
-def _were(names: Sequence[str]) -> str:
+def _names_were(names: Sequence[str]) -> str:
     return f"{listed(names)} {was_or_were(names)}"
 
 
 def remarks(cells: Iterable[tuple[str, OwnCode]]) -> list[str]:
     """A sentence for each different clause of `words`; cells: (name, code) of each."""
-    found: dict[str, list[str]] = {}
+    clauses: dict[str, list[str]] = {}
     for name, code in dict(cells).items():
         if code.words:
-            found.setdefault(code.words, []).append(name)
-    return [f"{_which(names)}: {words}." for words, names in found.items()]
+            clauses.setdefault(code.words, []).append(name)
+    return [f"{_which(names)}: {words}." for words, names in clauses.items()]
 
 
 def _which(names: Sequence[str]) -> str:
@@ -68,10 +68,10 @@ def own_code(directory: Path, status: Mapping[str, Any]) -> OwnCode:
     held = recorded(status)
     if held is None:
         return NOTHING
-    files = {file: _found(directory, held.folders, file, then) for file, then in held.files.items()}
+    files = {file: _current_hash(directory, held.folders, file, then) for file, then in held.files.items()}
     installed = {name: version_of(name) for name in held.installed}
     missing = [name for name, value in (files | installed).items() if not value]
-    now = Recorded(_known(files, held.files), _known(installed, held.installed))
+    now = RecordedSource(_known(files, held.files), _known(installed, held.installed))
     accepted = {name for one in recorded_before(status) for name in differing(one, held)}
     return OwnCode(tuple(changed(status, now, status.get("status") == "done")), tuple(missing), tuple(sorted(accepted)))
 
@@ -81,21 +81,21 @@ def _known(now: Mapping[str, str], held: Mapping[str, str]) -> dict[str, str]:
     return {name: value or held[name] for name, value in now.items()}
 
 
-def _found(directory: Path, folders: Sequence[str], file: str, held: str) -> str:
+def _current_hash(directory: Path, folders: Sequence[str], file: str, held: str) -> str:
     """The hash of a file in its recorded folders, or else in the working directory; "" if it is in none of them.
 
     held: the recorded hash. If one of several folders has it, the files of that name in the others are not the cell's.
     """
-    there = [found for folder in folders if (found := _hash_in(directory.resolve() / folder, file))]
-    return held if held in there else next(iter(there), "") or _hash_in(Path.cwd(), file)
+    hashes = [value for folder in folders if (value := _hash_in(directory.resolve() / folder, file))]
+    return held if held in hashes else next(iter(hashes), "") or _hash_in(Path.cwd(), file)
 
 
 def _hash_in(folder: Path, file: str) -> str:
     """The hash of a file in one folder; "" if there is no such file."""
     try:
         path = folder / file
-        facts = path.stat()
-        return _hash(path, facts.st_mtime_ns, facts.st_size)
+        stat = path.stat()
+        return _hash(path, stat.st_mtime_ns, stat.st_size)
     except (OSError, ValueError):
         return ""
 

@@ -1,4 +1,4 @@
-"""What config.toml and result.json of a cell have to hold to be believed, and the names in them."""
+"""Checks of the content of a cell's config.toml and result.json, and the names that occur in both."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from fewshot_bench.cells.cell import AXES, DEFAULTS, content_hash
 
 GRID_AXES = ("learner", *(axis for axis in AXES if axis not in ("learner", "seed")))
-"""The axes of a grid but for seeds, the learner first, as tables have them."""
+"""The axes of a grid without the seed, in the order of tables: the learner first."""
 
 OTHER_TESTS = {f"test_{batch_norm}": batch_norm for batch_norm in ("transductive", "inductive")}
 """Keys of result.json for a second test of the same network -> the batch norm of that test."""
@@ -17,7 +17,7 @@ _FRACTIONS = ("test_accuracy", "test_ci95", "val_accuracy")
 
 
 def wrong_config(config: Mapping[str, Any], folder: str) -> str:
-    """Why a configuration is not that of the cell called `folder`; empty where it is."""
+    """Why a configuration does not belong to the cell named `folder`; empty if it does."""
     if not config:
         return "config.toml is missing"
     for key in (*GRID_AXES, "seed"):
@@ -29,16 +29,16 @@ def wrong_config(config: Mapping[str, Any], folder: str) -> str:
         if not isinstance(table.get(key, {}), dict):
             return f"config.toml: `{key}` is {table[key]!r}, not a table"
     try:
-        found = content_hash(config)
+        digest = content_hash(config)
     except TypeError:
         return "config.toml holds what no grid can hold, a date say"
-    if not folder.endswith(f"-{found}"):
-        return f"config.toml was changed, or its folder renamed: what it says has the hash {found}"
+    if not folder.endswith(f"-{digest}"):
+        return f"config.toml was changed, or its folder renamed: what it says has the hash {digest}"
     return ""
 
 
 def wrong_result(result: Mapping[str, Any], folder: str) -> str:
-    """Why a result is not one of the cell called `folder`; empty where it is."""
+    """Why a result does not belong to the cell named `folder`; empty if it does."""
     if not result:
         return "result.json is missing"
     for key in _FRACTIONS:
@@ -48,8 +48,8 @@ def wrong_result(result: Mapping[str, Any], folder: str) -> str:
         other = result.get(key, {"test_accuracy": 0, "test_ci95": 0})
         if not isinstance(other, dict) or not all(_is_fraction(other.get(name)) for name in _FRACTIONS[:2]):
             return f"result.json: `{key}` holds no fractions"
-    facts = result.get("fingerprint")
-    if not isinstance(facts, dict) or not isinstance(facts.get("duplicates", []), list):
+    fingerprint = result.get("fingerprint")
+    if not isinstance(fingerprint, dict) or not isinstance(fingerprint.get("duplicates", []), list):
         return "result.json has no fingerprint"
     return "" if result.get("cell") == folder else f"result.json is that of {result.get('cell')}"
 

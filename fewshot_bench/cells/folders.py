@@ -1,6 +1,6 @@
-"""A cell's folder on disk: the names of its files, its status, and how both are written.
+"""A cell's folder on disk: the names of its files, its status, and the functions that read and write both.
 
-The folder of results is the only record of a run. Every file name and every status of a cell stands here, once.
+The folder of results is the only record of a run. Every file name and every status is defined here, once.
 """
 
 import json
@@ -28,19 +28,19 @@ CHECKPOINTS = "checkpoints"
 QUEUED, PLANNING, RUNNING, DONE, FAILED, SKIPPED = "queued", "planning", "running", "done", "failed", "skipped"
 STATUSES = (DONE, FAILED, SKIPPED, RUNNING, PLANNING, QUEUED)
 UNDER_WAY = (RUNNING, PLANNING)
-"""Statuses of a cell that a process computes, or computed when it was killed."""
+"""Statuses of a cell that a process computes, or was computing when it was killed."""
 
 
 def folder_of(directory: Path, cell: Cell) -> Path:
-    """Where a cell's files lie."""
+    """The folder of a cell's files."""
     return directory / CELLS / cell.id
 
 
 def enroll(directory: Path, cells: Iterable[Cell]) -> None:
-    """Makes the folder of each cell that has none yet, with status "queued"; cells of other grids stay as they are.
+    """Makes the folder of each cell that has none, with status "queued". Cells of other grids are not changed.
 
-    Raises BenchError, before anything is written, where a folder holds a configuration that is not its own; and where
-    the folder cannot be written.
+    Raises BenchError, before anything is written, if a folder holds another cell's configuration; and if a folder
+    cannot be written.
     """
     cells = list(cells)
     for cell in cells:
@@ -56,22 +56,23 @@ def enroll(directory: Path, cells: Iterable[Cell]) -> None:
 
 
 def cell_in(folder: Path) -> Cell:
-    """The cell that the folder's config.toml describes. Raises BenchError where it is not the one the folder is called
-    after, by its hash, or none at all.
+    """The cell that the folder's config.toml describes.
+
+    Raises BenchError if the file describes no cell, or one whose hash is not that in the folder's name.
     """
     path = folder / CONFIG
     try:
-        held = from_table(tomllib.loads(path.read_text(encoding="utf-8")))
+        cell = from_table(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(
             f"{path} is not a cell's configuration: {error}. Move {folder.name} away to run it anew."
         ) from error
-    if held.id != folder.name:
+    if cell.id != folder.name:
         raise BenchError(
-            f"{path} was changed: it describes {held.id}, but its folder is {folder.name}. Results in it would stand "
+            f"{path} was changed: it describes {cell.id}, but its folder is {folder.name}. Results in it would stand "
             "for something else. Undo the change, or move the folder away."
         )
-    return held
+    return cell
 
 
 def status(folder: Path) -> dict[str, Any]:
@@ -79,32 +80,32 @@ def status(folder: Path) -> dict[str, Any]:
     return _parsed(folder / STATUS)
 
 
-def mark(folder: Path, state: str, **facts: Any) -> None:
-    """Sets a cell's status, and `facts` beside those already there."""
+def mark(folder: Path, state: str, **entries: Any) -> None:
+    """Sets a cell's status and other entries of status.json, and keeps all other entries."""
     base = {"iterations": 0, "seconds": 0.0} | status(folder)
-    write_text(folder / STATUS, json.dumps(base | {"status": state, "reason": "", **facts}, indent=1) + "\n")
+    write_text(folder / STATUS, json.dumps(base | {"status": state, "reason": "", **entries}, indent=1) + "\n")
 
 
 def is_done(folder: Path) -> bool:
-    """Whether a cell is done: its status says so, and its result is whole and its own."""
+    """Whether a cell is done: its status is "done", and result.json can be read and names this cell."""
     return status(folder).get("status") == DONE and _parsed(folder / RESULT).get("cell") == folder.name
 
 
 def under_way(folder: Path) -> str:
     """The status of a cell that a process computes, one of UNDER_WAY; RUNNING if it has recorded none yet."""
-    said = status(folder).get("status")
-    return said if said in UNDER_WAY else RUNNING
+    state = status(folder).get("status")
+    return state if state in UNDER_WAY else RUNNING
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether training has a checkpoint to go on from."""
+    """Whether there is a checkpoint from which training can resume."""
     return any((folder / CHECKPOINTS).glob("step-*"))
 
 
 def spent(folder: Path) -> tuple[int, float]:
-    """Meta-steps done and seconds taken so far, as the status has them; 0 for what is no number."""
-    said = status(folder)
-    numbers = [said.get(key) for key in ("iterations", "seconds")]
+    """Meta-steps done and seconds spent so far, from status.json; 0 for an entry that is not a number."""
+    content = status(folder)
+    numbers = [content.get(key) for key in ("iterations", "seconds")]
     iterations, seconds = (value if isinstance(value, int | float) else 0 for value in numbers)
     return int(iterations), float(seconds)
 
@@ -118,6 +119,6 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def log(folder: Path, text: str) -> None:
-    """Adds to the cell's log.txt, where the disk takes it."""
+    """Adds text to the cell's log.txt; an error of the disk is ignored."""
     with suppress(OSError), (folder / LOG).open("a", encoding="utf-8") as file:
         file.write(text.rstrip("\n") + "\n")

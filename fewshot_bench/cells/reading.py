@@ -1,4 +1,4 @@
-"""One cell's folder, read without trust: what is torn, missing or foreign becomes a sentence, never a traceback."""
+"""Reading of cells' folders. Files that are damaged, missing or foreign give a sentence, never a traceback."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,29 +7,28 @@ from typing import Any, NamedTuple
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean
-from fewshot_bench.cells import toml
 from fewshot_bench.cells.cell import DEFAULTS
 from fewshot_bench.cells.code_changes import NOTHING, OwnCode, own_code
+from fewshot_bench.cells.config_file import parse_toml
 from fewshot_bench.cells.contents import number, whole, wrong_config, wrong_result
 from fewshot_bench.cells.folders import CELLS, CONFIG, DONE, FAILED, QUEUED, RESULT, STATUS, STATUSES, has_checkpoint
 
 FILES = (CONFIG, STATUS, RESULT)
 
-_AGAIN = "run the grid again"
-_AWAY = f"move the cell's folder away and {_AGAIN}"  # a grid refuses a folder whose configuration is not its own
+_RERUN = "run the grid again"
+_MOVE_AWAY = f"move the cell's folder away and {_RERUN}"  # a grid refuses a folder whose configuration is not its own
 
 
 class CellFolder(NamedTuple):
-    """One cell as it lies on disk.
+    """One cell on disk.
 
-    config: config.toml with its defaults filled in, empty where unreadable. identity: what the name is the hash of.
-    result: result.json, empty unless the cell is done and the file whole; without `epochs`, which would fill the
-    memory that ten thousand cells have and stand in no table.
-    test: which of its tests `result` has the figures of, as episodes.parquet names it.
-    code: whether the code that it names by import path has changed.
-    status: one of STATUSES; a cell whose files cannot be believed is "failed", and `reason` says which file and why.
-    iterations: meta-steps done so far; seconds: spent so far; both None where not recorded. said: status.json, empty
-    where it cannot be read.
+    config: config.toml with its defaults filled in; empty if it cannot be read. identity: the settings that the hash in
+    the folder's name covers.
+    status: one of STATUSES. A cell with invalid files is "failed", and `reason` names the file and the fault.
+    iterations: meta-steps done; seconds: time spent; None if not recorded. status_file: status.json; empty if it cannot
+    be read. result: result.json without `epochs`, which would take much memory with ten thousand cells; empty unless
+    the cell is done. test: the name in episodes.parquet of the test whose figures are in `result`. code: whether the
+    code that the cell names by import path has changed.
     """
 
     folder: Path
@@ -39,7 +38,7 @@ class CellFolder(NamedTuple):
     reason: str
     iterations: int | None
     seconds: float | None
-    said: Mapping[str, Any]
+    status_file: Mapping[str, Any]
     result: Mapping[str, Any]
     test: str = "test"
     code: OwnCode = NOTHING
@@ -50,31 +49,31 @@ class CellFolder(NamedTuple):
         return self.folder.name
 
     @property
-    def told(self) -> str:
-        """The reason, and the notes on its code."""
+    def reason_and_notes(self) -> str:
+        """The reason of the status, and the notes on the cell's code."""
         return "; ".join(filter(None, (self.reason, self.code.words)))
 
     @property
     def seed(self) -> int:
-        """The seed of the grid's axis; -1 where the configuration is unreadable."""
+        """The seed of the grid's axis; -1 if the configuration cannot be read."""
         return int(self.config.get("seed", -1))
 
     def recorded(self, key: str) -> dict[str, Any]:
-        """A table within status.json, such as the plan; {} where it is none."""
-        found = self.said.get(key)
-        return dict(found) if isinstance(found, dict) else {}
+        """A table in status.json, such as the plan; {} if there is none."""
+        table = self.status_file.get(key)
+        return dict(table) if isinstance(table, dict) else {}
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """The protocol its numbers stand for, empty unless done; `ensemble` is the number of members really used."""
+        """The protocol of the result, empty unless the cell is done; `ensemble` is the number of members used."""
         planned = self.result.get("fingerprint", {})
         return planned | {"ensemble": self.result.get("ensemble", planned.get("ensemble"))} if planned else {}
 
 
 def read_cells(directory: Path) -> list[CellFolder]:
-    """Every cell below `directory`/cells, in order of folder names; files and folders of others are passed over.
+    """Every cell in `directory`/cells, in order of folder names. Other files and folders are ignored.
 
-    Raises BenchError when the folder does not exist or holds no cell.
+    Raises BenchError if the folder does not exist or holds no cell.
     """
     if not directory.is_dir():
         siblings = [entry.name for entry in directory.parent.iterdir()] if directory.parent.is_dir() else []
@@ -104,8 +103,8 @@ def read_run(path: Path) -> list[CellFolder]:
 
 
 def read_cell(folder: Path) -> CellFolder | None:
-    """The cell in `folder`; None where none of a cell's files is there, so it is somebody else's folder."""
-    config, config_fault = _parsed(folder / CONFIG, toml.loads)
+    """The cell in `folder`; None if it holds none of a cell's files."""
+    config, config_fault = _parsed(folder / CONFIG, parse_toml)
     status, status_fault = _parsed(folder / STATUS, json.loads)
     result, result_fault = _parsed(folder / RESULT, _without_epochs)
     result.pop("epochs", None)
@@ -113,35 +112,35 @@ def read_cell(folder: Path) -> CellFolder | None:
         return None
     config_fault = config_fault or wrong_config(config, folder.name)
     result_fault = result_fault or wrong_result(result, folder.name)
-    # A result is written whole or not at all, so it stands for a status that was lost.
-    said = status.get("status", DONE if result and not result_fault else QUEUED)
+    # A result is written atomically, so it shows that the cell is done if the status was lost.
+    state = status.get("status", DONE if result and not result_fault else QUEUED)
     reason = str(status.get("reason") or "")
     if config_fault:
-        said, reason = FAILED, f"{config_fault}; {_AWAY}"
+        state, reason = FAILED, f"{config_fault}; {_MOVE_AWAY}"
     elif status_fault:
-        said, reason = FAILED, f"{status_fault}; {_AGAIN}"
-    elif said not in STATUSES:
-        said, reason = FAILED, f"status.json holds the unknown status {said!r}; {_AGAIN}"
-    elif said == DONE and result_fault:
-        # The grid takes a cell for done whose result is called as the cell is, whatever else stands in it.
-        mend = _AWAY if result.get("cell") == folder.name else _AGAIN
-        said, reason = FAILED, f"status.json says done, but {result_fault}; {mend}"
+        state, reason = FAILED, f"{status_fault}; {_RERUN}"
+    elif state not in STATUSES:
+        state, reason = FAILED, f"status.json holds the unknown status {state!r}; {_RERUN}"
+    elif state == DONE and result_fault:
+        # `run` takes a cell for done if its result names the cell, whatever else is in the file.
+        mend = _MOVE_AWAY if result.get("cell") == folder.name else _RERUN
+        state, reason = FAILED, f"status.json says done, but {result_fault}; {mend}"
     return CellFolder(
         folder=folder,
         config={} if config_fault else _filled(config),
         identity={} if config_fault else {key: value for key, value in config.items() if key != DEFAULTS},
-        status=said,
+        status=state,
         reason=" ".join(reason.split()),
         iterations=whole(status.get("iterations", result.get("iterations"))),
         seconds=number(status.get("seconds")),
-        said=status,
-        result=result if said == DONE else {},
-        code=own_code(folder.parent.parent, status) if said == DONE or has_checkpoint(folder) else NOTHING,
+        status_file=status,
+        result=result if state == DONE else {},
+        code=own_code(folder.parent.parent, status) if state == DONE or has_checkpoint(folder) else NOTHING,
     )
 
 
 def _parsed(path: Path, loads: Callable[[str], Any]) -> tuple[dict[str, Any], str]:
-    """The file as a table, and what is wrong with it; a missing file is an empty table without fault."""
+    """The file as a table, and its fault. A missing file is an empty table without fault."""
     try:
         content = loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -156,7 +155,7 @@ def _parsed(path: Path, loads: Callable[[str], Any]) -> tuple[dict[str, Any], st
 
 
 def _without_epochs(text: str) -> Any:
-    """result.json; where it is laid out as `run` writes it, without its list of epochs, which is nearly all of it."""
+    """The content of result.json. In `run`'s own layout, the long list of epochs is removed before parsing."""
     start = text.find('\n "epochs": [\n')
     end = text.find("\n ],", start)
     if start < 0 or end < 0:
@@ -165,7 +164,7 @@ def _without_epochs(text: str) -> Any:
 
 
 def _filled(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with the defaults that hold beside it."""
+    """The configuration with its defaults filled in."""
     defaults = config.get(DEFAULTS, {})
     sections = {name: {**defaults.get(name, {}), **config.get(name, {})} for name in ("training", "evaluation")}
     return {key: value for key, value in config.items() if key != DEFAULTS} | sections

@@ -9,7 +9,7 @@ from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.code import refusal
 from fewshot_bench.cli.wrapping import wrapped
-from fewshot_bench.grid.estimates import HOUR, Estimate, Outlook, estimated
+from fewshot_bench.grid.estimates import HOUR, CellEstimate, GridEstimate, estimated
 from fewshot_bench.report.console import screen
 
 
@@ -26,7 +26,7 @@ def print_estimates(cells: Sequence[Cell], directory: Path, device: str, among: 
         print("\n".join(wrapped(f"run would stop: {other_code}", room, "  ")), file=sys.stderr)
 
 
-def line(one: Estimate, width: int) -> str:
+def line(one: CellEstimate, width: int) -> str:
     """State, name, meta-steps done, time left and memory. width: of the longest name."""
     steps = f"{one.iterations}/{one.cell.training.iterations}"
     return (
@@ -34,7 +34,7 @@ def line(one: Estimate, width: int) -> str:
     )
 
 
-def summary(outlook: Outlook) -> list[str]:
+def summary(outlook: GridEstimate) -> list[str]:
     """Sums, and what they stand on, a line each."""
     cells = outlook.cells
     states = ", ".join(f"{count} {state}" for state, count in Counter(one.state for one in cells).items())

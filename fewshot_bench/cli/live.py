@@ -15,7 +15,7 @@ from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cli.progress_bar import shown_progress
 from fewshot_bench.data.pool import Progress
-from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.training.replica import Moment
 
 SECONDS_BETWEEN_LINES = 20.0

@@ -16,7 +16,7 @@ import docstring_parser
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.options import bare, preset_options, problems, schema, type_name, understood
-from fewshot_bench.grid.files import assigned, make_importable
+from fewshot_bench.grid.files import make_importable, parse_assignment
 
 Kind = Literal["backbone", "inner-optimizer", "learner"]
 """What a part is, as it is typed after `new`, `check` and `list`."""
@@ -41,7 +41,7 @@ def with_options(make: Callable[..., Any], assignments: Sequence[str], where: st
     """The factory with options as KEY=VALUE, values as in a grid file. Raises BenchError for what it does not take."""
     values: dict[str, Any] = {}
     for text in assignments:
-        values |= assigned(text)
+        values |= parse_assignment(text)
     known = schema(make)
     faults = problems(values, known, where)
     if faults:

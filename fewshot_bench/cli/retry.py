@@ -34,14 +34,14 @@ def command(options: Options) -> int:
     """Runs the command; returns the exit status. Raises BenchError for a folder without cells."""
     from fewshot_bench.cells.reading import read_cells
     from fewshot_bench.cli.computing import compute
-    from fewshot_bench.grid.retrying import cells_called, changed, replace_in_folder
+    from fewshot_bench.grid.retrying import cells_named, changed_cells, replace_in_folder
 
     failed = [cell.name for cell in read_cells(options.directory) if cell.status == "failed"]
-    cells = cells_called(failed, options.directory)
+    cells = cells_named(failed, options.directory)
     if not cells:
         print(f"No cell of {options.directory} failed.", file=sys.stderr)
         return 0
-    anew = changed(cells, options.set) if options.set else {cell: cell for cell in cells}
+    anew = changed_cells(cells, options.set) if options.set else {cell: cell for cell in cells}
     status = compute(list(dict.fromkeys(anew.values())), options.directory, options.computing)
     if status in (0, 1):  # interrupted, the same command goes on
         replace_in_folder(options.directory, anew, options.set)

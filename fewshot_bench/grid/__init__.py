@@ -1,1 +1,1 @@
-"""A grid file becomes cells; the folder of results says what is done; an engine computes the rest."""
+"""Grids: from a grid file to cells, and `run`, which computes the cells that are not done in a folder of results."""

@@ -1,14 +1,23 @@
-"""The axes of a grid: lists that multiply to points, each value checked by itself."""
+"""The axes of a grid, and the options of the names on them.
 
-from collections.abc import Callable
+Lists of values multiply to points; each value is checked. A table of a name, as [learners."maml++"], sets options of
+that learner, and keys of [training] for its cells alone. [[cells]] may set options too, as
+inner_optimizer_options = { lr = 0.01 }, which override those of the table.
+"""
+
+from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from fewshot_bench.backbones import BACKBONES
+from fewshot_bench.basics.about import Traits, learners
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, find, unknown
-from fewshot_bench.cells.cell import AXES
+from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
+from fewshot_bench.cells.cell import AXES, Options, Training
+from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.grid.files import OWN_OPTIONS, TABLES
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 
@@ -17,8 +26,9 @@ SEAMS: dict[str, dict[str, Callable[..., Any]]] = {
     "backbone": BACKBONES,
     "inner_optimizer": INNER_OPTIMIZERS,
 }
-"""The axes whose values are names of code, and the names there are; an import path will do too."""
+"""The axes whose values name code, and the known names. An import path is allowed, too."""
 
+TRAINING = section_schema(Training)
 LOWEST = {"ways": 2, "shots": 1, "seed": 0}
 
 Point = dict[str, Any]
@@ -26,9 +36,10 @@ Point = dict[str, Any]
 
 
 def points(table: dict[str, Any], where: str) -> tuple[list[Point], list[str]]:
-    """All combinations of the axes in `table`, and a sentence for each fault; with faults the points may be too few.
+    """All combinations of the axes in `table`, and a sentence for each fault. With faults, points may be missing.
 
-    An absent `split` is the dataset's first, an absent `seed` is 0; of several splits a dataset takes those it has.
+    An absent `split` is the dataset's first one, and an absent `seed` is 0. Of several splits, each dataset takes those
+    that it has. where: the place in the grid file, for messages.
     """
     faults = [
         f"{where}: nothing reads the key {key!r}{did_you_mean(key, AXES)}. Axes: {', '.join(AXES)}."
@@ -44,7 +55,7 @@ def points(table: dict[str, Any], where: str) -> tuple[list[Point], list[str]]:
         if not values and axis != "split":
             faults.append(f"{where}: the axis `{axis}` is missing or empty.")
         lists[axis] = [value for value in values if _fault(axis, value) is None]
-    found = []
+    combinations: list[Point] = []
     for dataset in lists["dataset"]:
         has = DATASETS[dataset].splits
         splits = [split for split in lists["split"] if split in has] if lists["split"] else [has[0]]
@@ -52,12 +63,61 @@ def points(table: dict[str, Any], where: str) -> tuple[list[Point], list[str]]:
             asked = ", ".join(map(repr, lists["split"]))
             faults.append(f"{where}: {dataset} has none of the splits {asked}. It has: {', '.join(has)}.")
         values = [[dataset], splits, *(lists[axis] for axis in AXES[2:])]
-        found += [dict(zip(AXES, combination, strict=True)) for combination in product(*values)]
-    return found, faults
+        combinations += [dict(zip(AXES, combination, strict=True)) for combination in product(*values)]
+    return combinations, faults
+
+
+class Override(NamedTuple):
+    """The settings in the table of a name: options that differ from the defaults, and keys of [training]."""
+
+    options: Options
+    training: dict[str, Any]
+
+
+def overrides(
+    content: dict[str, Any], points: Sequence[Point], own: dict[str, Any], where: str
+) -> tuple[dict[tuple[str, str], Override], list[str]]:
+    """The settings of each name in `points`, by (axis, name), and a sentence for each fault.
+
+    own: options for these points alone, by axis. where: their place in the grid file.
+    """
+    used = {(axis, point[axis]): None for point in points for axis in SEAMS}
+    by_name, faults = {}, []
+    for axis, name in used:
+        table = content.get(TABLES[axis], {}).get(name, {})
+        known = schema(find(axis, name, SEAMS[axis]))
+        faults += problems(table, TRAINING | known, f'[{TABLES[axis]}."{name}"]')
+        faults += problems(own.get(axis, {}), known, f"{where} {OWN_OPTIONS[axis]} for {name}")
+        training = {key: value for key, value in table.items() if key in TRAINING and key not in known}
+        by_name[axis, name] = Override(_off_default(understood(table | own.get(axis, {}), known), known), training)
+    return by_name, faults
+
+
+def unused(content: dict[str, Any], points: Sequence[Point]) -> list[str]:
+    """A sentence for each table of a name that no point has."""
+    faults = []
+    for axis, table_name in TABLES.items():
+        names = {point[axis] for point in points}
+        faults += [
+            f'[{table_name}."{name}"]: no cell of this grid has that {axis}{did_you_mean(name, names)}.'
+            for name in content.get(table_name, {})
+            if name not in names
+        ]
+    return faults
+
+
+def traits_of(name: str, options: Options) -> Traits:
+    """The traits of a learner. A learner named by import path is made for this, and its errors pass through."""
+    if name in LEARNERS:
+        about = learners()[name]
+        return Traits(inner_loop=about.get("inner_loop", True), any_ways=about.get("any_ways", False))
+    from fewshot_bench.learners.base import as_learner  # imports torch, as the learner itself does
+
+    return as_learner(find("learner", name, LEARNERS)(**dict(options))).traits
 
 
 def _fault(axis: str, value: Any) -> str | None:
-    """What is wrong with one value of an axis, None where nothing is."""
+    """The fault of one value of an axis; None if it is valid."""
     if axis in LOWEST:
         whole = isinstance(value, int) and not isinstance(value, bool) and LOWEST[axis] <= value < 2**31
         return None if whole else f"`{axis}` is {value!r}, but has to be a whole number, at least {LOWEST[axis]}."
@@ -73,3 +133,7 @@ def _fault(axis: str, value: Any) -> str | None:
         except BenchError as error:
             return str(error)
     return None
+
+
+def _off_default(options: dict[str, Any], known: dict[str, Option]) -> Options:
+    return tuple(sorted((key, value) for key, value in options.items() if value != frozen(known[key].default)))

@@ -1,8 +1,8 @@
-"""The engine for many machines: cells as Ray tasks, one fresh process each; the folder of results stays the truth.
+"""The Ray engine, for one machine or a cluster: each cell is a Ray task in a fresh process.
 
-The driver hands out no more cells than the cluster has room for, so that nodes that join are used and an interruption
-leaves nothing behind. How far cells are it reads from their folders, like anybody else. If it goes away, its cells end
-with it at their last checkpoints; the same command goes on.
+The driver starts no more cells than the cluster has room for, so nodes that join later are used. It reads the progress
+of cells from their folders. If the driver ends, its cells end at their last checkpoints, and the same command resumes
+them.
 """
 
 import time
@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 from fewshot_bench.basics.lease import DURATION, holder
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.grid.attempt import Listener, fail
+from fewshot_bench.grid.cell_run import Listener, fail
 from fewshot_bench.grid.ray_cluster import SECONDS_BETWEEN_LOOKS, Share, connected
-from fewshot_bench.grid.run import Engine, Job, run
+from fewshot_bench.grid.run import Engine, RunJob, run
 from fewshot_bench.training.replica import Interrupted, Moment
 
 SHARE = Share()
 
 
-class Work(NamedTuple):
-    """What a process is told. device: as given, "auto" being what its machine has. stop: a file that says so."""
+class Assignment(NamedTuple):
+    """The arguments of a process. device: "auto": that of its machine. stop: a file; the cell stops if it exists."""
 
     cell: Cell
     directory: Path
@@ -35,15 +35,19 @@ class Work(NamedTuple):
 
 
 def ray(share: Share = SHARE, address: str | None = None) -> Engine:
-    """The engine on a Ray cluster. share: what a cell takes of a machine.
+    """The engine on a Ray cluster.
 
-    address: of a running cluster, "auto" for the one that this machine is part of; None: this machine, for as long as
-    the run takes. Running it raises BenchError if there is no Ray or no such cluster, or if no node can hold one cell.
+    Its `run` raises BenchError if Ray is not installed, if there is no such cluster, or if no node can hold one cell.
+
+    Args:
+        share: The CPUs and GPUs that a cell takes.
+        address: Of a running cluster; "auto": the one that this machine is part of; None: this machine alone, for the
+            time of the run.
     """
     return Engine(partial(_run, share=share, address=address), here=False)
 
 
-def _run(job: Job, share: Share, address: str | None) -> list[str]:
+def _run(job: RunJob, share: Share, address: str | None) -> list[str]:
     cells, directory, data_dir, _, device, given, listener, accept_code = job
     stop = directory.resolve() / f".stop-{uuid.uuid4().hex}"
     waiting = [cell for cell in dict.fromkeys(cells) if not folders.is_done(folders.folder_of(directory, cell))]
@@ -55,15 +59,17 @@ def _run(job: Job, share: Share, address: str | None) -> list[str]:
                     waiting.clear()
                     stop.touch()
                 for cell in [waiting.pop(0) for _ in range(min(len(waiting), nodes.room(len(running))))]:
-                    told = Work(cell, directory.resolve(), data_dir.resolve(), device, given, stop, accept_code)
-                    running[nodes.begin(told)] = cell
+                    assignment = Assignment(
+                        cell, directory.resolve(), data_dir.resolve(), device, given, stop, accept_code
+                    )
+                    running[nodes.begin(assignment)] = cell
                 if not running:
                     time.sleep(SECONDS_BETWEEN_LOOKS)  # no node has room, or none is left
                 for done in nodes.ended(list(running)):
                     cell = running.pop(done)
-                    _tell(cell, directory, nodes.fault(done), listener)
+                    _tell_end(cell, directory, nodes.fault(done), listener)
                 for cell in running.values():
-                    _follow(cell, directory, listener)
+                    _tell_progress(cell, directory, listener)
             if stop.exists():
                 raise Interrupted
         finally:
@@ -71,62 +77,62 @@ def _run(job: Job, share: Share, address: str | None) -> list[str]:
     return [cell.id for cell in cells if not folders.is_done(folders.folder_of(directory, cell))]
 
 
-def work(told: Work) -> None:
-    """One cell to its end, in a process of its own. Raises what went wrong before the cell could begin.
+def work(assignment: Assignment) -> None:
+    """Computes one cell in a process of its own. Raises the errors that prevent the cell from beginning.
 
-    Where another process has it, that may be an earlier one of this task, on a machine that was lost from sight or is
-    just dying: it waits as long as that one may seem alive.
+    If another process holds the cell, it may be an earlier one of this task, on a machine that was lost. So this
+    process waits until the lease of a dead process would have expired.
     """
-    folder = folders.folder_of(told.directory, told.cell)
+    folder = folders.folder_of(assignment.directory, assignment.cell)
     until = time.monotonic() + 3 * DURATION
-    looked, asked = 0.0, False
+    checked, stopping = 0.0, False
 
     def stop() -> bool:
-        nonlocal looked, asked
-        if time.monotonic() - looked > SECONDS_BETWEEN_LOOKS:
-            looked, asked = time.monotonic(), told.stop.exists()
-        return asked
+        nonlocal checked, stopping
+        if time.monotonic() - checked > SECONDS_BETWEEN_LOOKS:
+            checked, stopping = time.monotonic(), assignment.stop.exists()
+        return stopping
 
     def ignore(*unused: object) -> None:
         pass
 
-    once = partial(
+    run_cell = partial(
         run,
-        [told.cell],
-        told.directory,
-        data_dir=told.data_dir,
-        device=told.device,
-        plan=told.given,
+        [assignment.cell],
+        assignment.directory,
+        data_dir=assignment.data_dir,
+        device=assignment.device,
+        plan=assignment.given,
         listener=Listener(ignore, ignore, stop),
-        accept_code=told.accept_code,
+        accept_code=assignment.accept_code,
     )
     try:
-        while once().undone:
+        while run_cell().undone:
             if holder(folder) is None or time.monotonic() > until:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
-    except Interrupted:  # written down, and the driver knows
+    except Interrupted:  # it is recorded, and the driver knows
         pass
 
 
-def _tell(cell: Cell, directory: Path, fault: Exception | None, listener: Listener) -> None:
-    """Says what became of a cell whose process has ended."""
+def _tell_end(cell: Cell, directory: Path, fault: Exception | None, listener: Listener) -> None:
+    """Tells the listener the status of a cell whose process has ended."""
     folder = folders.folder_of(directory, cell)
-    said, has = folders.status(folder), holder(folder)
+    status, owner = folders.status(folder), holder(folder)
     if folders.is_done(folder):
         listener.ended(cell, folders.DONE, "")
-    elif has is not None and has.alive:
-        listener.ended(cell, folders.under_way(folder), f"another process is running it ({has.words})")
+    elif owner is not None and owner.alive:
+        listener.ended(cell, folders.under_way(folder), f"another process is running it ({owner.words})")
     elif fault is not None:
         fail(cell, folder, fault, listener)
     else:
-        listener.ended(cell, str(said.get("status", folders.QUEUED)), str(said.get("reason", "")))
+        listener.ended(cell, str(status.get("status", folders.QUEUED)), str(status.get("reason", "")))
 
 
-def _follow(cell: Cell, directory: Path, listener: Listener) -> None:
-    """Tells how far a cell is, as its folder says."""
+def _tell_progress(cell: Cell, directory: Path, listener: Listener) -> None:
+    """Tells the listener the progress of a cell, from its folder."""
     folder = folders.folder_of(directory, cell)
-    said = folders.status(folder)
-    now = said.get("now") or {}
-    if said.get("status") in folders.UNDER_WAY and "phase" in now:
+    status = folders.status(folder)
+    now = status.get("now") or {}
+    if status.get("status") in folders.UNDER_WAY and "phase" in now:
         listener.moment(cell, Moment(now["phase"], folders.spent(folder)[0], now.get("loss"), now.get("accuracy")))

@@ -1,7 +1,7 @@
-"""What a cell costs as arithmetic, counted without running it: the same on every machine, whatever is done of the cell.
+"""The cost of a cell in arithmetic, counted without running it. It is the same on every machine.
 
-A network is counted once, and what a learner does with a task once for each kind of epoch (training/arithmetic.py);
-seeds and inner optimizers share both. The parts of --shard follow from these numbers, so they may not change.
+A network is counted once, and a learner's work on a task once for each kind of epoch (training/arithmetic.py). Seeds
+and inner optimizers share both. The parts of --shard follow from these numbers, so they must not change.
 """
 
 from collections.abc import Iterable
@@ -37,10 +37,10 @@ from fewshot_bench.training.assembly import count_weights
 
 
 class Work(NamedTuple):
-    """What computing takes beside time, of many tasks; rates make seconds of it.
+    """The work of a computation; rates.py turns it into seconds.
 
-    written: numbers that passes through a network write; tensors, weights: how many are learned, once for each product
-    that is taken with every layer.
+    written: numbers that passes through a network write. tensors, weights: the number of learned tensors and values,
+    times the number of products with every layer.
     """
 
     flop: float
@@ -50,9 +50,10 @@ class Work(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """training: all meta-steps of a cell; evaluation: its validations and its test.
+    """The cost of a cell.
 
-    network: its network; remarks: a sentence for each thing that was assumed instead of counted.
+    training: of all meta-steps. evaluation: of its validations and its test. network: of a pass through its network.
+    remarks: a sentence for each number that was assumed instead of counted.
     """
 
     training: Work
@@ -62,11 +63,11 @@ class Cost(NamedTuple):
 
 
 Tasks = list[tuple[int, TaskCost]]
-"""How many of each kind, and what one of them takes."""
+"""The number of tasks of each kind, and the cost of one of them."""
 
 
 def total(parts: Iterable[tuple[float, Work]]) -> Work:
-    """The sum of works, each so many times."""
+    """The sum of (factor, work) products."""
     flop = written = tensors = weights = 0.0
     for number, work in parts:
         flop, written = flop + number * work.flop, written + number * work.written
@@ -75,35 +76,35 @@ def total(parts: Iterable[tuple[float, Work]]) -> Work:
 
 
 def cost(cell: Cell) -> Cost:
-    """Of a cell whose names are known, as expand makes them."""
+    """The cost of a cell from `expand`."""
     return _cost(_alike(cell, inner_optimizer="sgd", inner_optimizer_options=()))
 
 
 def network_of(cell: Cell) -> NetworkCost:
-    """The cell's network, counted. Raises whatever a network raises that cannot do without numbers."""
+    """The cost of the cell's network. Raises any error of a network that needs the numbers of tensors."""
     return _network(cell.backbone, cell.backbone_options, cell.dataset, cell.ways)
 
 
 def meta_steps(cell: Cell) -> Tasks:
-    """How many meta-steps of each kind a cell has, and what one task of them takes. Raises what its learner raises."""
+    """The number of meta-steps of each kind, and the cost of one task of them. Errors of the learner pass through."""
     return _meta_steps(_of_any_network(cell))
 
 
 def peak_memory_of(cell: Cell) -> PeakMemory | None:
-    """What one task of the cell's last epoch keeps at most, or of its test if it has no meta-steps.
+    """The peak memory of one task of the cell's last epoch, or of its test if it has no meta-steps.
 
-    None if that cannot be counted.
+    None if it cannot be counted.
     """
     return _held(_alike(cell, backbone="", backbone_options=()))
 
 
 def validations(cell: Cell) -> int:
-    """How many a cell has, of `evaluation.tasks` tasks each; an untrained one has one."""
+    """The number of validations of a cell, each of `evaluation.tasks` tasks; 1 for an untrained cell."""
     return max(1, ceil(cell.training.iterations / cell.training.iterations_per_epoch))
 
 
 def _alike(cell: Cell, **changes: str | Options) -> Cell:
-    """What is the same for many cells, so that it is counted once for all of them."""
+    """The cell with settings that do not affect the count at fixed values, so that many cells share one count."""
     return replace(cell, seed=0, training=replace(cell.training, init_seed=None), **changes)  # type: ignore[arg-type]
 
 
@@ -116,13 +117,13 @@ def _cost(cell: Cell) -> Cost:
     remarks = []
     try:
         network = network_of(cell)
-    except Exception as error:  # somebody's network may have to see numbers
+    except Exception as error:  # a user's network may need the numbers of tensors
         remarks.append(_remark("backbone", cell.backbone, "two FLOP for each weight and image", error))
         weights = count_weights(cell)
         network = NetworkCost(0, 2 * weights, 0, weights, weights, 1)
     try:
         gradients, predictions = meta_steps(cell), _evaluations(_of_any_network(cell))
-    except Exception as error:  # somebody's learner may ask for more than three layers have
+    except Exception as error:  # a user's learner may need more than three layers
         remarks.append(_remark("learner", cell.learner, "what MAML takes", error))
         gradients, predictions = _as_maml(cell)
     size = cell.training.tasks_per_batch
@@ -142,7 +143,7 @@ def _network(name: str, options: Options, dataset: str, ways: int) -> NetworkCos
 
 
 def _work(network: NetworkCost, task: TaskCost) -> Work:
-    """Of one task."""
+    """The work of one task."""
     return Work(
         flop=flop(network, task),
         written=task.others * network.written,
@@ -162,7 +163,7 @@ def _meta_steps(cell: Cell) -> Tasks:
 
 @cache
 def _evaluations(cell: Cell) -> Tasks:
-    """The tasks of validation and test, for each way to normalise queries."""
+    """The tasks of validation and test, for each batch norm of the queries."""
     settings, learner = cell.evaluation, _learner(cell)
     own = learner.traits.batch_norm
     members = min(settings.ensemble, validations(cell))
@@ -183,12 +184,12 @@ def _held(cell: Cell) -> PeakMemory | None:
             own = _learner(cell).traits.batch_norm
             return peak_memory(_learner(cell), rule, _tested_on(cell), LearnerCall(cell.test_steps, last, own))
         return peak_memory(_learner(cell), rule, _trained_on(cell), LearnerCall(cell.training.inner_steps, last))
-    except Exception:  # as in _cost, which tells
+    except Exception:  # as in _cost, which adds a remark
         return None
 
 
 def _as_maml(cell: Cell) -> tuple[Tasks, Tasks]:
-    """The meta-steps and evaluations of second-order MAML, for a learner that is unlike all that are known."""
+    """The meta-steps and evaluations of second-order MAML, for a learner that cannot be counted."""
     trained = _assumed(cell.train_ways, 9 * cell.training.inner_steps, cell.train_shots, 3, cell.training.queries)
     tested = _assumed(cell.ways, 3 * cell.test_steps, cell.shots, 1, cell.test_queries)
     members = min(cell.evaluation.ensemble, validations(cell))
@@ -197,7 +198,7 @@ def _as_maml(cell: Cell) -> tuple[Tasks, Tasks]:
 
 
 def _assumed(ways: int, of_support: int, shots: int, of_queries: int, queries: int) -> TaskCost:
-    """of_support, of_queries: passes of each image through every layer."""
+    """The assumed cost of a task. of_support, of_queries: passes of each image through every layer."""
     images = ways * (of_support * shots + of_queries * queries)
     return TaskCost(images, images, 2 * ways * images, of_support + of_queries)
 

@@ -1,6 +1,6 @@
-"""Hours and memory that a grid's cells still need: counted work at the pace of the cells computed before.
+"""Estimates of the hours and memory that a grid's cells still need: counted work at a measured pace.
 
-The pace is that of finished and running cells in the folder, or of the rates that ship with the package.
+The pace is that of finished and running cells in the folder, or else of the rates in the package (rates.py).
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ NEW = "new"
 """State of a cell that has no folder yet."""
 
 
-class Estimate(NamedTuple):
-    """What one cell still needs.
+class CellEstimate(NamedTuple):
+    """The estimate for one cell.
 
-    iterations: meta-steps done. hours: left, 0 if none is. mebibytes: what all its processes take at most. Either is
-    None if it is not known.
+    iterations: meta-steps done. hours: hours left. mebibytes: peak memory of all its processes. Both are None if
+    unknown.
     """
 
     cell: Cell
@@ -38,18 +38,18 @@ class Estimate(NamedTuple):
     mebibytes: float | None
 
 
-class Outlook(NamedTuple):
-    """cells: in the order given. remarks: sentences about what hours and memory stand on."""
+class GridEstimate(NamedTuple):
+    """The estimates for all cells, in their order. remarks: sentences about the basis of hours and memory."""
 
-    cells: list[Estimate]
+    cells: list[CellEstimate]
     remarks: list[str]
 
 
-class Seen(NamedTuple):
-    """A cell as its folder has it.
+class CellWork(NamedTuple):
+    """The work of a cell that is done and left, from its folder.
 
-    done, left: of its work, in seconds on rates.MACHINE, or in FLOP on a device that was not measured. seconds: what
-    the work done took, for this cell alone. device: where it was done, "" if that is not known.
+    done, left: in seconds on rates.MACHINE, or in FLOP for a device that was not measured. seconds: time that the work
+    took for this cell alone. device: where it was computed, "" if unknown.
     """
 
     cell: Cell
@@ -62,85 +62,85 @@ class Seen(NamedTuple):
     plan: Plan | None
 
 
-def estimated(cells: Sequence[Cell], directory: Path, device: str, among: Sequence[Cell] = ()) -> Outlook:
-    """What each of `cells` still needs.
+def estimated(cells: Sequence[Cell], directory: Path, device: str, among: Sequence[Cell] = ()) -> GridEstimate:
+    """Estimates for cells.
 
-    device: where new cells would be computed, as in `run`; the machine need not have it. among: other cells whose pace
-    counts. Raises BenchError if `device` is none.
+    device: where new cells would be computed, as in `run`; this machine need not have it. among: other cells whose pace
+    counts. Raises BenchError if there is no device of that name.
     """
     kind = _kind(device)
-    seen = [_seen(cell, directory, kind) for cell in cells]
-    others = [_seen(cell, directory, kind) for cell in among if cell not in cells]
+    works = [_cell_work(cell, directory, kind) for cell in cells]
+    others = [_cell_work(cell, directory, kind) for cell in among if cell not in cells]
     measured = [
-        one for one in [*seen, *others] if one.done and one.seconds > 0 and one.device.partition(":")[0] == kind
+        one for one in [*works, *others] if one.done and one.seconds > 0 and one.device.partition(":")[0] == kind
     ]
-    found = [_estimate(one, measured, kind) for one in seen]
-    if all(one.hours == 0 for one in found):
-        return Outlook(found, [])
+    estimates = [_estimate(work, measured, kind) for work in works]
+    if all(estimate.hours == 0 for estimate in estimates):
+        return GridEstimate(estimates, [])
     remarks = [
         _of_hours(measured, kind),
         _of_memory(kind),
         *(remark for cell in cells for remark in cost(cell).remarks),
     ]
-    return Outlook(found, list(dict.fromkeys(remarks)))
+    return GridEstimate(estimates, list(dict.fromkeys(remarks)))
 
 
 def _kind(device: str) -> str:
-    """ "cpu", "cuda", ..."""
+    """The type of a device: "cpu", "cuda", ..."""
     try:
         return torch.device(find_device(device) if device == "auto" else device).type
     except RuntimeError as error:
         raise BenchError(f"no device is called {device!r}. Try --device cpu.") from error
 
 
-def _seen(cell: Cell, directory: Path, kind: str) -> Seen:
+def _cell_work(cell: Cell, directory: Path, kind: str) -> CellWork:
     folder = folders.folder_of(directory, cell)
-    said = folders.status(folder)
+    status = folders.status(folder)
     iterations, spent = folders.spent(folder)
     training, evaluation = _work(cell, kind)
     done = 0.0
     if folders.is_done(folder):
         done = training + evaluation
-    elif 0 < iterations <= cell.training.iterations:  # validations go along with training; the test is the last of it
+    elif 0 < iterations <= cell.training.iterations:  # validations take place during training, the test at the end
         share, number = iterations / cell.training.iterations, validations(cell)
         done = share * (training + evaluation * number / (number + min(cell.evaluation.ensemble, number)))
-    plan, how = recorded_plan(said), said.get("plan")  # of an older version it has fewer fields
-    device = str(how.get("device", "")) if isinstance(how, dict) else ""
+    plan, fields = recorded_plan(status), status.get("plan")  # a plan of an older version has fewer fields
+    device = str(fields.get("device", "")) if isinstance(fields, dict) else ""
     alone = spent / (1 if plan is None else plan.replicas)
-    state = str(said.get("status", NEW))
+    state = str(status.get("status", NEW))
     if state == folders.DONE and not folders.is_done(folder):
-        state = folders.FAILED  # its result is torn, or not its own
+        state = folders.FAILED  # its result is damaged, or another cell's
     left = 0.0 if state == folders.SKIPPED else training + evaluation - done
-    return Seen(cell, state, iterations, done, left, alone, device, plan)
+    return CellWork(cell, state, iterations, done, left, alone, device, plan)
 
 
 def _work(cell: Cell, kind: str) -> tuple[float, float]:
-    """The work of training and of evaluation, in the units of Seen."""
+    """The work of training and of evaluation, in the units of CellWork."""
     whole = cost(cell)
     if kind == "cpu":
         return rates.training(cell, whole), rates.seconds(cell, whole.evaluation)
     return whole.training.flop, whole.evaluation.flop
 
 
-def _estimate(one: Seen, measured: Sequence[Seen], kind: str) -> Estimate:
+def _estimate(one: CellWork, measured: Sequence[CellWork], kind: str) -> CellEstimate:
     if not one.left:
-        return Estimate(one.cell, one.state, one.iterations, 0.0, None)
+        return CellEstimate(one.cell, one.state, one.iterations, 0.0, None)
     pace = _pace(one.cell, measured, kind)
     hours = None if pace is None else pace * one.left / HOUR
     plan = one.plan or usual_plan(one.cell, kind)
-    return Estimate(one.cell, one.state, one.iterations, hours, rates.mebibytes(one.cell, plan))
+    return CellEstimate(one.cell, one.state, one.iterations, hours, rates.mebibytes(one.cell, plan))
 
 
-def _pace(cell: Cell, measured: Sequence[Seen], kind: str) -> float | None:
-    """Seconds for a unit of work, by cells with that network and those images if any; None if nothing was measured."""
-    alike = [one for one in measured if (one.cell.backbone, one.cell.dataset) == (cell.backbone, cell.dataset)]
-    paced = alike or measured
+def _pace(cell: Cell, measured: Sequence[CellWork], kind: str) -> float | None:
+    """Seconds for a unit of work, from cells of the same network and dataset if any; None if nothing was measured."""
+    same = [one for one in measured if (one.cell.backbone, one.cell.dataset) == (cell.backbone, cell.dataset)]
+    paced = same or measured
     if not paced:
         return 1.0 if kind == "cpu" else None
     return sum(one.seconds for one in paced) / sum(one.done for one in paced)
 
 
-def _of_hours(measured: Sequence[Seen], kind: str) -> str:
+def _of_hours(measured: Sequence[CellWork], kind: str) -> str:
     if not measured and kind == "cpu":
         return (
             f"Hours are those of {rates.MACHINE}, there within a factor of {rates.WORST_SECONDS}. Here they may be "

@@ -1,6 +1,6 @@
-"""A grid's tables become cells: lists multiply, [[cells]] add to them, tables of a name override [training].
+"""From a grid file to cells: lists multiply, [[cells]] add cells, and tables of names override [training].
 
-Nothing here imports torch, unless the grid names code by import path. grid/validation.py tries what the cells name.
+Nothing here imports torch, unless the grid names code by import path. grid/validation.py tests the named parts.
 """
 
 from typing import Any, NamedTuple
@@ -12,19 +12,18 @@ from fewshot_bench.basics.options import problems, understood
 from fewshot_bench.cells.cell import Cell, Evaluation, Training, without_what_does_not_concern
 from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.grid.axes import Point, points
+from fewshot_bench.grid.axes import TRAINING, Override, Point, overrides, points, traits_of, unused
 from fewshot_bench.grid.files import OWN_OPTIONS, OWN_TABLES, TABLES, GridFile, check_shape
-from fewshot_bench.grid.overrides import TRAINING, Override, overrides, traits_of, unused
-from fewshot_bench.grid.validation import impossible, refusal, unfit
+from fewshot_bench.grid.validation import learner_faults, option_fault, value_faults
 
 SECTIONS = ("grid", "training", "evaluation", *TABLES.values(), "cells")
 EVALUATION = section_schema(Evaluation)
 
 
-class Block(NamedTuple):
-    """[grid] itself or one of [[cells]].
+class GridTable(NamedTuple):
+    """[grid], or one of [[cells]].
 
-    where: for messages; axes: its own and those inherited; own: the tables of OWN_TABLES, as far as it has them.
+    where: its place, for messages. axes: its own axes and those of [grid]. own: its tables, with keys of OWN_TABLES.
     """
 
     where: str
@@ -33,7 +32,7 @@ class Block(NamedTuple):
 
 
 def expand(grid: GridFile) -> list[Cell]:
-    """The cells of a grid, each once, in the order written. Raises GridError with every fault found."""
+    """The cells of a grid, each once, in the order of the file. Raises GridError with all faults."""
     content = grid.content
     check_shape(grid)
     faults = [
@@ -47,46 +46,46 @@ def expand(grid: GridFile) -> list[Cell]:
     faults += problems(content.get("evaluation", {}), EVALUATION, "[evaluation]")
     cells: dict[Cell, None] = {}
     everywhere: list[Point] = []
-    for block in _blocks(content):
-        found, wrong = points(block.axes, block.where)
+    for block in _grid_tables(content):
+        combinations, wrong = points(block.axes, block.where)
         faults += wrong + problems(block.own.get("training", {}), TRAINING, f"{block.where} training")
         faults += problems(block.own.get("evaluation", {}), EVALUATION, f"{block.where} evaluation")
         options = {axis: block.own.get(key, {}) for axis, key in OWN_OPTIONS.items()}
-        given, wrong = overrides(content, found, options, block.where)
+        given, wrong = overrides(content, combinations, options, block.where)
         faults += wrong
         traits, wrong = _traits(given)
         faults += wrong
-        for point in found:
+        for point in combinations:
             cell = _cell(point, given, traits[point["learner"]], content, block)
-            faults += impossible(cell) + unfit(cell, traits[cell.learner])
+            faults += value_faults(cell) + learner_faults(cell, traits[cell.learner])
             cells[cell] = None
-        everywhere += found
+        everywhere += combinations
     faults += unused(content, everywhere)
     if faults:
         raise GridError(list(dict.fromkeys(faults)), grid.where)
     return list(cells)
 
 
-def _blocks(content: dict[str, Any]) -> list[Block]:
-    """The grid itself, and each [[cells]] with the axes it inherits."""
+def _grid_tables(content: dict[str, Any]) -> list[GridTable]:
+    """[grid], and each of [[cells]] with the axes that it inherits."""
     base = content.get("grid", {})
-    blocks = [Block("[grid]", base, {})] if base else []
+    tables = [GridTable("[grid]", base, {})] if base else []
     for number, table in enumerate(content.get("cells", []), start=1):
         axes = {key: value for key, value in table.items() if key not in OWN_TABLES}
         own = {key: table[key] for key in OWN_TABLES if key in table}
-        blocks.append(Block(f"[[cells]] number {number}", base | axes, own))
-    return blocks
+        tables.append(GridTable(f"[[cells]] number {number}", base | axes, own))
+    return tables
 
 
 def _traits(given: dict[tuple[str, str], Override]) -> tuple[dict[str, Traits], list[str]]:
-    """The traits of each learner by name, the usual ones for one that cannot be made; and a sentence for each such."""
+    """The traits of each learner by name, the default ones if it cannot be made; and a sentence for each fault."""
     traits, faults = {}, []
     for name, override in [(name, override) for (axis, name), override in given.items() if axis == "learner"]:
         try:
             traits[name] = traits_of(name, override.options)
-        except Exception as error:  # somebody's factory may raise anything; the sentence says what
+        except Exception as error:  # a user's factory may raise any error
             traits[name] = Traits()
-            faults.append(refusal("learner", name, error))
+            faults.append(option_fault("learner", name, error))
     return traits, faults
 
 
@@ -95,11 +94,11 @@ def _cell(
     given: dict[tuple[str, str], Override],
     traits: Traits,
     content: dict[str, Any],
-    block: Block,
+    block: GridTable,
 ) -> Cell:
-    """The cell at a point. [training]: the grid's, then what the tables of its names say, then its own.
+    """The cell at a point. Its training settings: the grid's, overridden by the tables of its names, then by its own.
 
-    traits: of its learner; what belongs to inner optimizers passes by one that has no inner loop.
+    traits: of its learner. If it has no inner loop, settings in tables of inner optimizers are ignored.
     """
     training = dict(content.get("training", {}))
     for axis in TABLES:

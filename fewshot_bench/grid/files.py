@@ -1,4 +1,4 @@
-"""Grid files and presets: found, read, changed by --set and --seed, not yet understood."""
+"""Grid files and presets: reading, and changes by --set and --seed. expand.py interprets their content."""
 
 import sys
 import tomllib
@@ -12,17 +12,17 @@ from fewshot_bench.basics.files import read_text
 from fewshot_bench.basics.names import did_you_mean
 
 TABLES = {"learner": "learners", "backbone": "backbones", "inner_optimizer": "inner_optimizers"}
-"""Axis -> its table in a grid file. Where two tables set one key of [training], the later of these three holds."""
+"""Axis -> its table in a grid file. If two tables set the same key of [training], the later of these three holds."""
 
 OWN_OPTIONS = {axis: f"{axis}_options" for axis in TABLES}
-"""Axis -> the key of [[cells]] that sets options of whatever these cells have on that axis."""
+"""Axis -> the key of [[cells]] that sets options of these cells' names on that axis."""
 
 OWN_TABLES = ("training", "evaluation", *OWN_OPTIONS.values())
 """The keys of [[cells]] that are tables; the others are axes."""
 
 
 class GridFile(NamedTuple):
-    """name: the preset's, or the file's without its suffix; where: for messages; content: as TOML gives it."""
+    """A grid file. name: of the preset, or of the file without suffix. where: for messages. content: parsed TOML."""
 
     name: str
     where: str
@@ -32,14 +32,14 @@ class GridFile(NamedTuple):
 def presets() -> dict[str, str]:
     """The text of each preset in the package, by name."""
     folder = files("fewshot_bench") / "presets"
-    found = {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
-    return {name: found[name].read_text(encoding="utf-8") for name in sorted(found)}
+    paths = {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
+    return {name: paths[name].read_text(encoding="utf-8") for name in sorted(paths)}
 
 
 def read(name_or_path: str) -> GridFile:
-    """The grid at a path, or the preset of that name. The grid's folder becomes importable, and the current one.
+    """The grid at a path, or the preset of that name. Its folder and the current one become importable.
 
-    A file may begin with a byte-order mark. Raises BenchError where there is neither, or where it is not TOML in UTF-8.
+    A file may begin with a byte-order mark. Raises BenchError if there is neither, or if it is not TOML in UTF-8.
     """
     path = Path(name_or_path)
     make_importable(Path.cwd())
@@ -56,12 +56,12 @@ def read(name_or_path: str) -> GridFile:
 def with_changes(grid: GridFile, assignments: Sequence[str], seeds: Sequence[int] | None) -> GridFile:
     """The grid with `--set section.key=value` and `--seed` applied.
 
-    Options of names that the changes took out of the grid go with them. Raises BenchError for what is no assignment.
+    If a change removes a name from the grid, its options are removed, too. Raises BenchError for an invalid assignment.
     """
     check_shape(grid)
     content = grid.content
     for assignment in assignments:
-        content = _merged(content, assigned(assignment))
+        content = _merged(content, parse_assignment(assignment))
     check_shape(grid._replace(content=content))
     gone = {axis: _named(grid.content, axis) - _named(content, axis) for axis in TABLES}
     content = _without_options_of(content, gone)
@@ -73,7 +73,7 @@ def with_changes(grid: GridFile, assignments: Sequence[str], seeds: Sequence[int
 
 
 def check_shape(grid: GridFile) -> None:
-    """Raises GridError where a section is not a table where one belongs."""
+    """Raises GridError if a section that should be a table is not one."""
     content = grid.content
     tables = [(f"[{key}]", content.get(key, {})) for key in ("grid", "training", "evaluation", *TABLES.values())]
     for key in TABLES.values():
@@ -98,7 +98,7 @@ def _named(content: dict[str, Any], axis: str) -> set[str]:
 
 
 def _without_options_of(content: dict[str, Any], gone: dict[str, set[str]]) -> dict[str, Any]:
-    """The grid without the option tables of names that a change took out of it."""
+    """The grid without the option tables of names that a change removed."""
     kept = {
         TABLES[axis]: {name: table for name, table in content[TABLES[axis]].items() if name not in names}
         for axis, names in gone.items()
@@ -107,8 +107,8 @@ def _without_options_of(content: dict[str, Any], gone: dict[str, set[str]]) -> d
     return content | kept
 
 
-def assigned(text: str) -> dict[str, Any]:
-    """KEY=VALUE as TOML has it, but that a text needs no quotes. Raises BenchError for what is no assignment."""
+def parse_assignment(text: str) -> dict[str, Any]:
+    """Parses KEY=VALUE as TOML, except that a text needs no quotes. Raises BenchError if it is not an assignment."""
     key, equals, value = text.partition("=")
     for candidate in (text, f"{key}={value!r}"):  # a bare word is a text
         try:
@@ -135,6 +135,6 @@ def _parse(text: str, where: str) -> dict[str, Any]:
 
 
 def make_importable(folder: Path) -> None:
-    """Lets import paths begin in a folder."""
+    """Adds a folder to those in which import paths begin."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

@@ -1,7 +1,7 @@
-"""The simplest engine: the cells of a grid in this process, one after another, or seeds of one cell side by side.
+"""The inline engine: it computes cells in this process, one after another, or the seeds of a cell in one program.
 
-The bits of a cell may depend on the cells trained beside it. So cells that were interrupted together go on together,
-from one meta-step. A cell that fell behind the others, because it failed, goes on by itself.
+The bits of a cell may depend on its group of replicas. So cells that were interrupted together resume together, at the
+same meta-step. A cell that is behind the others because it failed resumes alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.folders import CHECKPOINTS
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.grid.attempt import Attempt, Listener, fail, now, requeue
+from fewshot_bench.grid.cell_run import CellRun, Listener, fail, now, requeue
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import Network, build_network
 from fewshot_bench.training.loop import train
@@ -25,11 +25,11 @@ from fewshot_bench.training.planning import find_plan
 from fewshot_bench.training.replica import Interrupted, Moment, Watch, begin_or_resume
 
 
-class Pack(NamedTuple):
-    """Cells that can be trained side by side.
+class ReplicaGroup(NamedTuple):
+    """Cells that can be trained in one program.
 
-    plan: what they go on by; None where all begin, or began by what this version does not understand. start:
-    meta-steps done at the last checkpoint that all of them have, 0 being the beginning.
+    plan: the plan by which they resume; None if all begin, or if this version does not understand their plan. start:
+    meta-steps done at the last checkpoint that all have, 0 for the beginning.
     """
 
     cells: list[Cell]
@@ -46,10 +46,10 @@ def run_cells(
     given: dict[str, Any] | None = None,
     accept_code: bool = False,
 ) -> list[str]:
-    """Runs what is not done yet; returns the ids of cells that are not done then: failed, or in other hands.
+    """Computes the cells that are not done. Returns the ids of those that failed or that another process computes.
 
-    given: fields of the plans of new cells; what it leaves open is measured. accept_code: see attempt. Raises
-    Interrupted where `listener` says stop.
+    given: fields of the plans of new cells; other fields are chosen by measurement. accept_code: see CellRun.begin.
+    Raises Interrupted if `listener.stop()` is true.
     """
     undone: list[str] = []
     seen: set[Cell] = set()
@@ -60,7 +60,7 @@ def run_cells(
             continue
         with ExitStack() as leases:
             try:
-                lost = _ours(cell, directory, leases, listener)
+                lost = _take_lease(cell, directory, leases, listener)
             except OthersError as error:
                 if listener.stop():
                     raise Interrupted from None
@@ -70,26 +70,28 @@ def run_cells(
             if not lost:
                 listener.ended(cell, folders.DONE, "")
                 continue
-            others = [one for one in cells[index + 1 :] if one not in seen]
-            found = pack([cell, *twins(cell, others, directory)], directory)
-            plan, network = found.plan, None
+            others = [other for other in cells[index + 1 :] if other not in seen]
+            candidates = replica_group([cell, *other_seeds(cell, others, directory)], directory)
+            plan, network = candidates.plan, None
             if plan is None:
-                new = _new_plan(cell, len(found.cells), directory, pools[cell.dataset], device, given or {}, listener)
+                new = _new_plan(
+                    cell, len(candidates.cells), directory, pools[cell.dataset], device, given or {}, listener
+                )
                 if new is None:
                     undone.append(cell.id)
                     continue
                 plan, network = new
-            for one in found.cells[1 : plan.replicas]:
+            for one in candidates.cells[1 : plan.replicas]:
                 with suppress(OthersError):
-                    lost |= _ours(one, directory, leases, listener)
-            group = pack(list(lost), directory)  # they may have got on since
+                    lost |= _take_lease(one, directory, leases, listener)
+            group = replica_group(list(lost), directory)  # other processes may have computed some since
             seen.update(group.cells)
             undone += _run(group, directory, pools[cell.dataset], plan, network, listener, lost, accept_code)
     return undone
 
 
-def _ours(cell: Cell, directory: Path, leases: ExitStack, listener: Listener) -> dict[Cell, Lost]:
-    """Takes the cell's folder until `leases` closes; empty where it is done. Raises OthersError where it is taken."""
+def _take_lease(cell: Cell, directory: Path, leases: ExitStack, listener: Listener) -> dict[Cell, Lost]:
+    """Leases the cell's folder until `leases` closes; empty if the cell is done. Raises OthersError if it is taken."""
     folder = folders.folder_of(directory, cell)
 
     def say(text: str) -> None:
@@ -103,7 +105,7 @@ def _ours(cell: Cell, directory: Path, leases: ExitStack, listener: Listener) ->
     if folders.is_done(folder):
         return {}
     lost = leases.enter_context(lease(folder, say, stop=stop))
-    return {} if folders.is_done(folder) else {cell: lost}  # whoever had it may have ended it just now
+    return {} if folders.is_done(folder) else {cell: lost}  # its former owner may have finished it just now
 
 
 def _new_plan(
@@ -111,7 +113,7 @@ def _new_plan(
 ) -> tuple[Plan, Network] | None:
     """A plan for a new cell and its network; None if planning failed, and with it the cell.
 
-    Raises Interrupted if `listener` says stop between two plans; the cell is then queued again.
+    Raises Interrupted if `listener.stop()` is true between two plans; the cell is then queued again.
     """
     folder = folders.folder_of(directory, cell)
     try:
@@ -128,7 +130,7 @@ def _new_plan(
 
 
 def _run(
-    group: Pack,
+    group: ReplicaGroup,
     directory: Path,
     pool: Pool,
     plan: Plan,
@@ -137,26 +139,26 @@ def _run(
     lost: Mapping[Cell, Lost],
     accept_code: bool,
 ) -> list[str]:
-    """Trains cells side by side; returns the ids of those that are not done then. network: of the first, if built."""
+    """Trains a group; returns the ids of cells that are not done afterwards. network: of the first cell, if built."""
     places = [folders.folder_of(directory, cell) for cell in group.cells]
     plan = plan._replace(replicas=len(places))
     if len(places) > 1:
         _cut_back(places, group.start)
-    attempts, replicas = [], []
+    runs, replicas = [], []
     with as_planned(plan):
         for cell, folder in zip(group.cells, places, strict=True):
-            attempts.append(one := Attempt(cell, folder, plan, group.start, listener, lost[cell]))
+            runs.append(one := CellRun(cell, folder, plan, group.start, listener, lost[cell]))
             try:
                 assembly = one.begin(pool, accept_code, network if cell is group.cells[0] else None)
                 replicas.append(begin_or_resume(assembly, folder, Watch(one.moment, one.ended), group.start))
             except Exception as error:
                 one.ended(error)
         train(replicas, listener.stop)
-    return [one.cell.id for one in attempts if not one.done]
+    return [one.cell.id for one in runs if not one.done]
 
 
-def twins(cell: Cell, cells: Iterable[Cell], directory: Path) -> list[Cell]:
-    """Those of `cells` that have its settings but for the seed, and are not done."""
+def other_seeds(cell: Cell, cells: Iterable[Cell], directory: Path) -> list[Cell]:
+    """The cells that differ from `cell` only in the seed and are not done."""
     return [
         other
         for other in cells
@@ -166,8 +168,8 @@ def twins(cell: Cell, cells: Iterable[Cell], directory: Path) -> list[Cell]:
     ]
 
 
-def pack(cells: Sequence[Cell], directory: Path) -> Pack:
-    """The first of `cells`, and those of the others that can go on, or begin, where it does."""
+def replica_group(cells: Sequence[Cell], directory: Path) -> ReplicaGroup:
+    """The group of the first cell and of all others that can begin or resume at the same meta-step."""
     places = [folders.folder_of(directory, cell) for cell in cells]
     checkpoints = [checkpoint.numbers(folder / CHECKPOINTS, "step") for folder in places]
     plans = [recorded_plan(folders.status(folder)) for folder in places]
@@ -179,16 +181,16 @@ def pack(cells: Sequence[Cell], directory: Path) -> Pack:
         shared = common & _starts(checkpoints[index])
         if shared:
             chosen, common = [*chosen, index], shared
-    going_on = any(checkpoints[index] for index in chosen)
-    return Pack([cells[index] for index in chosen], plans[0] if going_on else None, max(common))
+    resumes = any(checkpoints[index] for index in chosen)
+    return ReplicaGroup([cells[index] for index in chosen], plans[0] if resumes else None, max(common))
 
 
 def _cut_back(places: Iterable[Path], start: int) -> None:
-    """Removes the checkpoints that came after `start`: their meta-steps are taken again."""
+    """Removes the checkpoints after `start`, whose meta-steps are repeated."""
     for folder in places:
         checkpoint.drop_after(folder / CHECKPOINTS, "step", start)
 
 
 def _starts(checkpoints: set[int]) -> set[int]:
-    """Where a cell may go on; also from its beginning, as long as no checkpoint was ever removed to make room."""
+    """The meta-steps at which a cell may resume; 0 is one of them if no old checkpoint was removed."""
     return checkpoints if len(checkpoints) >= checkpoint.KEPT else checkpoints | {0}

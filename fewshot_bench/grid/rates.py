@@ -1,10 +1,10 @@
-"""Seconds and memory of counted work on the one machine where both were measured: two cores of an AMD EPYC.
+"""Rates that turn counted work into seconds and memory, measured on one machine: two cores of an AMD EPYC.
 
-Time does not follow arithmetic alone in networks this small: vgg does five times the FLOP a second of densenet-8. So
-numbers written, and each tensor and weight that a product takes, have rates of their own. They were fitted by least
-squares of logarithms to the figures of docs/performance.md that tests/grid/test_rates.py lists; that test also holds
-how far they are off. 36 cells of an older run on one core, of three learners (results/reference/learners-cpu), go at
-one pace within a factor of 1.5. Another machine or torch is faster or slower by some factor; no GPU was measured.
+In networks this small, time does not depend on arithmetic alone: vgg does five times the FLOP a second of densenet-8.
+So numbers written, and each tensor and weight in a product, have their own rates. They were fitted by least squares of
+logarithms to those figures of docs/performance.md that tests/grid/test_rates.py lists. That test also checks their
+errors. 36 cells of an older run on one core, of three learners (results/reference/learners-cpu), go at one pace within
+a factor of 1.5. Another machine or torch is faster or slower by some factor; no GPU was measured.
 """
 
 from math import ceil
@@ -20,15 +20,15 @@ WORST_SECONDS, WORST_MEMORY = 1.3, 2.0
 """Factors by which the rates below are off at most, on the figures that they were fitted to."""
 
 _PLAIN = (NO_INNER_OPTIMIZER, "sgd")
-"""Inner optimizers that cost next to nothing; the others are all taken for Adam, the only one of them measured."""
+"""Inner optimizers of negligible cost. All others are taken for Adam, the only other one that was measured."""
 
 _SECONDS = Work(flop=1.6e-12, written=2.1e-10, tensors=6.4e-6, weights=7.1e-10)
-_SECONDS_OF_ADAM = Work(flop=0, written=0, tensors=5.3e-6, weights=6.8e-10)  # beside those
-_TRACED, _EAGER = (75.0, 0.56, 1.86), (22.0, 2.4, 1.3)  # MiB at the least; shares of the activations and weights held
+_SECONDS_OF_ADAM = Work(flop=0, written=0, tensors=5.3e-6, weights=6.8e-10)  # in addition
+_TRACED, _EAGER = (75.0, 0.56, 1.86), (22.0, 2.4, 1.3)  # smallest MiB; factors of activations and of weights
 
 
 def seconds(cell: Cell, work: Work) -> float:
-    """How long so much of a cell's work takes on both cores of MACHINE."""
+    """Seconds of some work of a cell on both cores of MACHINE."""
     rates = [_SECONDS, *([] if cell.inner_optimizer in _PLAIN else [_SECONDS_OF_ADAM])]
     return sum(part * rate for one in rates for part, rate in zip(work, one, strict=True))
 
@@ -40,9 +40,9 @@ def training(cell: Cell, whole: Cost) -> float:
 
 
 def mebibytes(cell: Cell, plan: Plan) -> float | None:
-    """MiB that all processes of a plan take at most, above what Python and torch do.
+    """Peak memory of all processes of a plan, in MiB, above that of Python and torch.
 
-    None if that was never measured: on a GPU, with inner steps recomputed, or of what cannot be counted.
+    None if it was never measured (on a GPU, or with inner steps recomputed), or if the cell cannot be counted.
     """
     counted, held = cost(cell), peak_memory_of(cell)
     if held is None or counted.remarks or plan.device != "cpu" or plan.recompute:

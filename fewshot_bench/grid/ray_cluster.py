@@ -1,4 +1,4 @@
-"""A Ray cluster, as the engine wants it: room for so many cells, a process for each, and what went wrong with it."""
+"""The functions of a Ray cluster that the engine needs: free room, processes for cells, and their errors."""
 
 import logging
 import os
@@ -17,15 +17,18 @@ RETRIES = 4  # of a cell whose process or machine died
 
 
 class Share(NamedTuple):
-    """What a cell takes of a machine; several cells share a GPU where `gpus` is a fraction."""
+    """The CPUs and GPUs that a cell takes. If `gpus` is a fraction, several cells share a GPU."""
 
     cpus: float = 1.0
     gpus: float = 0.0
 
 
 class Cluster(NamedTuple):
-    """room: for how many more processes beside so many; begin: one, with what it is told, returns its number; ended:
-    those of them that have ended, after a moment; fault: what went wrong with one that ended, in it or with it.
+    """The functions of a connected cluster.
+
+    room(running): how many more processes it can hold. begin(assignment): starts a process and returns its handle.
+    ended(handles): waits a moment and returns the handles of processes that have ended. fault(handle): the error of an
+    ended process, or None.
     """
 
     room: Callable[[int], int]
@@ -36,10 +39,12 @@ class Cluster(NamedTuple):
 
 @contextmanager
 def connected(address: str | None, share: Share, work: Callable[[Any], None]) -> Iterator[Cluster]:
-    """A cluster whose processes do `work`, while the block lasts. Raises BenchError where there is none such."""
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # else each worker gets an environment of its own
+    """A cluster whose processes call `work`, within the block. Raises BenchError if there is no such cluster."""
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # else each worker gets its own environment
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # by default a cell too large is tried for ever
+    os.environ.setdefault(
+        "RAY_task_oom_retries", str(RETRIES)
+    )  # by default a cell that is too large is retried for ever
     try:
         import ray
     except ImportError as error:
@@ -65,12 +70,12 @@ def connected(address: str | None, share: Share, work: Callable[[Any], None]) ->
         def room(running: int) -> int:
             return max(0, sum(_fits(node, share) for node in ray.nodes()) - running)
 
-        def ended(numbers: list[Any]) -> list[Any]:
-            return list(ray.wait(numbers, timeout=SECONDS_BETWEEN_LOOKS)[0]) if numbers else []
+        def ended(handles: list[Any]) -> list[Any]:
+            return list(ray.wait(handles, timeout=SECONDS_BETWEEN_LOOKS)[0]) if handles else []
 
-        def fault(number: Any) -> Exception | None:
+        def fault(handle: Any) -> Exception | None:
             try:
-                ray.get(number)
+                ray.get(handle)
             except ray.exceptions.RayTaskError as error:
                 cause = error.cause
                 return cause if isinstance(cause, Exception) else error
@@ -86,7 +91,7 @@ def connected(address: str | None, share: Share, work: Callable[[Any], None]) ->
 
 
 def _check_listening(address: str | None) -> None:
-    """Raises BenchError where nothing listens at HOST:PORT; Ray would try for minutes."""
+    """Raises BenchError if nothing listens at HOST:PORT; Ray itself would try for minutes."""
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
         return
@@ -97,7 +102,7 @@ def _check_listening(address: str | None) -> None:
 
 
 def _check_room(nodes: Sequence[dict[str, Any]], share: Share) -> None:
-    """Raises BenchError where no node can hold one cell."""
+    """Raises BenchError if no node can hold one cell."""
     if not any(_fits(node, share) for node in nodes):
         most = {key: max((node["Resources"].get(key, 0.0) for node in nodes), default=0.0) for key in ("CPU", "GPU")}
         raise BenchError(
@@ -107,7 +112,7 @@ def _check_room(nodes: Sequence[dict[str, Any]], share: Share) -> None:
 
 
 def _fits(node: dict[str, Any], share: Share) -> int:
-    """How many cells an empty node holds."""
+    """The number of cells that an idle node can hold."""
     if not node.get("Alive", False):
         return 0
     has = node["Resources"]

@@ -1,4 +1,4 @@
-"""The cells of a folder that failed, to be run once more: as they are, or with changes as other cells."""
+"""Retries of failed cells: the same cells again, or new cells with changed settings."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -11,22 +11,22 @@ from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES, GridFile, make_importable, with_changes
 
 
-def cells_called(names: Iterable[str], directory: Path) -> list[Cell]:
-    """The cells of a folder by name. Raises BenchError where the configuration of one is not its own."""
+def cells_named(names: Iterable[str], directory: Path) -> list[Cell]:
+    """The cells of a folder by name. Raises BenchError if a folder holds another cell's configuration."""
     make_importable(Path.cwd())
     return [folders.cell_in(directory / folders.CELLS / name) for name in names]
 
 
-def changed(cells: Sequence[Cell], changes: Sequence[str]) -> dict[Cell, Cell]:
-    """What each cell becomes with changes as `run --set` has them. Raises GridError where that cannot be."""
-    found = {}
+def changed_cells(cells: Sequence[Cell], changes: Sequence[str]) -> dict[Cell, Cell]:
+    """Each cell -> the cell with the changes of `--set`. Raises GridError for invalid changes."""
+    by_cell = {}
     for cell in cells:
-        (found[cell],) = expand(with_changes(as_grid(cell), changes, ()))
-    return found
+        (by_cell[cell],) = expand(with_changes(as_grid(cell), changes, ()))
+    return by_cell
 
 
 def as_grid(cell: Cell) -> GridFile:
-    """The grid of this one cell."""
+    """A grid of one cell."""
     content: dict[str, Any] = {
         "grid": {axis: [getattr(cell, axis)] for axis in AXES},
         "training": _given(asdict(cell.training)),
@@ -40,19 +40,21 @@ def as_grid(cell: Cell) -> GridFile:
 
 
 def replace_in_folder(directory: Path, replaced: dict[Cell, Cell], changes: Sequence[str]) -> None:
-    """Marks the cells that others stand for now, with which and why; their files stay."""
+    """Marks replaced cells as skipped, with the new cell's name and the changes; their files are kept."""
     for old, new in replaced.items():
         folder = folders.folder_of(directory, old)
-        if new != old and folders.status(folder).get("status") == folders.FAILED:  # another command may have ended it
+        if (
+            new != old and folders.status(folder).get("status") == folders.FAILED
+        ):  # another command may have computed it
             reason = f"retried as {new.id}: {', '.join(changes)}"
             folders.mark(folder, folders.SKIPPED, reason=reason)
 
 
 def _given(section: dict[str, Any]) -> dict[str, Any]:
-    """Without what is absent."""
+    """The settings that are not None."""
     return {key: value for key, value in section.items() if value is not None}
 
 
 def _listed(value: Any) -> Any:
-    """Tuples as lists, as TOML has them."""
+    """The value with tuples as lists, which TOML needs."""
     return [_listed(item) for item in value] if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""The front door: `run` takes a grid's cells through all checks, then through an engine, in a folder of results."""
+"""`run`: checks the cells of a grid, then computes them by an engine, in a folder of results."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,15 +14,15 @@ from fewshot_bench.data.datasets import open_pool
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.data.pool import Pool, Progress, silent
 from fewshot_bench.data.splits import check_images, read_split
-from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.grid.validation import check_parts
 from fewshot_bench.training.plan import find_device
 from fewshot_bench.training.replica import Moment
 
 
-class Job(NamedTuple):
-    """What an engine is given: cells that have passed all checks, and how to compute them; see `run`."""
+class RunJob(NamedTuple):
+    """The arguments of an engine: cells that passed all checks, and how to compute them; see `run`."""
 
     cells: list[Cell]
     directory: Path
@@ -35,43 +35,44 @@ class Job(NamedTuple):
 
 
 class Engine(NamedTuple):
-    """How a job is done.
+    """The way to compute cells.
 
-    run: computes the cells that are not done, tells the listener, and returns the ids of those that are not done then;
-    raises Interrupted if the listener says stop. here: whether it computes in this process, on this machine's device.
+    run: computes the cells that are not done, tells the listener, and returns the ids of cells that are not done
+    afterwards. It raises Interrupted if `listener.stop()` is true. here: whether it computes in this process, on this
+    machine's device.
     """
 
-    run: Callable[[Job], list[str]]
+    run: Callable[[RunJob], list[str]]
     here: bool
 
 
-def _inline(job: Job) -> list[str]:
+def _inline(job: RunJob) -> list[str]:
     return run_cells(job.cells, job.directory, job.pools, job.device, job.listener, job.plan, job.accept_code)
 
 
 INLINE = Engine(_inline, here=True)
-"""One cell after another, in this process. The engine for clusters is made by grid.cluster.ray."""
+"""The engine that computes one cell after another in this process. grid.cluster.ray makes the engine for clusters."""
 
 
-class Outcome(NamedTuple):
-    """What a run came to.
+class RunOutcome(NamedTuple):
+    """The outcome of a run.
 
-    cells: those it was to compute, in order. undone: why each cell that is not done is not, by its id.
+    cells: the cells to compute, in order. undone: by id, the reason why a cell is not done.
     """
 
     cells: tuple[Cell, ...]
     undone: Mapping[str, str]
 
 
-def _nothing(cell: Cell, moment: Moment) -> None:
+def _ignore_moment(cell: Cell, moment: Moment) -> None:
     pass
 
 
-def _not_told(cell: Cell, status: str, reason: str) -> None:
+def _ignore_end(cell: Cell, status: str, reason: str) -> None:
     pass
 
 
-SILENT = Listener(_nothing, _not_told, lambda: False)
+SILENT = Listener(_ignore_moment, _ignore_end, lambda: False)
 """A listener that shows nothing and never asks to stop."""
 
 
@@ -86,27 +87,27 @@ def run(
     listener: Listener = SILENT,
     accept_code: bool = False,
     progress: Progress = silent,
-) -> Outcome:
+) -> RunOutcome:
     """Trains and evaluates the cells that are not done yet in a folder of results.
 
     Args:
-        cells: from grid.expand. Those that another cell stands for (`retry --set`) are passed over, which is said.
+        cells: from grid.expand. Cells that were replaced by `retry --set` are skipped, with a message.
         directory: the folder of results. It may hold cells of other grids.
         data_dir: folder of the data; None: $FEWSHOT_DATA, or else datasets/.
-        device: "auto" or a torch device, for new cells; others go on where they began.
+        device: "auto" or a torch device, for new cells; others resume where they began.
         engine: INLINE, or grid.cluster.ray(...).
-        plan: fields of the plans of new cells (training/plan.py); what it leaves open is measured.
-        listener: told of the run, and asked whether to stop.
+        plan: fields of the plans of new cells (training/plan.py); other fields are chosen by measurement.
+        listener: the callbacks of the run.
         accept_code: keep results and checkpoints made before the code that the cells name was changed.
-        progress: told of the preparation of data.
+        progress: called during the preparation of data.
 
     Raises:
-        BenchError: before any work, if something about cells, code, data, device or folder makes the run impossible.
-        Interrupted: if the listener said stop. The same call goes on.
+        BenchError: before any work, if cells, code, data, device or folder do not allow the run.
+        Interrupted: `listener.stop()` was true. The same call resumes the run.
     """
-    cells, given = [cell for cell in cells if not _skipped(cell, directory, listener.say)], dict(plan or {})
+    cells, given = [cell for cell in cells if not _replaced(cell, directory, listener.say)], dict(plan or {})
     if not cells:
-        return Outcome((), {})
+        return RunOutcome((), {})
     if accepted := accept_or_refuse(cells, directory, accept_code):
         kept = f"results and checkpoints of {counted(len(accepted), 'cell')}, made before the code changed, are kept."
         listener.say(f"--accept-code: {kept}")
@@ -123,13 +124,13 @@ def run(
             undone[cell.id] = reason
         listener.ended(cell, status, reason)
 
-    told = listener._replace(ended=ended)
-    left = engine.run(Job(cells, directory, data_dir, pools, device, given, told, accept_code))
-    return Outcome(tuple(cells), {name: undone.get(name, "") for name in left})
+    recording = listener._replace(ended=ended)
+    left = engine.run(RunJob(cells, directory, data_dir, pools, device, given, recording, accept_code))
+    return RunOutcome(tuple(cells), {name: undone.get(name, "") for name in left})
 
 
 def open_pools(cells: Iterable[Cell], data_dir: Path, progress: Progress = silent) -> dict[str, Pool]:
-    """The images of the cells by dataset, prepared if they are not yet.
+    """The images of the cells' datasets, by dataset; they are prepared if necessary.
 
     Raises DataError as `open_pool` does, and if an image is in two parts of a cell's split.
     """
@@ -140,8 +141,8 @@ def open_pools(cells: Iterable[Cell], data_dir: Path, progress: Progress = silen
     return pools
 
 
-def _skipped(cell: Cell, directory: Path, say: Callable[[str], None]) -> bool:
-    """Whether another cell stands for this one, which is then said."""
+def _replaced(cell: Cell, directory: Path, say: Callable[[str], None]) -> bool:
+    """Whether another cell replaces this one. If so, the user is told."""
     known = folders.status(folders.folder_of(directory, cell))
     if known.get("status") != folders.SKIPPED:
         return False

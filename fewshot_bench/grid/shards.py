@@ -1,4 +1,4 @@
-"""One part of a grid, for one of several processes that do not know of each other (`run --shard 3/20`)."""
+"""Shards: parts of a grid for several processes that do not communicate (`run --shard 3/20`)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,21 @@ from fewshot_bench.grid.rates import seconds, training
 
 
 def part(cells: Sequence[Cell], text: str) -> list[Cell]:
-    """The cells of the part that `text` names, as "3/20"; all of them if it is empty. Raises BenchError if it is none.
+    """The cells of the part that `text` names, as "3/20"; all cells if it is empty. Raises BenchError if it is invalid.
 
-    Cells weigh what all of their work takes at the rates that ship with the package, so all machines make the same
-    parts, whatever is done.
+    The weight of a cell is the time of all its work at the rates in the package. So all machines make the same parts,
+    whatever is done.
     """
     if not text:
         return list(cells)
-    index, count = parsed(text)
+    index, count = parse_shard(text)
     return shard(cells, {cell.id: microseconds(cell) for cell in cells}, index, count)
 
 
-def parsed(text: str) -> tuple[int, int]:
-    """ "3/20" as (3, 20). Raises BenchError for what is no such thing."""
-    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip(), re.ASCII)
-    index, count = map(int, found.groups()) if found else (0, 0)
+def parse_shard(text: str) -> tuple[int, int]:
+    """Parses "3/20" as (3, 20). Raises BenchError if the text has another form."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip(), re.ASCII)
+    index, count = map(int, match.groups()) if match else (0, 0)
     if not 1 <= index <= count:
         raise BenchError(f"--shard is {text!r}, but has to be a part and how many there are, from 1/20 to 20/20.")
     return index, count
@@ -33,8 +33,8 @@ def parsed(text: str) -> tuple[int, int]:
 def shard(cells: Sequence[Cell], costs: Mapping[str, int], index: int, count: int) -> list[Cell]:
     """Part `index`, from 1, of `count` parts; cells stay in order. costs: by a cell's id.
 
-    Cells are dealt out from the dearest to the cheapest, each to the part that has least so far, the first of equals.
-    So parts differ by no more than the dearest cell, and do not depend on the order of cells.
+    Cells are assigned from the most to the least expensive, each to the part with the least cost so far, the first of
+    equals. So parts differ by at most the most expensive cell, and do not depend on the order of cells.
     """
     loads, of = [0] * count, {}
     for cell in sorted(cells, key=lambda cell: (-costs[cell.id], cell.id)):
@@ -45,6 +45,6 @@ def shard(cells: Sequence[Cell], costs: Mapping[str, int], index: int, count: in
 
 
 def microseconds(cell: Cell) -> int:
-    """What a cell weighs, as a whole number, so that sums do not depend on their order."""
-    found = cost(cell)
-    return round(1e6 * (training(cell, found) + seconds(cell, found.evaluation)))
+    """The weight of a cell, a whole number, so that sums do not depend on their order."""
+    counted = cost(cell)
+    return round(1e6 * (training(cell, counted) + seconds(cell, counted.evaluation)))

@@ -18,7 +18,7 @@ from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.config_file import to_table
 from fewshot_bench.cells.folders import RESULT
-from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.training.replica import Moment
 
 
@@ -128,7 +128,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 @dataclass
 class Logged:
-    """The last values logged of a cell, so that none is logged twice."""
+    """The last values logged of a cell, so that no value is logged twice."""
 
     track: Track
     loss: float | None = None

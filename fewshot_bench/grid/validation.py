@@ -1,4 +1,4 @@
-"""Faults of cells whose values are fine by themselves and impossible together, and trials of their networks."""
+"""Validation of cells: values that do not fit together, options, networks, and a rehearsal of users' parts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,8 +33,8 @@ _LOWEST = {
 }
 
 
-def impossible(cell: Cell) -> list[str]:
-    """A sentence for each thing about a cell that cannot be."""
+def value_faults(cell: Cell) -> list[str]:
+    """A sentence for each invalid value of a cell, or combination of values."""
     faults = []
     for name, lowest in _LOWEST.items():
         section = getattr(cell, name)
@@ -61,8 +61,8 @@ def impossible(cell: Cell) -> list[str]:
     return faults
 
 
-def unfit(cell: Cell, traits: Traits) -> list[str]:
-    """A sentence for each thing that does not go with a learner of these traits."""
+def learner_faults(cell: Cell, traits: Traits) -> list[str]:
+    """A sentence for each setting that does not fit a learner of these traits."""
     faults = []
     if cell.train_ways != cell.ways and not traits.any_ways:
         faults.append(
@@ -79,9 +79,9 @@ def unfit(cell: Cell, traits: Traits) -> list[str]:
 
 
 def check_parts(cells: Sequence[Cell], directory: Path, device: str, given: dict[str, Any]) -> None:
-    """Tries the networks of all cells, and rehearses new cells that name a part by import path.
+    """Tests the networks of all cells, and rehearses new cells that name a part by import path.
 
-    device, given: as the run will use them; see training.planning.find_plan. Raises GridError with one message for each
+    device, given: those of the run; see training.planning.find_plan. Raises GridError with one message for each
     network that cannot be trained, or else for each cell that cannot (training/rehearsal.py).
     """
     check_names(cells)
@@ -89,35 +89,35 @@ def check_parts(cells: Sequence[Cell], directory: Path, device: str, given: dict
 
 
 def check_names(cells: Sequence[Cell]) -> None:
-    """Raises GridError if learners or inner optimizers refuse their options, or networks cannot be trained."""
-    if faults := refused(cells) + unusable(cells):
+    """Raises GridError if learners or inner optimizers reject their options, or if networks cannot be trained."""
+    if faults := option_faults(cells) + network_faults(cells):
         raise GridError(faults, "the grid, found by making what it names")
 
 
-def refused(cells: Sequence[Cell]) -> list[str]:
-    """A sentence for each learner and inner optimizer that does not take the values of its options."""
+def option_faults(cells: Sequence[Cell]) -> list[str]:
+    """A sentence for each learner and inner optimizer that rejects the values of its options."""
     from fewshot_bench.learners.base import as_learner  # torch takes seconds to import
 
     faults = []
     for axis, table in (("learner", LEARNERS), ("inner_optimizer", INNER_OPTIMIZERS)):
         for name, options in dict.fromkeys((getattr(cell, axis), getattr(cell, f"{axis}_options")) for cell in cells):
             try:
-                made = find(axis, name, table)(**dict(options))
+                part = find(axis, name, table)(**dict(options))
                 if axis == "learner":
-                    as_learner(made)
-            except Exception as error:  # somebody's factory may raise anything; the sentence says what
-                faults.append(refusal(axis, name, error))
+                    as_learner(part)
+            except Exception as error:  # a user's factory may raise any error
+                faults.append(option_fault(axis, name, error))
     return faults
 
 
-def refusal(axis: str, name: str, error: Exception) -> str:
-    """The sentence for a factory that raised an error for its options."""
+def option_fault(axis: str, name: str, error: Exception) -> str:
+    """The sentence for an error that a factory raised for its options."""
     what = str(error) if isinstance(error, BenchError | ValueError) else f"{type(error).__name__}: {error}"
     return f'[{TABLES[axis]}."{name}"]: {what}'
 
 
-def unusable(cells: Sequence[Cell]) -> list[str]:
-    """A sentence for each backbone that cannot be built for its cells' images, or fails its first two images."""
+def network_faults(cells: Sequence[Cell]) -> list[str]:
+    """A sentence for each backbone that cannot be built for its cells' images, or fails the smoke test."""
     from fewshot_bench.training.assembly import build_network  # torch takes seconds to import
 
     faults = []
@@ -130,7 +130,7 @@ def unusable(cells: Sequence[Cell]) -> list[str]:
             build_network(cell)
         except BenchError as error:
             faults.append(f"{where}: {error}")
-        except Exception as error:  # anything may go wrong in somebody's network; the sentence says what
+        except Exception as error:  # a user's network may raise any error
             image = ", ".join(map(str, DATASETS[cell.dataset].shape))
             faults.append(f"{where}: {explained(error)} (the images of {cell.dataset} are [n, {image}])")
     return faults
@@ -139,7 +139,7 @@ def unusable(cells: Sequence[Cell]) -> list[str]:
 def rehearse(cells: Sequence[Cell], directory: Path, device: str, given: dict[str, Any]) -> None:
     """Rehearses new cells that name a part by import path; of cells that differ in nothing relevant, only one.
 
-    device, given: as the run will use them; see training.planning.find_plan. Raises GridError with one message for each
+    device, given: those of the run; see training.planning.find_plan. Raises GridError with one message for each
     cell that cannot be trained and evaluated (training/rehearsal.py).
     """
     from fewshot_bench.training.planning import first_plan

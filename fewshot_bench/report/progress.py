@@ -95,7 +95,7 @@ def _left(cell: CellFolder) -> float | None:
 
 def _interpreter(cell: CellFolder) -> str:
     """Why torch's interpreter was not used, as status.json has it; "" if it was, or if nothing was traced."""
-    said = cell.said.get("interpreter")
+    said = cell.status_file.get("interpreter")
     return f"torch's interpreter was not used ({said})" if isinstance(said, str) and said != "used" else ""
 
 

@@ -56,7 +56,7 @@ def _row(cell: CellFolder) -> dict[str, Any]:
     return {
         **{axis: whole(cell.config.get(axis)) if axis in WHOLE else cell.config.get(axis) for axis in AXES},
         "status": cell.status,
-        "reason": cell.told,
+        "reason": cell.reason_and_notes,
         "iterations": cell.iterations,
         **{name: cell.result.get(name) for name in FRACTIONS},
         "seconds": cell.seconds,

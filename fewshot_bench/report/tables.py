@@ -134,7 +134,7 @@ def incomplete_table(cells: Sequence[CellFolder]) -> Table | None:
     kinds: dict[tuple[str, str], list[CellFolder]] = {}
     for cell in sorted(cells, key=lambda cell: (STATUSES.index(cell.status), cell.name)):
         if cell.status != "done":
-            kinds.setdefault((cell.status, cell.told), []).append(cell)
+            kinds.setdefault((cell.status, cell.reason_and_notes), []).append(cell)
     if not kinds:
         return None
     lines = [line for (status, reason), alike in kinds.items() for line in _lines(status, reason, alike)]

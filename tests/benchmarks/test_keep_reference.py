@@ -11,7 +11,7 @@ from fewshot_bench.api.loading import load_cell
 from fewshot_bench.basics.lease import lease
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fewshot_bench.cells import toml
+from fewshot_bench.cells.config_file import parse_toml
 from tests.report.factory import write_cell
 
 ODD = [
@@ -39,7 +39,7 @@ def test_it_is_what_tomllib_says_of_a_file_in_any_state(tmp_path: Path) -> None:
         for _ in range(150):
             place = rng.randrange(len(whole) + 1)
             text = whole[:place] + rng.choice(DAMAGE) + whole[place + rng.randrange(4) :]
-            assert outcome(toml.loads, text) == outcome(tomllib.loads, text)
+            assert outcome(parse_toml, text) == outcome(tomllib.loads, text)
 
 
 def test_what_cells_share_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,5 +52,5 @@ def test_what_cells_share_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Mon
         return real(text)
 
     monkeypatch.setattr(tomllib, "loads", counted)
-    assert len({repr(toml.loads(text)) for text in texts}) == 40
+    assert len({repr(parse_toml(text)) for text in texts}) == 40
     assert len(parsed) <= 20 + 2 + 10

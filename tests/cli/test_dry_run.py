@@ -3,7 +3,7 @@
 import pytest
 
 from fewshot_bench.cli.dry_run import line, print_estimates, summary
-from fewshot_bench.grid.estimates import Estimate, Outlook
+from fewshot_bench.grid.estimates import CellEstimate, GridEstimate
 from fewshot_bench.report.terminal import WIDTH
 from tests.grid.test_estimates import CELL, OTHER, done, under_way
 
@@ -35,18 +35,18 @@ def test_a_line_a_cell_and_the_sum_apart(tmp_path, capsys):
     ],
 )
 def test_times(hours, shown):
-    assert line(Estimate(CELL, "new", 0, hours, None), 0).endswith(f"  {shown}")
+    assert line(CellEstimate(CELL, "new", 0, hours, None), 0).endswith(f"  {shown}")
 
 
 @pytest.mark.parametrize(("mebibytes", "shown"), [(99.6, "100 MiB"), (9999, "9999 MiB"), (20480, "20 GiB")])
 def test_memory(mebibytes, shown):
-    assert line(Estimate(CELL, "new", 0, 1.0, mebibytes), 0).endswith(f"  {shown}")
+    assert line(CellEstimate(CELL, "new", 0, 1.0, mebibytes), 0).endswith(f"  {shown}")
 
 
 def test_what_is_unknown_is_left_out():
-    unknown = Estimate(CELL, "new", 0, None, None)
+    unknown = CellEstimate(CELL, "new", 0, None, None)
     assert line(unknown, 0).endswith("0/1000")
-    assert summary(Outlook([unknown], ["Why."])) == ["1 cell (1 new); nothing was written", "  Why."]
+    assert summary(GridEstimate([unknown], ["Why."])) == ["1 cell (1 new); nothing was written", "  Why."]
 
 
 def test_what_is_done_takes_nothing(tmp_path, capsys):
@@ -58,8 +58,11 @@ def test_what_is_done_takes_nothing(tmp_path, capsys):
 
 
 def test_sums():
-    cells = [Estimate(CELL, "done", 1000, 0.0, 10.0), *(Estimate(CELL, "new", 0, hours, 20.0) for hours in (3.0, 4.0))]
-    assert summary(Outlook(cells, [])) == [
+    cells = [
+        CellEstimate(CELL, "done", 1000, 0.0, 10.0),
+        *(CellEstimate(CELL, "new", 0, hours, 20.0) for hours in (3.0, 4.0)),
+    ]
+    assert summary(GridEstimate(cells, [])) == [
         "3 cells (1 done, 2 new); nothing was written",
         "left: 7.0 h one after another, 4.0 h the longest",
         "memory of one: at most 20 MiB",

@@ -285,7 +285,7 @@ def test_a_process_of_a_cluster_does_not_either(project, pattern_data, monkeypat
     unfinished(project)
     edit(project, EDITED)
     cell = folders.cell_in(own_cell(project))
-    told = cluster.Work(cell, project / "out", pattern_data, "cpu", {}, project / ".stop")
+    told = cluster.Assignment(cell, project / "out", pattern_data, "cpu", {}, project / ".stop")
     with pytest.raises(BenchError, match=r"own_blocks\.py was changed since 1 cell of this grid was computed"):
         cluster.work(told)
     cluster.work(told._replace(accept_code=True))

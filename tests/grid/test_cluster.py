@@ -9,7 +9,7 @@ from fewshot_bench.basics.lease import LOCK
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.grid import cluster
-from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.cell_run import Listener
 
 CELL = Cell(
     dataset="omniglot",
@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def told(tmp_path, pattern_data):
-    return cluster.Work(CELL, tmp_path, pattern_data, "cpu", {}, tmp_path / ".stop")
+    return cluster.Assignment(CELL, tmp_path, pattern_data, "cpu", {}, tmp_path / ".stop")
 
 
 def held_elsewhere(folder):

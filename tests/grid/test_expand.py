@@ -11,7 +11,7 @@ from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.cells.config_file import from_table, to_table
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, presets, read, with_changes
-from fewshot_bench.grid.validation import unusable
+from fewshot_bench.grid.validation import network_faults
 
 MINIMAL = """
 [grid]
@@ -259,7 +259,7 @@ def test_what_cannot_be_is_refused(change, says):
 def test_a_backbone_that_cannot_be_built_is_refused(tmp_path, monkeypatch):
     (tmp_path / "broken_net.py").write_text("def net(image, ways):\n    raise RuntimeError('no such layer')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    told = unusable(cells(MINIMAL.replace('"resnet-4"', '"broken_net:net"')))
+    told = network_faults(cells(MINIMAL.replace('"resnet-4"', '"broken_net:net"')))
     assert any("'broken_net:net' for omniglot, 5 ways: RuntimeError: no such layer" in fault for fault in told)
 
 
@@ -270,7 +270,7 @@ def test_a_backbone_with_the_wrong_logits_is_refused(tmp_path, monkeypatch):
         "    return nn.Sequential(nn.Flatten(), nn.Linear(784, ways + 3))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    told = unusable(cells(MINIMAL.replace('"resnet-4"', '"wide_net:net"')))
+    told = network_faults(cells(MINIMAL.replace('"resnet-4"', '"wide_net:net"')))
     assert any("gives [2, 8] for two images; logits have to be [2, 5]" in fault for fault in told)
 
 

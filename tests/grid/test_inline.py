@@ -10,7 +10,7 @@ from fewshot_bench.basics.lease import LOCK, lease
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.grid import cluster, inline
-from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.training import planning
 from fewshot_bench.training.plan import Plan

@@ -13,8 +13,8 @@ from fewshot_bench.basics.lease import lease
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
-from fewshot_bench.grid import attempt, inline
-from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid import cell_run, inline
+from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.training import checkpoint, loop
 from fewshot_bench.training.assembly import assemble
@@ -105,7 +105,7 @@ def numbers(folder: Path) -> list[float]:
 @pytest.mark.parametrize("program", ["eager", "traced"])
 def test_side_by_side_each_is_what_it_is_alone(run, tmp_path, program, monkeypatch):
     """In float64: in float32 rounding decides which of two nearly equal pixels a max-pool takes."""
-    monkeypatch.setattr(attempt, "assemble", lambda *what: in_float64(assemble(*what)))
+    monkeypatch.setattr(cell_run, "assemble", lambda *what: in_float64(assemble(*what)))
     training, evaluation = replace(CELLS[0].training, iterations=3), Evaluation(tasks=3, ensemble=1)
     cells = [replace(cell, training=training, evaluation=evaluation) for cell in CELLS[:2]]
     found = {}
@@ -222,7 +222,7 @@ def spoiled(monkeypatch, seed: int) -> None:
         weights = {name: value * float("nan") for name, value in made.parts.model.weights.items()}
         return made._replace(parts=made.parts._replace(model=made.parts.model._replace(weights=weights)))
 
-    monkeypatch.setattr(attempt, "assemble", assembled)
+    monkeypatch.setattr(cell_run, "assemble", assembled)
 
 
 def test_a_cell_that_fails_leaves_the_others_to_themselves(run, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import presets, read, with_changes
-from fewshot_bench.grid.validation import unusable
+from fewshot_bench.grid.validation import network_faults
 from fewshot_bench.learners import LEARNERS
 
 NAMES = sorted(presets())
@@ -26,7 +26,7 @@ def all_cells() -> dict[str, list[Cell]]:
 
 
 def test_all_their_networks_can_be_used(all_cells):
-    assert unusable([cell for made in all_cells.values() for cell in made]) == []
+    assert network_faults([cell for made in all_cells.values() for cell in made]) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

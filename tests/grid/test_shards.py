@@ -7,7 +7,7 @@ import pytest
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.cell import Cell, Training
-from fewshot_bench.grid.shards import parsed, part, shard
+from fewshot_bench.grid.shards import parse_shard, part, shard
 
 CELL = Cell(
     dataset="omniglot",
@@ -66,10 +66,10 @@ def test_parts_of_few_cells():
 
 
 def test_a_part_is_parsed():
-    assert (parsed("3/20"), parsed(" 20/20 ")) == ((3, 20), (20, 20))
+    assert (parse_shard("3/20"), parse_shard(" 20/20 ")) == ((3, 20), (20, 20))
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "3", "3/", "/3", "a/b", "1.0/2", "-1/3", "1/3/5", "٣/٤", "0/0"])
 def test_what_is_no_part_is_told(text):
     with pytest.raises(BenchError, match=r"has to be a part and how many there are"):
-        parsed(text)
+        parse_shard(text)

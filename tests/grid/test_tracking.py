@@ -12,7 +12,7 @@ import pytest
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells import folders
 from fewshot_bench.grid import tracking
-from fewshot_bench.grid.attempt import Listener
+from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells

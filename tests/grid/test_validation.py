@@ -8,7 +8,7 @@ from torch import nn
 
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.grid.validation import unusable
+from fewshot_bench.grid.validation import network_faults
 
 CELL = Cell(
     dataset="mini-imagenet",
@@ -36,7 +36,7 @@ def random(image, ways):
 
 def told(backbone, dataset):
     name = f"{__name__}:{backbone.__name__}"
-    return unusable([replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=name)] * 2)
+    return network_faults([replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=name)] * 2)
 
 
 def test_a_network_of_others_is_usable_on_the_images_it_is_for():

@@ -131,5 +131,5 @@ def _shown(table: Mapping[str, Any], key: str) -> str:
 
 def _code(cell: CellFolder) -> dict[str, str]:
     """File or distribution -> hash, for the code that the cell names by import path."""
-    held = recorded(cell.said)
+    held = recorded(cell.status_file)
     return {} if held is None else held.files | held.installed

@@ -78,7 +78,7 @@ def _together(seeds: int) -> str:
 
 
 def _peaks(row: Row) -> list[float]:
-    return [peak for cell in row.group.cells if (peak := number_of(cell.said.get(PEAK))) is not None]
+    return [peak for cell in row.group.cells if (peak := number_of(cell.status_file.get(PEAK))) is not None]
 
 
 def _device(row: Row) -> str:

@@ -50,7 +50,7 @@ def overview(cells: Sequence[CellFolder]) -> list[Fact]:
         "seeds": [str(seed) for seed in sorted({cell.seed for cell in readable})],
         "meta-steps": [f"{steps:,}" for steps in sorted({_steps(cell) for cell in readable})],
         "time of all": [duration(sum(cell.seconds or 0.0 for cell in cells))],
-        "begun": _span(sorted(day for cell in cells if (day := str(cell.said.get("started", ""))[:10]))),
+        "begun": _span(sorted(day for cell in cells if (day := str(cell.status_file.get("started", ""))[:10]))),
     }
     return [Fact(name, _first(values)) for name, values in named.items() if values]
 
