@@ -81,6 +81,6 @@ def test_what_became_of_a_cell_is_what_its_folder_says(folder, told, tmp_path, s
         held_elsewhere(folder)
     heard = []
     listener = Listener(lambda *unused: None, lambda cell, status, reason: heard.append(status), lambda: False)
-    cluster._tell(CELL, tmp_path, fault, listener)
+    cluster._tell_end(CELL, tmp_path, fault, listener)
     assert heard == [says]
     assert folders.status(folder)["status"] == ("queued" if state == "held" else says)

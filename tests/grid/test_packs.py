@@ -299,7 +299,7 @@ def test_seeds_that_are_done_stay_as_they_are(undisturbed, run, tmp_path):
     assert folders.status(folders.folder_of(tmp_path / "extended", one_more))["plan"]["replicas"] == 1
 
 
-def test_twins_differ_in_nothing_but_their_seed(undisturbed, tmp_path):
+def test_other_seeds_differ_in_nothing_but_the_seed(undisturbed, tmp_path):
     other = replace(CELLS[1], shots=5)
-    assert inline.twins(CELLS[0], [CELLS[0], CELLS[1], other, CELLS[2]], tmp_path) == [CELLS[1], CELLS[2]]
-    assert inline.twins(CELLS[0], CELLS, undisturbed) == []
+    assert inline.other_seeds(CELLS[0], [CELLS[0], CELLS[1], other, CELLS[2]], tmp_path) == [CELLS[1], CELLS[2]]
+    assert inline.other_seeds(CELLS[0], CELLS, undisturbed) == []
