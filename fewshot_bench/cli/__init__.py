@@ -1,1 +1,1 @@
-"""One file a command: it parses, calls and prints."""
+"""The command line: one file for each command, which parses options, calls the package and prints."""

@@ -1,11 +1,11 @@
-"""`fewshot-bench audit`: hypergradients, the package's and other libraries', against known answers."""
+"""`fewshot-bench audit`: compares hypergradients of the package and other libraries with known answers."""
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from fewshot_bench.cli.parsing import Unsaid
-from fewshot_bench.cli.progress_bar import shown_progress
+from fewshot_bench.cli.parsing import HiddenDefault
+from fewshot_bench.cli.terminal import shown_progress
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Options:
     Examples: fewshot-bench audit; fewshot-bench audit --only maml higher; fewshot-bench audit --out results/audit
     """
 
-    out: Unsaid[Path | None] = None
+    out: HiddenDefault[Path | None] = None
     """Folder for audit.csv, audit.md and environment.json; nothing is written if it is absent."""
-    only: Unsaid[tuple[str, ...]] = ()
+    only: HiddenDefault[tuple[str, ...]] = ()
     """Tables (maml, batches, rules, implicit, zero-order) and makers (ours, paper, or a library's name) to keep to."""
 
 
@@ -38,8 +38,8 @@ def command(options: Options) -> int:
     chosen = rows.picked(options.only)
     with shown_progress() as progress:
         results = running.run(chosen, progress)
-    said = remarks.remarks(results, versions.versions())
-    show(terminal(tables.tables(results), said, *screen(sys.stdout)), sys.stdout)
+    sentences = remarks.remarks(results, versions.versions())
+    show(terminal(tables.tables(results), sentences, *screen(sys.stdout)), sys.stdout)
     if options.out is not None:
         print("\n".join(f"Wrote {path}." for path in files.write(options.out, results)))
     return 1 if row.ours_off(results) else 0

@@ -9,12 +9,13 @@ import tyro
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
-from fewshot_bench.cli.parsing import Unsaid
+from fewshot_bench.cli.parsing import HiddenDefault
 from fewshot_bench.cli.parts import Kind, factory, with_options
 
 if TYPE_CHECKING:
     from fewshot_bench.conformance.findings import Stages
 
+KEY_VALUES = tyro.conf.arg(metavar="[KEY=VALUE ...]")
 MARKS = {True: "ok", None: "note", False: "fails"}
 
 
@@ -32,35 +33,33 @@ class Options:
     """What it is."""
     name: tyro.conf.Positional[str]
     """Its name in a grid, or its import path, package.module:name; paths begin in the current folder too."""
-    options: tyro.conf.Positional[Unsaid[Annotated[tuple[str, ...], tyro.conf.arg(metavar="[KEY=VALUE ...]")]]] = ()
+    options: tyro.conf.Positional[
+        HiddenDefault[Annotated[tuple[str, ...], tyro.conf.arg(metavar="[KEY=VALUE ...]")]]
+    ] = ()
     """Options of its own."""
-    dataset: Unsaid[str | None] = None
+    dataset: HiddenDefault[str | None] = None
     """For a backbone: the dataset whose image shape it is tried on, omniglot if absent. No data is read."""
-    ways: Unsaid[int | None] = None
+    ways: HiddenDefault[int | None] = None
     """For a backbone: classes of a task, 5 if absent."""
 
 
 def command(options: Options) -> int:
     """Runs the command; returns the exit status.
 
-    Raises BenchError for a name that does not exist and an option that it does not have.
+    Raises BenchError for an unknown name and an unknown option.
     """
     from fewshot_bench.conformance.findings import findings
 
     _refuse(options)
     make = with_options(factory(options.kind, options.name), options.options, options.name)
     stages, subject = _trial(options, make)
-    failed = tried = 0
-    for found in findings(stages, subject):
-        print(f"{MARKS[found.ok]:6}{found.name:26}{found.what}", flush=True)
-        tried, failed = tried + 1, failed + (found.ok is False)
-    left = sum(map(len, stages)) - tried
-    waiting = f"; not tried: {counted(left, 'test')}" if left else ""
-    print(
-        f"{failed} of {counted(tried, 'test')} failed{waiting}"
-        if failed
-        else f"{counted(tried, 'test')}, nothing failed"
-    )
+    failed = done = 0
+    for finding in findings(stages, subject):
+        print(f"{MARKS[finding.ok]:6}{finding.name:26}{finding.what}", flush=True)
+        done, failed = done + 1, failed + (finding.ok is False)
+    left = sum(map(len, stages)) - done
+    rest = f"; not tried: {counted(left, 'test')}" if left else ""
+    print(f"{failed} of {counted(done, 'test')} failed{rest}" if failed else f"{counted(done, 'test')}, nothing failed")
     return 1 if failed else 0
 
 
@@ -76,7 +75,7 @@ def _refuse(options: Options) -> None:
 
 
 def _trial(options: Options, make: Callable[..., Any]) -> "tuple[Stages[Any], Any]":
-    """The tests of a kind, and what they are run on."""
+    """The tests of a kind, and their subject."""
     from fewshot_bench.conformance import backbone, inner_optimizer, learner
     from fewshot_bench.data.datasets import DATASETS
 

@@ -1,11 +1,11 @@
-"""`fewshot-bench cite`: BibTeX of what a run used."""
+"""`fewshot-bench cite`: prints BibTeX of the works that a run used."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
-from fewshot_bench.cli.parsing import Unsaid
+from fewshot_bench.cli.parsing import HiddenDefault
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Options:
 
     run: tyro.conf.Positional[Path]
     """A results folder (the one with cells/ in it), or the folder of one cell."""
-    output: Unsaid[Path | None] = None
+    output: HiddenDefault[Path | None] = None
     """Write to this file instead of printing."""
 
 

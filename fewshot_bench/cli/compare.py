@@ -1,4 +1,4 @@
-"""`fewshot-bench compare`: two runs side by side."""
+"""`fewshot-bench compare`: compares two runs."""
 
 import sys
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from fewshot_bench.cli.parsing import Unsaid
+from fewshot_bench.cli.parsing import HiddenDefault
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Options:
     """Another one; differences are B minus A."""
     format: Literal["terminal", "markdown"] = "terminal"
     """How to print it."""
-    output: Unsaid[Path | None] = None
+    output: HiddenDefault[Path | None] = None
     """Write to this file instead of printing."""
 
 
@@ -43,10 +43,10 @@ def command(options: Options) -> int:
     from fewshot_bench.report.terminal import terminal
 
     formats = {"terminal": terminal, "markdown": markdown}
-    found = compare(options.a, options.b)
+    tables = compare(options.a, options.b)
     if options.format == "terminal" and options.output is None:
-        text = terminal(*found, *screen(sys.stdout))
+        text = terminal(*tables, *screen(sys.stdout))
     else:
-        text = formats[options.format](*found)
+        text = formats[options.format](*tables)
     put(text, options.output)
     return 0

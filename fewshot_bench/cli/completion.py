@@ -1,7 +1,7 @@
-"""`fewshot-bench completion`: the script by which a shell completes what is typed.
+"""`fewshot-bench completion`: the script for completion in a shell.
 
-tyro writes the script. It completes commands, options and their choices, but nothing that stands without a flag, such
-as a preset or a results folder; so names and paths are added here. tests/cli/test_completion.py runs it in bash.
+tyro writes the script. It completes commands, options and their choices, but no words without a flag, such as a preset
+or a results folder. This file adds names and paths. tests/cli/test_completion.py runs the script in bash.
 """
 
 import importlib
@@ -40,13 +40,13 @@ def command(options: Options) -> int:
 
 
 def names() -> dict[str, list[str]]:
-    """Words -> the names that may follow them without a flag."""
+    """Words of a command -> the names that may follow them without a flag."""
     from fewshot_bench.cli.list import KINDS
     from fewshot_bench.cli.parts import Kind
     from fewshot_bench.data.datasets import DATASETS
     from fewshot_bench.grid.files import presets
 
-    found: dict[str, Iterable[str]] = {
+    choices: dict[str, Iterable[str]] = {
         "run": presets(),
         "doctor": presets(),
         "list": KINDS,
@@ -58,10 +58,10 @@ def names() -> dict[str, list[str]]:
         "illustrate": ["imaml"],
         "completion": get_args(Shell),
     }
-    return {words: list(names) for words, names in found.items()}
+    return {words: list(names) for words, names in choices.items()}
 
 
-ADDED = """
+ADDED_CODE = """
 NAMES = {names}
 flags_and_choices = get_completions
 
@@ -77,13 +77,13 @@ def get_completions(words, current_word_index, spec):
 
 
 """
-"""Python that goes into tyro's script for any shell, so without double quotes, backslashes and dollars."""
+"""Python code for tyro's script in any shell. So it has no double quotes, backslashes and dollars."""
 
 
 def script(shell: str) -> str:
-    """tyro's script, with names and paths. The texts that it looks for are those of tyro 1.0."""
-    text = tyros_script(shell)
-    text = text.replace("def main() -> None:", ADDED.format(names=names()) + "def main() -> None:", 1)
+    """tyro's script with names and paths added. The replaced texts are those of tyro 1.0."""
+    text = tyro_script(shell)
+    text = text.replace("def main() -> None:", ADDED_CODE.format(names=names()) + "def main() -> None:", 1)
     if shell == "bash":  # before a path tyro's puts the words before it, and after a folder a space
         text = text.replace('compgen -f -- "$cur"', 'compgen -f -- "${COMP_WORDS[COMP_CWORD]}"')
         return text + "complete -o filenames -F _tyro_fewshot_bench fewshot-bench\n"
@@ -97,8 +97,8 @@ def script(shell: str) -> str:
     return text
 
 
-def tyros_script(shell: str) -> str:
-    """What tyro makes of all commands and their options. Loads the file of every command."""
+def tyro_script(shell: str) -> str:
+    """tyro's own script for all commands and their options. Loads the file of every command."""
     from fewshot_bench.cli.main import program
 
     printed = io.StringIO()
@@ -108,6 +108,6 @@ def tyros_script(shell: str) -> str:
 
 
 def options_of(command: str) -> Callable[..., Any]:
-    """What the words after a command are parsed into."""
+    """The class of a command's options."""
     options: Callable[..., Any] = importlib.import_module(f"fewshot_bench.cli.{command}").Options
     return options

@@ -1,4 +1,4 @@
-"""Options of the commands that compute cells (data, engine, device, plan), and what the user sees of a run."""
+"""The options of commands that compute cells (data, engine, device, plan), and the run that they describe."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cli.parsing import Unsaid
+from fewshot_bench.cli.parsing import HiddenDefault
 
 if TYPE_CHECKING:
     from fewshot_bench.cells.cell import Cell
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 class Computing:
     """Where and how cells are computed."""
 
-    data_dir: Unsaid[Path | None] = None
+    data_dir: HiddenDefault[Path | None] = None
     """Folder of the data; $FEWSHOT_DATA or datasets/ where absent."""
 
     device: str = "auto"
     """"auto", "cpu", "cuda", "cuda:1", ... New cells are computed there; resumed ones where they began."""
 
-    plan: Unsaid[str] = ""
+    plan: HiddenDefault[str] = ""
     """How new cells are computed, as program=traced,workers=2; what is left open is measured (docs/performance.md)."""
 
     engine: Literal["inline", "ray"] = "inline"
     """inline: one cell after another, in this process. ray: many at once, on this machine or a cluster."""
 
-    address: Unsaid[str | None] = None
+    address: HiddenDefault[str | None] = None
     """With ray: a running cluster, "auto" for the one this machine is part of. Absent: this machine alone."""
 
     cpus_per_cell: float = 1.0
@@ -42,19 +42,19 @@ class Computing:
     gpus_per_cell: float = 0.0
     """With ray: GPUs that a cell takes; 0.25 lets four cells share one."""
 
-    accept_code: Unsaid[bool] = False
+    accept_code: HiddenDefault[bool] = False
     """Keep results and checkpoints made before you changed your own code (what the grid names by import path)."""
 
-    track: Unsaid[tuple[Literal["tensorboard", "wandb"], ...]] = ()
+    track: HiddenDefault[tuple[Literal["tensorboard", "wandb"], ...]] = ()
     """Where training curves go beside the folder of results; wandb stays offline."""
 
 
 def compute(cells: "list[Cell]", directory: Path, options: Computing) -> int:
     """Runs cells in a folder of results, then prints its table; returns the exit status.
 
-    Raises BenchError, before any work, if something makes the run impossible.
+    Raises BenchError, before any work, if cells, code, data, device or folder do not allow the run.
     """
-    from fewshot_bench.cli.live import Follower, following
+    from fewshot_bench.cli.live import RunState, live_listener
     from fewshot_bench.grid.run import run
     from fewshot_bench.report.results_csv import write_results_csv
     from fewshot_bench.training.plan import parse_plan
@@ -62,9 +62,9 @@ def compute(cells: "list[Cell]", directory: Path, options: Computing) -> int:
 
     engine = _engine(options)
     with ExitStack() as stack:
-        follower = Follower(cells)
-        stop = stack.enter_context(_stop_on_interrupt(follower.until))
-        listener, progress = stack.enter_context(following(follower, stop))
+        view = RunState(cells)
+        stop = stack.enter_context(_stop_on_interrupt(view.stopping_point))
+        listener, progress = stack.enter_context(live_listener(view, stop))
         for kind in options.track:
             from fewshot_bench.grid.tracking import tracked
 
@@ -114,7 +114,7 @@ def _show(directory: Path) -> int:
 
 
 def _engine(options: Computing) -> "Engine":
-    """The engine asked for. Raises BenchError for options that it has no use for."""
+    """The engine that the options name. Raises BenchError for options that it does not have."""
     from fewshot_bench.grid.run import INLINE
 
     if options.cpus_per_cell <= 0 or options.gpus_per_cell < 0:
@@ -132,21 +132,21 @@ def _engine(options: Computing) -> "Engine":
 
 
 @contextmanager
-def _stop_on_interrupt(until: Callable[[], str]) -> Iterator[Callable[[], bool]]:
+def _stop_on_interrupt(stopping_point: Callable[[], str]) -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C asks the run to stop at a point where little or no work is lost; a second one ends it at once.
 
     until: names that point, for the message.
     """
-    asked: list[int] = []
+    signals: list[int] = []
 
     def ask(signum: int, frame: object) -> None:
-        if asked:
+        if signals:
             raise KeyboardInterrupt
-        asked.append(signum)
-        print(f"\nstopping {until()}; Ctrl-C again ends at once", file=sys.stderr)
+        signals.append(signum)
+        print(f"\nstopping {stopping_point()}; Ctrl-C again ends at once", file=sys.stderr)
 
     before = signal.signal(signal.SIGINT, ask)
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(signals)
     finally:
         signal.signal(signal.SIGINT, before)

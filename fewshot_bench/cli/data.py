@@ -1,4 +1,4 @@
-"""`fewshot-bench data`: bring data in, and say what is there."""
+"""`fewshot-bench data`: imports, downloads, verifies and lists datasets."""
 
 import sys
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ import tyro
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.cli.parsing import Unsaid
-from fewshot_bench.cli.wrapping import wrapped
+from fewshot_bench.cli.parsing import HiddenDefault
+from fewshot_bench.cli.terminal import wrapped
 from fewshot_bench.report.console import screen
 
-if TYPE_CHECKING:  # what reads data takes half a second to load, which --help need not
+if TYPE_CHECKING:  # modules that read data take half a second to load
     from fewshot_bench.data.datasets import Dataset
 
 
@@ -30,7 +30,7 @@ class Import:
     """Which dataset the files are."""
     source: Annotated[Path, tyro.conf.arg(name="from")]
     """The folder or file that holds them."""
-    data_dir: Unsaid[Path | None] = None
+    data_dir: HiddenDefault[Path | None] = None
     """Data folder, $FEWSHOT_DATA or datasets/ if absent; the pool goes there or, if it cannot, to your cache."""
 
 
@@ -43,7 +43,7 @@ class Get:
 
     name: tyro.conf.Positional[str]
     """Which dataset."""
-    data_dir: Unsaid[Path | None] = None
+    data_dir: HiddenDefault[Path | None] = None
     """Data folder, $FEWSHOT_DATA or datasets/ if absent; raw files go to its subfolder of the dataset's name."""
 
 
@@ -54,9 +54,9 @@ class Verify:
     Example: fewshot-bench data verify omniglot --data-dir /data
     """
 
-    name: tyro.conf.Positional[Unsaid[str | None]] = None
+    name: tyro.conf.Positional[HiddenDefault[str | None]] = None
     """Which dataset; all that are prepared if none is named."""
-    data_dir: Unsaid[Path | None] = None
+    data_dir: HiddenDefault[Path | None] = None
     """Data folder; $FEWSHOT_DATA or datasets/ if absent."""
 
 
@@ -67,7 +67,7 @@ class List:
     Example: fewshot-bench data list
     """
 
-    data_dir: Unsaid[Path | None] = None
+    data_dir: HiddenDefault[Path | None] = None
     """Data folder; $FEWSHOT_DATA or datasets/ if absent."""
 
 
@@ -88,7 +88,7 @@ class Options:
 
 
 def command(options: Options) -> int:
-    """Runs the command; returns the exit status. Lets BenchError pass."""
+    """Runs the command; returns the exit status. Raises BenchError for missing or invalid data."""
     from fewshot_bench.data.locations import default_data_dir
 
     data_dir = options.what.data_dir or default_data_dir()
@@ -105,7 +105,7 @@ def command(options: Options) -> int:
 
 
 def _import(name: str, source: Path, data_dir: Path) -> None:
-    from fewshot_bench.cli.progress_bar import shown_progress
+    from fewshot_bench.cli.terminal import shown_progress
     from fewshot_bench.data.datasets import dataset, prepare_pool
     from fewshot_bench.data.locations import place_for_pool, prepared_pool
 
@@ -126,7 +126,7 @@ def _import(name: str, source: Path, data_dir: Path) -> None:
 
 
 def _get(name: str, data_dir: Path) -> None:
-    from fewshot_bench.cli.progress_bar import shown_progress
+    from fewshot_bench.cli.terminal import shown_progress
     from fewshot_bench.data.datasets import dataset, open_pool
     from fewshot_bench.data.locations import prepared_pool, raw_places
     from fewshot_bench.data.sources import download

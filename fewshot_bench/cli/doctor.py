@@ -1,4 +1,4 @@
-"""`fewshot-bench doctor`: whether this machine has what a run needs, and what mends what it lacks."""
+"""`fewshot-bench doctor`: checks what a run needs on this machine, and prints how to mend each fault."""
 
 import sys
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from rich.console import Console
 from rich.text import Text
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.cli.parsing import Unsaid
-from fewshot_bench.cli.wrapping import beside, wrapped
+from fewshot_bench.cli.parsing import HiddenDefault
+from fewshot_bench.cli.terminal import beside, wrapped
 from fewshot_bench.grid.files import check_shape, read
 from fewshot_bench.report.console import screen
 
 if TYPE_CHECKING:
-    from fewshot_bench.cli.doctor_checks import Finding
+    from fewshot_bench.cli.doctor_checks import Diagnosis
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "bold red"}
-INDENT = 28  # where a line's text begins
-ARROW = 9  # where an arrow begins that has a line of its own: below what the line is about
+INDENT = 28  # column at which the text of a line begins
+ARROW = 9  # column of an arrow that has its own line
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,18 @@ class Options:
     Example: fewshot-bench doctor gimli-omniglot --data-dir /data
     """
 
-    grid: tyro.conf.Positional[Unsaid[str | None]] = None
+    grid: tyro.conf.Positional[HiddenDefault[str | None]] = None
     """A grid file or preset that is to run here: its datasets and the room it takes count as needed."""
-    out: Unsaid[Path | None] = None
+    out: HiddenDefault[Path | None] = None
     """Folder of the results; results/<name of the grid> if absent."""
-    data_dir: Unsaid[Path | None] = None
+    data_dir: HiddenDefault[Path | None] = None
     """Data folder; $FEWSHOT_DATA or datasets/ if absent."""
 
 
 def command(options: Options) -> int:
     """Runs the command; returns the exit status: 0, or 1 if there is a fault.
 
-    Raises BenchError for a grid that is neither a file nor a preset, or is no TOML.
+    Raises BenchError if the grid is neither a file nor a preset, or is not TOML.
     """
     from fewshot_bench.cli.doctor_checks import checks, findings  # numpy takes time to load; --help need not
     from fewshot_bench.data.locations import default_data_dir
@@ -56,24 +56,28 @@ def command(options: Options) -> int:
     console = Console(highlight=False, soft_wrap=True)  # in colour only in a terminal, and not with NO_COLOR
     width, _ = screen(sys.stdout)
     levels = []
-    for found in findings(checks(grid, options.data_dir or default_data_dir(), out)):
-        first, *more = lines(found, width)
-        console.print(Text.assemble((found.level, COLOURS[found.level]), "\n".join([first, *more])[len(found.level) :]))
-        levels.append(found.level)
+    for diagnosis in findings(checks(grid, options.data_dir or default_data_dir(), out)):
+        first, *more = lines(diagnosis, width)
+        console.print(
+            Text.assemble(
+                (diagnosis.level, COLOURS[diagnosis.level]), "\n".join([first, *more])[len(diagnosis.level) :]
+            )
+        )
+        levels.append(diagnosis.level)
     faults, warnings = levels.count("fault"), levels.count("warning")
     console.print(f"{counted(faults, 'fault')}, {counted(warnings, 'warning')}")
     return 1 if faults else 0
 
 
-def lines(found: "Finding", width: int) -> list[str]:
-    """What was found, and after an arrow what mends it: in the same line or, if that is too long, in one of its own.
+def lines(diagnosis: "Diagnosis", width: int) -> list[str]:
+    """The lines of a diagnosis: the finding, and after an arrow the remedy, on its own line if both are too long.
 
     width: of a line, in characters.
     """
-    head, mend = f"{found.level:9}{found.about:{INDENT - 10}} ", f"-> {found.mend}"
-    together = f"{head}{found.says}  {mend}"
-    if found.mend and len(together) <= width:
+    head, mend = f"{diagnosis.level:9}{diagnosis.about:{INDENT - 10}} ", f"-> {diagnosis.mend}"
+    together = f"{head}{diagnosis.says}  {mend}"
+    if diagnosis.mend and len(together) <= width:
         return [together]
     under = " " * ARROW
-    said = beside(head, found.says, width, under)
-    return [*said, *(under + line for line in wrapped(mend, width - ARROW, "   "))] if found.mend else said
+    first = beside(head, diagnosis.says, width, under)
+    return [*first, *(under + line for line in wrapped(mend, width - ARROW, "   "))] if diagnosis.mend else first

@@ -1,6 +1,6 @@
-"""What `doctor` looks at: machine, packages, torch, data and disks. Each check yields a line, with what mends it.
+"""The checks of `doctor`: machine, packages, torch, data and disks. Each yields diagnoses with a remedy.
 
-A number that a check compares is an argument of a function, so tests give the numbers of machines that are not here.
+Numbers that a check compares are arguments of functions, so tests can pass those of other machines.
 """
 
 import errno
@@ -35,8 +35,8 @@ from fewshot_bench.grid.files import GridFile
 Level = Literal["ok", "warning", "fault"]
 
 
-class Finding(NamedTuple):
-    """level: "fault" if something needed is missing; about: what was looked at; mend: a command, or what to do."""
+class Diagnosis(NamedTuple):
+    """The result of a check. level: "fault" if something needed is missing. about: subject. mend: command or advice."""
 
     level: Level
     about: str
@@ -44,13 +44,13 @@ class Finding(NamedTuple):
     mend: str = ""
 
 
-Check = Callable[[], Iterable[Finding]]
+Check = Callable[[], Iterable[Diagnosis]]
 
 
 def checks(grid: GridFile | None, data_dir: Path, out: Path) -> dict[str, Check]:
-    """What is looked at, in this order.
+    """The checks, in order.
 
-    grid: what is to run here, None if anything may; data_dir, out: folders of data and results.
+    grid: the grid to run here, None for any; data_dir, out: folders of data and results.
     """
     needed = named_in(grid.content) if grid else frozenset()
     return {
@@ -64,13 +64,13 @@ def checks(grid: GridFile | None, data_dir: Path, out: Path) -> dict[str, Check]
     }
 
 
-def findings(of: Mapping[str, Check]) -> Iterator[Finding]:
-    """What each check finds, in order. A check that fails is a warning, and the next one is made."""
+def findings(of: Mapping[str, Check]) -> Iterator[Diagnosis]:
+    """The diagnoses of all checks, in order. A check that raises an error gives a warning, and the next one follows."""
     for about, check in of.items():
         try:
             yield from check()
-        except Exception as error:  # anything may be odd about somebody's machine; the others are still looked at
-            yield Finding("warning", about, f"could not be looked at ({_first_line(error)})")
+        except Exception as error:  # a machine may be odd in any way; the other checks still run
+            yield Diagnosis("warning", about, f"could not be looked at ({_first_line(error)})")
 
 
 def size(count: float) -> str:
@@ -88,15 +88,15 @@ LITTLE_MEMORY = 2e9  # bytes; torch alone takes half a gigabyte of a process, an
 FEW_FILES = 1024  # the usual limit of Linux; workers share tensors, and each takes a descriptor
 
 
-def machine() -> Iterator[Finding]:
-    """Lines about cores, memory and open files."""
+def machine() -> Iterator[Diagnosis]:
+    """Diagnoses of cores, memory and open files."""
     yield processor(usable_cores(), os.cpu_count() or 1)
     yield memory(available_bytes())
     yield from open_files()
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: those it is bound to, and no more than its container is given."""
+    """The number of cores that this process may use: its affinity, limited by its container."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         limit = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8")
@@ -111,22 +111,22 @@ def cores_of(cpu_max: str) -> int | None:
     return max(1, int(quota) // int(period)) if quota.isdecimal() and period.isdecimal() and int(period) else None
 
 
-def processor(usable: int, there: int) -> Finding:
-    """usable, there: cores that may be used, and that the machine has."""
+def processor(usable: int, there: int) -> Diagnosis:
+    """The diagnosis of cores. usable, there: cores that may be used, and that the machine has."""
     few = f" of the machine's {there}" if usable < there else ""
-    return Finding("ok", "processor", f"{counted(usable, 'core')}{few}")
+    return Diagnosis("ok", "processor", f"{counted(usable, 'core')}{few}")
 
 
-def memory(available: int | None) -> Finding:
-    """available: bytes, None if the system does not tell."""
+def memory(available: int | None) -> Diagnosis:
+    """The diagnosis of memory. available: bytes, None if unknown."""
     if available is None:
-        return Finding("ok", "memory", "this system does not tell how much is free")
+        return Diagnosis("ok", "memory", "this system does not tell how much is free")
     mend = "end other programs, or ask the scheduler for more" if available < LITTLE_MEMORY else ""
-    return Finding("warning" if mend else "ok", "memory", f"{size(available)} free", mend)
+    return Diagnosis("warning" if mend else "ok", "memory", f"{size(available)} free", mend)
 
 
-def open_files() -> Iterator[Finding]:
-    """A line if the system limits how many files a process may have open."""
+def open_files() -> Iterator[Diagnosis]:
+    """The diagnosis of open files, if the system limits them."""
     try:
         import resource
     except ImportError:  # not a Unix
@@ -135,14 +135,14 @@ def open_files() -> Iterator[Finding]:
     yield files_allowed(soft, hard, resource.RLIM_INFINITY)
 
 
-def files_allowed(soft: int, hard: int, unlimited: int) -> Finding:
-    """soft, hard: how many files a process may have open now, and may ask for; `unlimited` stands for no limit."""
+def files_allowed(soft: int, hard: int, unlimited: int) -> Diagnosis:
+    """soft, hard: the limit of open files of a process, and the largest limit; `unlimited` means no limit."""
     if soft == unlimited:
-        return Finding("ok", "open files", "no limit")
+        return Diagnosis("ok", "open files", "no limit")
     if soft >= FEW_FILES:
-        return Finding("ok", "open files", f"{soft} a process")
+        return Diagnosis("ok", "open files", f"{soft} a process")
     most = FEW_FILES if hard == unlimited else min(hard, FEW_FILES)
-    return Finding("warning", "open files", f"only {soft} a process", f"ulimit -n {most}")
+    return Diagnosis("warning", "open files", f"only {soft} a process", f"ulimit -n {most}")
 
 
 # The packages
@@ -156,22 +156,22 @@ EXTRAS = {
 """Extra -> what it is for."""
 
 
-def packages() -> Iterator[Finding]:
-    """Lines about Python, this package, what it needs, and each extra."""
-    yield Finding("ok", "Python", platform.python_version())
+def packages() -> Iterator[Diagnosis]:
+    """Diagnoses of Python, this package, its requirements, and each extra."""
+    yield Diagnosis("ok", "Python", platform.python_version())
     own = installed(PACKAGE)
     if own is None:
         says = "runs from a folder and is not installed, so what it needs cannot be told"
-        yield Finding("warning", PACKAGE, says, "pip install -e . in that folder")
+        yield Diagnosis("warning", PACKAGE, says, "pip install -e . in that folder")
         return
-    yield Finding("ok", PACKAGE, own)
+    yield Diagnosis("ok", PACKAGE, own)
     yield base(required(), installed)
     for extra in importlib.metadata.metadata(PACKAGE).get_all("Provides-Extra") or ():
         yield of_extra(extra, required(extra), installed)
 
 
 def required(extra: str = "") -> list[Requirement]:
-    """What the package's metadata asks for: by itself, or what an extra asks for beyond that."""
+    """The requirements of the package, or the additional ones of an extra."""
     needed = [Requirement(line) for line in importlib.metadata.requires(PACKAGE) or ()]
     by_itself = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
     if not extra:
@@ -187,31 +187,31 @@ def installed(name: str) -> str | None:
         return None
 
 
-def base(needed: Sequence[Requirement], version: Callable[[str], str | None]) -> Finding:
-    """Whether all that the package itself needs is there."""
+def base(needed: Sequence[Requirement], version: Callable[[str], str | None]) -> Diagnosis:
+    """The diagnosis of the package's own requirements."""
     wrong = lacking(needed, version)
     if wrong:
         mend = " ".join(["pip install", *(f"'{one}'" for one in wrong)])
-        return Finding("fault", "packages", f"missing or too old: {', '.join(wrong)}", mend)
-    return Finding("ok", "packages", f"all {len(needed)} that it needs")
+        return Diagnosis("fault", "packages", f"missing or too old: {', '.join(wrong)}", mend)
+    return Diagnosis("ok", "packages", f"all {len(needed)} that it needs")
 
 
-def of_extra(extra: str, needed: Sequence[Requirement], version: Callable[[str], str | None]) -> Finding:
-    """Whether an extra is there. If not, it is no fault: the line says what it is for and what installs it."""
+def of_extra(extra: str, needed: Sequence[Requirement], version: Callable[[str], str | None]) -> Diagnosis:
+    """The diagnosis of an extra. A missing one is no fault: the line tells its purpose and how to install it."""
     wrong = lacking(needed, version)
     if not wrong:
-        return Finding("ok", f"extra {extra}", ", ".join(f"{one.name} {version(one.name)}" for one in needed))
+        return Diagnosis("ok", f"extra {extra}", ", ".join(f"{one.name} {version(one.name)}" for one in needed))
     purpose = f"; for {EXTRAS[extra]}" if extra in EXTRAS else ""
     says = f"not installed: {', '.join(wrong)}{purpose}"
-    return Finding("ok", f"extra {extra}", says, f"uv sync --extra {extra}, or pip install -e '.[{extra}]'")
+    return Diagnosis("ok", f"extra {extra}", says, f"uv sync --extra {extra}, or pip install -e '.[{extra}]'")
 
 
 def lacking(needed: Sequence[Requirement], version: Callable[[str], str | None]) -> list[str]:
-    """Those that are missing or too old, as `name>=version`. A build (2.15+cpu) or candidate counts as its release."""
-    found = [(one, version(one.name)) for one in needed]
+    """Missing or outdated requirements, as `name>=version`. A build (2.15+cpu) or candidate counts as its release."""
+    versions = [(one, version(one.name)) for one in needed]
     return [
         f"{one.name}{one.specifier}"
-        for one, has in found
+        for one, has in versions
         if has is None or not one.specifier.contains(Version(has).base_version)
     ]
 
@@ -224,9 +224,9 @@ LITTLE_SHARED = 256e6  # bytes; a container has 64 MB unless told otherwise, and
 
 
 class Gpus(NamedTuple):
-    """names: of the GPUs that torch sees; built: torch's CUDA version, None without; driver: whether there is one.
+    """GPUs. names: of those that torch sees; built: torch's CUDA version, or None; driver: whether there is a driver.
 
-    hidden: CUDA_VISIBLE_DEVICES if it is set; warned: what torch complained of when it looked.
+    hidden: CUDA_VISIBLE_DEVICES if it is set; warned: torch's warning when it searched for GPUs.
     """
 
     names: tuple[str, ...]
@@ -236,15 +236,15 @@ class Gpus(NamedTuple):
     warned: str
 
 
-def computing() -> Iterator[Finding]:
-    """Lines about torch, the GPU, threads and shared memory. torch takes seconds to load."""
+def computing() -> Iterator[Diagnosis]:
+    """Diagnoses of torch, the GPU, threads and shared memory. torch takes seconds to load."""
     try:
         import torch
-    except Exception as error:  # a library that it needs may be missing, or be of another kind
+    except Exception as error:  # a library that it needs may be missing or incompatible
         mend = "uv sync, or pip install --force-reinstall torch"
-        yield Finding("fault", "torch", f"cannot be loaded ({_first_line(error)})", mend)
+        yield Diagnosis("fault", "torch", f"cannot be loaded ({_first_line(error)})", mend)
         return
-    yield Finding("ok", "torch", f"{torch.__version__}")
+    yield Diagnosis("ok", "torch", f"{torch.__version__}")
     yield gpu(_gpus())
     yield threads(torch.get_num_threads(), usable_cores())
     if SHARED.is_dir():
@@ -261,45 +261,45 @@ def _gpus() -> Gpus:
     for index in range(torch.cuda.device_count() if there else 0):
         free, whole = torch.cuda.mem_get_info(index)
         names.append(f"{torch.cuda.get_device_name(index)} ({size(free)} of {size(whole)} free)")
-    said = str(caught[0].message).splitlines()[0] if caught else ""
+    warned = str(caught[0].message).splitlines()[0] if caught else ""
     driver = DRIVER.exists() or shutil.which("nvidia-smi") is not None
-    return Gpus(tuple(names), torch.version.cuda, driver, os.environ.get("CUDA_VISIBLE_DEVICES"), said)
+    return Gpus(tuple(names), torch.version.cuda, driver, os.environ.get("CUDA_VISIBLE_DEVICES"), warned)
 
 
-def gpu(found: Gpus) -> Finding:
+def gpu(gpus: Gpus) -> Diagnosis:
     """Whether torch sees a GPU, and if not, why."""
-    if found.names:
-        return Finding("ok", "GPU", f"{', '.join(found.names)}; torch is built for CUDA {found.built}")
-    if not found.driver:
-        return Finding("ok", "GPU", "none; cells run on the CPU")
-    if found.hidden is not None:
-        says = f"torch sees none, since CUDA_VISIBLE_DEVICES is {found.hidden!r}; cells run on the CPU"
-        return Finding("warning", "GPU", says, "unset CUDA_VISIBLE_DEVICES")
-    if found.built is None:
+    if gpus.names:
+        return Diagnosis("ok", "GPU", f"{', '.join(gpus.names)}; torch is built for CUDA {gpus.built}")
+    if not gpus.driver:
+        return Diagnosis("ok", "GPU", "none; cells run on the CPU")
+    if gpus.hidden is not None:
+        says = f"torch sees none, since CUDA_VISIBLE_DEVICES is {gpus.hidden!r}; cells run on the CPU"
+        return Diagnosis("warning", "GPU", says, "unset CUDA_VISIBLE_DEVICES")
+    if gpus.built is None:
         says = "there is an NVIDIA driver, but torch is built without CUDA; cells run on the CPU"
-        return Finding("warning", "GPU", says, "install a torch with CUDA: https://pytorch.org/get-started/locally")
-    why = f" ({found.warned})" if found.warned else ""
-    says = f"there is an NVIDIA driver, but torch, built for CUDA {found.built}, sees no GPU{why}"
+        return Diagnosis("warning", "GPU", says, "install a torch with CUDA: https://pytorch.org/get-started/locally")
+    why = f" ({gpus.warned})" if gpus.warned else ""
+    says = f"there is an NVIDIA driver, but torch, built for CUDA {gpus.built}, sees no GPU{why}"
     mend = "nvidia-smi tells whether the driver works; update it, or install another torch"
-    return Finding("warning", "GPU", says, mend)
+    return Diagnosis("warning", "GPU", says, mend)
 
 
-def threads(count: int, cores: int) -> Finding:
-    """count: threads of torch's CPU kernels; cores: that it may use."""
+def threads(count: int, cores: int) -> Diagnosis:
+    """The diagnosis of threads. count: threads of torch's CPU kernels; cores: usable cores."""
     if count > cores:
         says = f"torch takes {counted(count, 'thread')} on {counted(cores, 'core')}, which slows all of them"
-        return Finding("warning", "threads", says, f"export OMP_NUM_THREADS={cores}")
-    said = os.environ.get("OMP_NUM_THREADS")
-    why = f", as OMP_NUM_THREADS={said} says" if said else ""
-    return Finding("ok", "threads", f"torch takes {count} on {counted(cores, 'core')}{why}")
+        return Diagnosis("warning", "threads", says, f"export OMP_NUM_THREADS={cores}")
+    setting = os.environ.get("OMP_NUM_THREADS")
+    why = f", as OMP_NUM_THREADS={setting} says" if setting else ""
+    return Diagnosis("ok", "threads", f"torch takes {count} on {counted(cores, 'core')}{why}")
 
 
-def shared(free: int) -> Finding:
-    """free: bytes left in /dev/shm, through which worker processes share tensors."""
+def shared(free: int) -> Diagnosis:
+    """The diagnosis of shared memory. free: bytes left in /dev/shm, through which workers share tensors."""
     if free < LITTLE_SHARED:
         mend = "start the container with --shm-size=1g, or give run --plan workers=1"
-        return Finding("warning", "shared memory", f"{size(free)} free in {SHARED}, which workers share", mend)
-    return Finding("ok", "shared memory", f"{size(free)} free in {SHARED}")
+        return Diagnosis("warning", "shared memory", f"{size(free)} free in {SHARED}, which workers share", mend)
+    return Diagnosis("ok", "shared memory", f"{size(free)} free in {SHARED}")
 
 
 # The datasets
@@ -307,54 +307,54 @@ def shared(free: int) -> Finding:
 DRAWN = "glyphs"
 
 
-def datasets(data_dir: Path, needed: frozenset[str]) -> Iterator[Finding]:
-    """A line a dataset. needed: names without which it is a fault."""
+def datasets(data_dir: Path, needed: frozenset[str]) -> Iterator[Diagnosis]:
+    """A diagnosis for each dataset. needed: names of datasets whose absence is a fault."""
     for known in DATASETS.values():
         place = prepared_pool(known.name, data_dir)
         yield unprepared(known, data_dir, needed) if place is None else prepared(known, place, data_dir, needed)
 
 
-def prepared(known: Dataset, place: Path, data_dir: Path, needed: frozenset[str]) -> Finding:
-    """About a pool that is there. Its images are not read: that is what `data verify` does."""
+def prepared(known: Dataset, place: Path, data_dir: Path, needed: frozenset[str]) -> Diagnosis:
+    """The diagnosis of a prepared pool. Its images are not read; `data verify` reads them."""
     try:
         pool = read_pool(place)
     except DataError as error:
-        return Finding("fault" if known.name in needed else "warning", known.name, str(error))
+        return Diagnosis("fault" if known.name in needed else "warning", known.name, str(error))
     if pool.manifest.get("edition", 1) != known.edition:
-        return Finding("ok", known.name, f"prepared in {place} by an older release; made anew on first use")
+        return Diagnosis("ok", known.name, f"prepared in {place} by an older release; made anew on first use")
     if known.name == DRAWN or pool.manifest["pool_hash"] in KNOWN_POOLS:
-        return Finding("ok", known.name, f"prepared in {place}, pool {pool.manifest['pool_hash'][:16]}")
+        return Diagnosis("ok", known.name, f"prepared in {place}, pool {pool.manifest['pool_hash'][:16]}")
     says = f"prepared in {place}, but its pixels are none that the package knows (another source or decoder)"
-    return Finding("warning", known.name, says, f"fewshot-bench data verify {known.name}{_option(data_dir)}")
+    return Diagnosis("warning", known.name, says, f"fewshot-bench data verify {known.name}{_option(data_dir)}")
 
 
-def unprepared(known: Dataset, data_dir: Path, needed: frozenset[str]) -> Finding:
-    """About a dataset without a pool."""
+def unprepared(known: Dataset, data_dir: Path, needed: frozenset[str]) -> Diagnosis:
+    """The diagnosis of a dataset without a pool."""
     try:
         raw = raw_data(known, data_dir)
     except DataError:
         does = "get " + known.name if known.name in SOURCES else f"import {known.name} --from PATH"
         level: Level = "fault" if known.name in needed else "warning"
-        return Finding(level, known.name, f"not in {data_dir}", f"fewshot-bench data {does}{_option(data_dir)}")
-    how = "drawn on first use, in seconds" if known.name == DRAWN else f"prepared on first use from {raw.where}"
-    return Finding("ok", known.name, how)
+        return Diagnosis(level, known.name, f"not in {data_dir}", f"fewshot-bench data {does}{_option(data_dir)}")
+    state = "drawn on first use, in seconds" if known.name == DRAWN else f"prepared on first use from {raw.where}"
+    return Diagnosis("ok", known.name, state)
 
 
 def place_to_come(data_dir: Path) -> Path:
-    """The folder for pools that are still to be made: beside the raw data or, if that is read-only, the cache."""
+    """The folder of pools that will be prepared: beside the raw data or, if that is read-only, the cache."""
     near = nearest(data_dir)
     return data_dir if os.access(near, os.W_OK) and near.stat().st_mode & 0o222 else cache_dir()
 
 
 def named_in(content: Mapping[str, Any]) -> frozenset[str]:
-    """The datasets that a grid file names, as TOML gives it. What is no name of one is for `run` to complain of."""
+    """The datasets that a grid file names. content: parsed TOML. Unknown names are ignored; `run` reports them."""
     tables = [table for table in (content.get("grid"), *content.get("cells", ())) if isinstance(table, dict)]
     values = [value for table in tables for value in _listed(table.get("dataset", ()))]
     return frozenset(value for value in values if value in DATASETS)
 
 
 def bytes_to_come(data_dir: Path, needed: frozenset[str]) -> int:
-    """Bytes of the pools that are still to be prepared, of the datasets named."""
+    """Bytes of the needed pools that are not prepared yet."""
     missing = [DATASETS[name] for name in sorted(needed & DATASETS.keys()) if prepared_pool(name, data_dir) is None]
     return sum(known.classes * known.examples * math.prod(known.shape) for known in missing)
 
@@ -371,7 +371,7 @@ def _option(data_dir: Path) -> str:
 
 LITTLE_ROOM = 200_000_000  # bytes: one cell of the largest network with its checkpoints
 A_STEP = 120  # bytes of a line of metrics.jsonl (maml++); other learners log a little more
-WHOLE = 6  # times the weights that the last two checkpoints hold: with Adam's two moments; an epoch's holds them once
+WHOLE = 6  # times the weights: two checkpoints with Adam's two moments; that of an epoch has the weights once
 LITTLE = 100_000  # bytes of a cell's other files
 KEPT_OUT = 3
 SECOND = f"""
@@ -382,22 +382,22 @@ try:
 except Timeout:
     sys.exit({KEPT_OUT})
 """
-"""What a second process does: on some network disks only another process shows what a lock is worth."""
+"""The code of a second process: on some network disks only another process can show that a lock works."""
 
 
-def room(about: str, folder: Path, needed: int) -> Finding:
-    """Whether the disk of a folder, which may not exist yet, has so many bytes free."""
+def room(about: str, folder: Path, needed: int) -> Diagnosis:
+    """The diagnosis of the disk of a folder, which need not exist yet. needed: bytes that will be written."""
     near = nearest(folder)
     free = shutil.disk_usage(near).free
     if free < needed:
         says = f"{size(free)} free on the disk of {near}, where about {size(needed)} will be written"
-        return Finding("fault", about, says, "free some space, or choose a folder on another disk")
+        return Diagnosis("fault", about, says, "free some space, or choose a folder on another disk")
     wanted = f"; about {size(needed)} will be written" if needed else ""
-    return Finding("ok", about, f"{size(free)} free on the disk of {near}{wanted}")
+    return Diagnosis("ok", about, f"{size(free)} free on the disk of {near}{wanted}")
 
 
-def results_disk(out: Path, grid: GridFile | None) -> Iterator[Finding]:
-    """Whether there is room for the cells of the grid that are not done."""
+def results_disk(out: Path, grid: GridFile | None) -> Iterator[Diagnosis]:
+    """The diagnosis of the disk for the cells of the grid that are not done."""
     from fewshot_bench.cells import folders
     from fewshot_bench.grid.expand import expand
 
@@ -407,7 +407,7 @@ def results_disk(out: Path, grid: GridFile | None) -> Iterator[Finding]:
     try:
         cells = expand(grid)
     except GridError as error:
-        yield Finding(
+        yield Diagnosis(
             "fault",
             "grid",
             error.problems[0],
@@ -419,7 +419,7 @@ def results_disk(out: Path, grid: GridFile | None) -> Iterator[Finding]:
 
 
 def bytes_of(cells: Iterable[Cell]) -> int:
-    """About how many bytes these cells will take, nearly all of it checkpoints. Builds each network once; float32."""
+    """About how many bytes these cells will take, mostly checkpoints in float32. Builds each network once."""
     from fewshot_bench.grid.axes import SEAMS
 
     weights: dict[tuple, int] = {}
@@ -435,40 +435,37 @@ def bytes_of(cells: Iterable[Cell]) -> int:
     return total
 
 
-def locks(folder: Path) -> Iterator[Finding]:
-    """Whether files can be made in the results folder, or where it will be, and a lock there keeps others out.
-
-    Leaves nothing behind.
-    """
+def locks(folder: Path) -> Iterator[Diagnosis]:
+    """The diagnosis of locks in the results folder, or in the nearest existing folder. Leaves no files."""
     try:
         near = nearest(folder)
         with tempfile.TemporaryDirectory(dir=near, prefix=".doctor-") as place:
             yield _second_process(near, Path(place) / "lock")
     except OSError as error:
         says = f"cannot write into {folder}: {error.strerror}"
-        yield Finding("fault", "results folder", says, "run --out another folder")
+        yield Diagnosis("fault", "results folder", says, "run --out another folder")
 
 
-def _second_process(near: Path, path: Path) -> Finding:
+def _second_process(near: Path, path: Path) -> Diagnosis:
     try:
         with FileLock(path, timeout=5):
             done = subprocess.run(
                 [sys.executable, "-c", SECOND, path], capture_output=True, text=True, check=False, timeout=30
             )
-    except (OSError, NotImplementedError) as error:  # a disk that knows no locks
+    except (OSError, NotImplementedError) as error:  # a disk without locks
         return unlocked(near, f"are refused ({error})")
     if done.returncode == 0:
         return unlocked(near, "keep nobody out")
     if done.returncode != KEPT_OUT:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return Finding("warning", "locks", f"a second process could not try the lock ({last})")
-    return Finding("ok", "locks", f"work in {near}: of two runs on one folder, only one takes a cell")
+        return Diagnosis("warning", "locks", f"a second process could not try the lock ({last})")
+    return Diagnosis("ok", "locks", f"work in {near}: of two runs on one folder, only one takes a cell")
 
 
-def unlocked(near: Path, what: str) -> Finding:
-    """The line for a disk on which locks do not hold."""
+def unlocked(near: Path, what: str) -> Diagnosis:
+    """The diagnosis of a disk on which locks do not work."""
     says = f"locks in {near} {what}: two runs on one folder could take the same cell"
-    return Finding("fault", "locks", says, "run --out a folder on a disk with locks, or mount this one with them")
+    return Diagnosis("fault", "locks", says, "run --out a folder on a disk with locks, or mount this one with them")
 
 
 def nearest(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""`fewshot-bench illustrate`: pictures of what hypergradients do, on problems small enough to draw."""
+"""`fewshot-bench illustrate`: draws hypergradients of iMAML on a problem with one weight."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`fewshot-bench list`: what there is to put into a grid."""
+"""`fewshot-bench list`: the names that a grid can use."""
 
 import itertools
 import sys
@@ -12,9 +12,17 @@ from fewshot_bench.basics.about import learners
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, unknown
-from fewshot_bench.cli.parsing import Unsaid
-from fewshot_bench.cli.parts import docs, factory, first_sentence, option_rows, sentence, unbroken, without_arguments
-from fewshot_bench.cli.wrapping import beside, wrapped
+from fewshot_bench.cli.parsing import HiddenDefault
+from fewshot_bench.cli.parts import (
+    docstring,
+    factory,
+    first_sentence,
+    option_rows,
+    sentence,
+    unbroken,
+    without_arguments,
+)
+from fewshot_bench.cli.terminal import beside, wrapped
 from fewshot_bench.grid.files import TABLES, presets
 from fewshot_bench.report.console import screen
 
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from fewshot_bench.data.datasets import Dataset
 
 AXES = {"learners": "learner", "backbones": "backbone", "inner-optimizers": "inner_optimizer"}
-"""Kinds that are names of code, and their axes in a grid file."""
+"""Kinds whose names stand for code, and their axes in a grid file."""
 
 KINDS = (*AXES, "datasets", "presets")
 
@@ -34,16 +42,16 @@ class Options:
     Examples: fewshot-bench list; fewshot-bench list learners; fewshot-bench list backbone my_nets:tiny
     """
 
-    what: tyro.conf.Positional[Unsaid[str | None]] = None
+    what: tyro.conf.Positional[HiddenDefault[str | None]] = None
     """learners, backbones, inner-optimizers, datasets or presets; or a name of any kind. Absent: everything."""
-    name: tyro.conf.Positional[Unsaid[str | None]] = None
+    name: tyro.conf.Positional[HiddenDefault[str | None]] = None
     """A name of that kind, or an import path."""
 
 
 def command(options: Options) -> int:
     """Runs the command; returns the exit status.
 
-    Raises BenchError for what is neither a kind nor a name.
+    Raises BenchError for a word that is neither a kind nor a name.
     """
     width, _ = screen(sys.stdout)
     print("\n".join(_lines(options, width)))
@@ -64,7 +72,7 @@ def _lines(options: Options, width: int) -> list[str]:
 
 
 def _kind(word: str) -> str | None:
-    """The kind that a word means, in the singular or plural, as in a grid file or on the command line."""
+    """The kind that a word names, in singular or plural, spelled as in a grid file or on the command line."""
     plural = word.replace("_", "-").rstrip("s") + "s"
     return plural if plural in KINDS else None
 
@@ -105,7 +113,9 @@ def _about(kind: str, name: str, width: int) -> list[str]:
         make = factory(AXES[kind], name)
         options = _options(make, width)
         heading = f'Options, set in a grid by [{TABLES[AXES[kind]]}."{name}"]:' if options else "No options."
-        more = [part for line in unbroken(without_arguments(docs(make)))[1:] for part in wrapped(line, width) or [""]]
+        more = [
+            part for line in unbroken(without_arguments(docstring(make)))[1:] for part in wrapped(line, width) or [""]
+        ]
         title = [learners()[name]["title"] + "."] if kind == "learners" and name in learners() else []
         return [*wrapped(f"{name}: {' '.join([*title, sentence(make)])}", width), *more, "", heading, *options]
     sentences = _sentences(kind)
@@ -122,6 +132,6 @@ def _dataset(known: "Dataset") -> str:
 
 
 def _comment(text: str) -> str:
-    """The comment that a preset begins with, "#" taken off its lines."""
+    """The comment at the beginning of a preset, without "#"."""
     lines = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
     return "\n".join(line.removeprefix("#").strip() for line in lines)

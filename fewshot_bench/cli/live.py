@@ -1,4 +1,4 @@
-"""A grid as it runs: one live table in a terminal, plain lines elsewhere."""
+"""The progress of a run: one live table in a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.cli.progress_bar import shown_progress
+from fewshot_bench.cli.terminal import shown_progress
 from fewshot_bench.data.pool import Progress
 from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.training.replica import Moment
@@ -27,15 +27,15 @@ STOPS = {
     "validation": "after the tasks that are being evaluated",
     "test": "after the tasks that are being evaluated",
 }
-"""Phase of a cell that is being computed -> when it ends if it is asked to stop."""
+"""Phase of a cell -> the point at which it stops after Ctrl-C."""
 
 NO_CELL = "before the next cell"
-ROWS = 30  # rows of the live table; a larger grid shows those under way and around them
+ROWS = 30  # rows of the live table; a larger grid shows the running cells and those near them
 
 
 @dataclass
-class Follower:
-    """What is known of the run so far; each method is told of one event."""
+class RunState:
+    """The state of a run: status, progress and pace of its cells. `moment`, `ended` and `prepare` update it."""
 
     cells: Sequence[Cell]
     state: dict[str, str] = field(default_factory=dict)
@@ -64,16 +64,16 @@ class Follower:
         self.pace.pop(cell.id, None)
 
     def prepare(self, what: str, done: int, total: int) -> None:
-        """Told of the preparation of data: `done` of `total` steps."""
+        """Records the preparation of data: `done` of `total` steps."""
         self.preparing = f"{what}: {done} of {total}" if done < total else ""
 
-    def until(self) -> str:
-        """When the run ends if it is asked to stop now."""
+    def stopping_point(self) -> str:
+        """The point at which the run stops after Ctrl-C now."""
         phases = {state for state in self.state.values() if state in STOPS}
         return " and ".join(dict.fromkeys(when for phase, when in STOPS.items() if phase in phases)) or NO_CELL
 
     def line(self, cell: Cell) -> str:
-        """One cell in a line."""
+        """The line of a cell: name, status, meta-steps, loss, accuracy and time left."""
         moment = self.moments.get(cell.id)
         words = [cell.id, self.state.get(cell.id, "queued")]
         if moment is not None:
@@ -83,7 +83,7 @@ class Follower:
         return "  ".join([*words, self.left(cell)]).rstrip()
 
     def left(self, cell: Cell) -> str:
-        """Time left in a cell's training, at the pace of its last steps."""
+        """Time left in a cell's training, at the pace of its last meta-steps."""
         moment = self.moments.get(cell.id)
         if moment is None or self.state.get(cell.id) != "training" or cell.id not in self.pace:
             return ""
@@ -92,61 +92,61 @@ class Follower:
 
 
 @contextmanager
-def following(follower: Follower, stop: Callable[[], bool]) -> Iterator[tuple[Listener, Progress]]:
-    """A Listener that shows the run on stderr while the block lasts, and who is told of the preparation of data."""
+def live_listener(run: RunState, stop: Callable[[], bool]) -> Iterator[tuple[Listener, Progress]]:
+    """A Listener that shows the run on stderr within the block, and a function for the preparation of data."""
     console = Console(stderr=True)
     if not console.is_terminal:
         with shown_progress() as progress:
-            yield _plain(follower, stop), progress
+            yield _plain(run, stop), progress
         return
-    with Live(get_renderable=lambda: _table(follower), console=console, refresh_per_second=4, transient=True):
+    with Live(get_renderable=lambda: _table(run), console=console, refresh_per_second=4, transient=True):
 
-        def say(text: str) -> None:  # above the table, where it stays
+        def say(text: str) -> None:  # above the table
             console.print(text, style="yellow", highlight=False, markup=False)
 
-        yield Listener(follower.moment, follower.ended, stop, say), follower.prepare
+        yield Listener(run.moment, run.ended, stop, say), run.prepare
 
 
-def _plain(follower: Follower, stop: Callable[[], bool]) -> Listener:
+def _plain(run: RunState, stop: Callable[[], bool]) -> Listener:
     def moment(cell: Cell, moment: Moment) -> None:
-        changed = follower.state.get(cell.id) != moment.phase
-        follower.moment(cell, moment)
-        if changed or time.monotonic() - follower.last_line > SECONDS_BETWEEN_LINES:
-            follower.last_line = time.monotonic()
-            print(follower.line(cell), file=sys.stderr, flush=True)
+        changed = run.state.get(cell.id) != moment.phase
+        run.moment(cell, moment)
+        if changed or time.monotonic() - run.last_line > SECONDS_BETWEEN_LINES:
+            run.last_line = time.monotonic()
+            print(run.line(cell), file=sys.stderr, flush=True)
 
     def ended(cell: Cell, status: str, reason: str) -> None:
-        follower.ended(cell, status, reason)
-        print(follower.line(cell), file=sys.stderr, flush=True)
+        run.ended(cell, status, reason)
+        print(run.line(cell), file=sys.stderr, flush=True)
 
     return Listener(moment, ended, stop, lambda text: print(text, file=sys.stderr, flush=True))
 
 
-def _table(follower: Follower) -> RenderableType:
-    done = sum(state == "done" for state in follower.state.values())
+def _table(run: RunState) -> RenderableType:
+    done = sum(state == "done" for state in run.state.values())
     table = Table(box=None, pad_edge=False)
     for heading in ("cell", "state", "meta-steps", "loss", "val", "time left"):
         table.add_column(heading, justify="left" if heading in ("cell", "state") else "right", no_wrap=True)
-    for cell in _shown(follower):
-        moment = follower.moments.get(cell.id)
+    for cell in _shown(run):
+        moment = run.moments.get(cell.id)
         table.add_row(
             cell.id,
-            follower.state.get(cell.id, "queued"),
+            run.state.get(cell.id, "queued"),
             f"{moment.iteration if moment else 0}/{cell.training.iterations}",
             "" if moment is None or moment.loss is None else f"{moment.loss:.3f}",
             "" if moment is None or moment.accuracy is None else f"{100 * moment.accuracy:.1f} %",
-            follower.left(cell),
+            run.left(cell),
         )
-    preparing = [Text(follower.preparing)] if follower.preparing else []
-    minutes = int(time.monotonic() - follower.begun) // 60
+    preparing = [Text(run.preparing)] if run.preparing else []
+    minutes = int(time.monotonic() - run.begun) // 60
     return Group(
-        table, *preparing, Text(f"{done} of {counted(len(follower.cells), 'cell')} done, {minutes} min", style="bold")
+        table, *preparing, Text(f"{done} of {counted(len(run.cells), 'cell')} done, {minutes} min", style="bold")
     )
 
 
-def _shown(follower: Follower) -> list[Cell]:
-    """The cells there are rows for, in order: those under way, and as many of those around the last one as fit."""
-    state = follower.state
-    at = next((i for i, cell in enumerate(follower.cells) if cell.id == follower.current), 0)
-    near = sorted(range(len(follower.cells)), key=lambda i: (state.get(follower.cells[i].id) not in STOPS, abs(i - at)))
-    return [follower.cells[i] for i in sorted(near[:ROWS])]
+def _shown(run: RunState) -> list[Cell]:
+    """The cells that get a row, in order: the running ones, and as many near the last one as fit."""
+    state = run.state
+    at = next((i for i, cell in enumerate(run.cells) if cell.id == run.current), 0)
+    near = sorted(range(len(run.cells)), key=lambda i: (state.get(run.cells[i].id) not in STOPS, abs(i - at)))
+    return [run.cells[i] for i in sorted(near[:ROWS])]

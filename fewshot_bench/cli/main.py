@@ -1,7 +1,7 @@
-"""The command line: the table of commands, and what each ends with: an exit status and, after a fault, a sentence.
+"""The command line: the table of commands, and how each ends: an exit status and, after an error, a sentence.
 
 A command is a file of this folder with `Options`, a dataclass whose docstrings are its help, and `command(options)`,
-which returns the exit status. Only the file of the command that is asked for is loaded.
+which returns the exit status. Only the file of the given command is loaded.
 """
 
 import importlib
@@ -36,7 +36,7 @@ COMMANDS = {
     "doctor": "look at this machine, its packages, data and disks, and say what mends what is missing",
     "completion": "print the script by which bash, zsh or fish completes what you type",
 }
-"""Name -> what it does, in the order in which help lists them. Each name is that of a file of this folder."""
+"""Name -> description, in the order of the help. Each name is that of a file of this folder."""
 
 DESCRIPTION = """Few-shot meta-learning as one grid, with the published numbers beside yours.
 
@@ -57,7 +57,7 @@ AFTER_INTERRUPTION = {
 
 DEBUG = "--debug"
 BUG = 70  # EX_SOFTWARE of <sysexits.h>
-UNREAD = 141  # what a shell says of a program that a closed pipe ended
+CLOSED_PIPE = 141  # a shell's status for a program that a closed pipe ended
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,24 +75,26 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     words, debug = [word for word in given if word != DEBUG], DEBUG in given
     if os.environ.get("NO_COLOR"):
-        os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")  # tyro's own name for it; tyro prints help
+        os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")  # tyro's name for it; tyro prints help
     name, *_ = words = words or ["run"]
     try:
         try:
             return run_command(words)
         finally:
-            sys.stdout.flush()  # what is still held back can find its reader gone too
+            sys.stdout.flush()  # flushing can raise BrokenPipeError, too
     except BenchError as error:
-        return _ended(2, f"error: {error}", debug)
+        return _failed(2, f"error: {error}", debug)
     except KeyboardInterrupt:
-        return _ended(130, f"interrupted; the same command {AFTER_INTERRUPTION.get(name, 'begins again')}", debug)
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone; nobody is left to tell
+        return _failed(130, f"interrupted; the same command {AFTER_INTERRUPTION.get(name, 'begins again')}", debug)
+    except BrokenPipeError:  # the reader of the output, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter, which flushes as it ends
-        return UNREAD
+        return CLOSED_PIPE
     except Exception as error:
         seen = "" if debug else f" The same command with {DEBUG} shows where it comes from."
         what = f"{type(error).__name__}: {error}".rstrip(".: ")
-        return _ended(BUG, f"error: {what}. Nothing foresaw this: it is a bug here, or the system failed.{seen}", debug)
+        return _failed(
+            BUG, f"error: {what}. Nothing foresaw this: it is a bug here, or the system failed.{seen}", debug
+        )
 
 
 def run_command(words: list[str]) -> int:
@@ -106,7 +108,7 @@ def run_command(words: list[str]) -> int:
         return 0
     if name not in COMMANDS:
         raise BenchError(unknown("command", name, COMMANDS))
-    from fewshot_bench.cli.parsing import parse  # tyro takes a fifth of a second to load; a typo is told at once
+    from fewshot_bench.cli.parsing import parse  # tyro takes a fifth of a second to load
 
     module = importlib.import_module(f"fewshot_bench.cli.{name}")
     status: int = module.command(parse(module.Options, rest, name))
@@ -114,27 +116,27 @@ def run_command(words: list[str]) -> int:
 
 
 def program(options: Callable[[str], Any]) -> "SubcommandApp":
-    """All commands as tyro's subcommands. options: gives what the words after a command are parsed into."""
+    """All commands as tyro's subcommands. options(command): the class of the command's options."""
     from tyro.extras import SubcommandApp
 
     app = SubcommandApp()
-    for name, says in COMMANDS.items():
-        app.command(options(name), name=name, help=says)
+    for name, description in COMMANDS.items():
+        app.command(options(name), name=name, help=description)
     return app
 
 
 def _print_help() -> None:
     """Prints the list of commands, without loading any of them."""
-    from fewshot_bench.cli.parsing import fitting
+    from fewshot_bench.cli.parsing import wrapped_stdout
 
     def no_options() -> None: ...
 
-    with redirect_stdout(fitting()), suppress(SystemExit):
+    with redirect_stdout(wrapped_stdout()), suppress(SystemExit):
         program(lambda _: no_options).cli(prog="fewshot-bench", description=DESCRIPTION, args=["--help"])
 
 
-def _ended(status: int, sentence: str, debug: bool) -> int:
-    """Says why a command ended, under the traceback if that is asked for; returns the exit status."""
+def _failed(status: int, sentence: str, debug: bool) -> int:
+    """Prints why a command ended, after the traceback with --debug; returns the exit status."""
     if debug:
         traceback.print_exc()
     print(sentence, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`fewshot-bench new`: a file to start from, and its test."""
+"""`fewshot-bench new`: writes a file to start from, and its test."""
 
 import importlib.util
 import keyword
@@ -40,7 +40,7 @@ class Options:
 def command(options: Options) -> int:
     """Runs the command; returns the exit status.
 
-    Raises BenchError for a name that is none or is taken, and if a file is there already or cannot be written.
+    Raises BenchError for an invalid or used name, and if a file exists or cannot be written.
     """
     kind, name = options.kind, options.name
     _check(name)
@@ -60,12 +60,13 @@ def command(options: Options) -> int:
 
 
 def _check(name: str) -> None:
+    """Raises BenchError if the name cannot be that of a Python module."""
     if not name.isidentifier() or keyword.iskeyword(name) or not name.strip("_"):
         raise BenchError(f"{name!r} cannot be the name of a Python module. Use letters, digits and _, no digit first.")
 
 
 def _check_free(name: str) -> None:
-    """A file of the name of an installed module would hide it, or be hidden by it."""
+    """Raises BenchError if the file would hide an installed module, or be hidden by it."""
     if importlib.util.find_spec(name) is not None:
         raise BenchError(f"{name!r} is the name of a module that Python can import already. Choose another name.")
 
@@ -76,7 +77,7 @@ def _filled(template: str, name: str) -> str:
 
 
 def _sorted_imports(text: str, own: str) -> str:
-    """With the line that begins as `own` in its alphabetical place among the imports above it."""
+    """The text with the line that begins with `own` sorted into the imports above it."""
     lines = text.splitlines(keepends=True)
     at = next((i for i, line in enumerate(lines) if line.startswith(own)), None)
     if at is not None:

@@ -1,4 +1,4 @@
-"""The words after a command become its options, by tyro; and help becomes as wide as the terminal, all of it."""
+"""Parsing of a command's options by tyro, and help in lines that fit the terminal."""
 
 import re
 import shutil
@@ -9,29 +9,29 @@ from typing import IO, Annotated, Any, TypeVar, cast
 
 import tyro
 
-from fewshot_bench.cli.wrapping import wrapped
+from fewshot_bench.cli.terminal import wrapped
 
 T = TypeVar("T")
 
-Unsaid = Annotated[T, tyro.conf.arg(help_behavior_hint="")]
-"""An option whose default help leaves out: None, empty or False, or found when asked for; its sentence says enough."""
+HiddenDefault = Annotated[T, tyro.conf.arg(help_behavior_hint="")]
+"""An option whose default is not shown in help (None, empty, False, or found at run time): its sentence tells it."""
 
-CONFIG = (tyro.conf.DisallowNone,)  # None is Python's word: an option is absent or has a value
+CONFIG = (tyro.conf.DisallowNone,)  # "None" is no value: an option is absent or has a value
 
 _STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
 def parse(kind: type[T], words: list[str], command: str) -> T:
-    """The words after a command as a dataclass of its options.
+    """Parses the words after a command into its dataclass of options.
 
-    Raises SystemExit: 0 after help was printed, 2 after a sentence about words that are wrong.
+    Raises SystemExit: 0 after printing help, 2 after a sentence about invalid words.
     """
-    with redirect_stdout(fitting()):
-        return tyro.cli(kind, args=a_flag_each(words), prog=f"fewshot-bench {command}", config=CONFIG)
+    with redirect_stdout(wrapped_stdout()):
+        return tyro.cli(kind, args=repeat_set_flag(words), prog=f"fewshot-bench {command}", config=CONFIG)
 
 
-def a_flag_each(words: list[str]) -> list[str]:
-    """`--set a=1 b=2` as `--set a=1 --set b=2`, so that a word without "=" may follow, such as the grid's name."""
+def repeat_set_flag(words: list[str]) -> list[str]:
+    """Turns `--set a=1 b=2` into `--set a=1 --set b=2`. So a word without "=" may follow, such as the grid's name."""
     spread: list[str] = []
     within = False
     for word in words:
@@ -42,10 +42,10 @@ def a_flag_each(words: list[str]) -> list[str]:
     return spread
 
 
-def fitting() -> IO[str]:
-    """The standard output, with lines broken that are too long for the terminal.
+def wrapped_stdout() -> IO[str]:
+    """The standard output, with lines wrapped to the width of the terminal.
 
-    tyro makes its boxes as wide as the terminal, but prints usage and description in lines of any length.
+    tyro fits its boxes to the terminal, but not the usage and the description.
     """
     out, width = sys.stdout, shutil.get_terminal_size().columns
 

@@ -1,6 +1,6 @@
-"""The parts that a user names (backbones, inner optimizers, learners): found by name, made, and described.
+"""The parts that a user names (backbones, inner optimizers, learners): their factories, options and descriptions.
 
-A part's factory says all of itself: its first sentence, and its options with types, defaults and meanings.
+All descriptions come from the factory: its first sentence, and its options with types, defaults and meanings.
 """
 
 import inspect
@@ -19,13 +19,13 @@ from fewshot_bench.basics.options import bare, preset_options, problems, schema,
 from fewshot_bench.grid.files import make_importable, parse_assignment
 
 Kind = Literal["backbone", "inner-optimizer", "learner"]
-"""What a part is, as it is typed after `new`, `check` and `list`."""
+"""The kind of a part, as typed after `new`, `check` and `list`."""
 
-SOURCE_WIDTH = 110  # a docstring's lines in this package go on to about there
+SOURCE_WIDTH = 110  # about the length of a docstring's lines in this package
 
 
 def factory(kind: str, name: str) -> Callable[..., Any]:
-    """What makes the backbone, inner optimizer or learner of that name; import paths begin in the current folder.
+    """The factory of the backbone, inner optimizer or learner of that name. Import paths begin in the current folder.
 
     Raises BenchError if there is none.
     """
@@ -33,12 +33,12 @@ def factory(kind: str, name: str) -> Callable[..., Any]:
 
     make_importable(Path.cwd())
     axis = kind.replace("-", "_")
-    found: Callable[..., Any] = find(axis.replace("_", " "), name, SEAMS[axis])
-    return found
+    make: Callable[..., Any] = find(axis.replace("_", " "), name, SEAMS[axis])
+    return make
 
 
 def with_options(make: Callable[..., Any], assignments: Sequence[str], where: str) -> Callable[..., Any]:
-    """The factory with options as KEY=VALUE, values as in a grid file. Raises BenchError for what it does not take."""
+    """The factory with options given as KEY=VALUE, as in a grid file. Raises BenchError for invalid options."""
     values: dict[str, Any] = {}
     for text in assignments:
         values |= parse_assignment(text)
@@ -49,30 +49,30 @@ def with_options(make: Callable[..., Any], assignments: Sequence[str], where: st
     return partial(make, **understood(values, known))
 
 
-def docs(factory: Callable[..., Any]) -> str:
-    """Its docstring, without indentation; empty if there is none."""
+def docstring(factory: Callable[..., Any]) -> str:
+    """The factory's docstring without indentation; empty if there is none."""
     return inspect.getdoc(bare(factory)) or ""
 
 
 def without_arguments(text: str) -> str:
-    """A docstring up to its section "Args:", whose entries stand with the options."""
+    """A docstring without its sections "Args:" and "Raises:"; options are described separately."""
     return re.split(r"^(?:Args|Raises):$", text, maxsplit=1, flags=re.MULTILINE)[0].rstrip()
 
 
 def sentence(factory: Callable[..., Any]) -> str:
-    """The first sentence of its docstring, and what a partial has set."""
-    settings = [f"{name} = {shown(value)}" for name, value in preset_options(factory).items()]
-    first = first_sentence(docs(factory))
+    """The first sentence of the factory's docstring, and the options that a partial has set."""
+    settings = [f"{name} = {as_toml(value)}" for name, value in preset_options(factory).items()]
+    first = first_sentence(docstring(factory))
     return f"{first} With {', '.join(settings)}." if settings else first
 
 
 def first_sentence(text: str) -> str:
-    """Up to the first full stop that a capital letter or nothing follows, within the first paragraph."""
+    """The first sentence of a text: up to the first full stop before a capital letter, within the first paragraph."""
     return re.split(r"(?<=\.)\s+(?=[A-Z])", " ".join(text.partition("\n\n")[0].split()))[0]
 
 
 def unbroken(text: str) -> list[str]:
-    """Lines of a docstring, joined if one ended only because the next word had no room in the source."""
+    """The lines of a docstring, joined if a line ended only because the source line was full."""
     joined: list[str] = []
     before = ""
     for line in text.splitlines():
@@ -85,23 +85,23 @@ def unbroken(text: str) -> list[str]:
     return joined
 
 
-def shown(value: Any) -> str:
-    """A value as a grid file has it."""
+def as_toml(value: Any) -> str:
+    """A value as written in a grid file."""
     return "absent" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def option_rows(factory: Callable[..., Any]) -> list[tuple[str, str]]:
-    """A row an option: name, default and type in columns; and what it means, if its docstring says so."""
-    said = meanings(bare(factory))
+    """A row for each option: name, default and type in columns, and its meaning from the docstring."""
+    described = option_meanings(bare(factory))
     rows = [
-        (name, shown(option.default), type_name(option.type), said.get(name, ""))
+        (name, as_toml(option.default), type_name(option.type), described.get(name, ""))
         for name, option in schema(factory).items()
     ]
     names, defaults, kinds = (max((len(row[i]) for row in rows), default=0) for i in range(3))
     return [(f"{n:{names}} = {d:{defaults}}  {k:{kinds}}  ", m) for n, d, k, m in rows]
 
 
-def meanings(made_by: Callable[..., Any]) -> dict[str, str]:
-    """Option -> the first sentence of what is said of it: under a dataclass's field, or in Args of a docstring."""
-    said = docstring_parser.parse_from_object(made_by).params
-    return {one.arg_name: first_sentence(one.description or "") for one in said}
+def option_meanings(made_by: Callable[..., Any]) -> dict[str, str]:
+    """Option -> the first sentence of its description, under a dataclass's field or in a docstring's Args."""
+    parameters = docstring_parser.parse_from_object(made_by).params
+    return {parameter.arg_name: first_sentence(parameter.description or "") for parameter in parameters}

@@ -1,4 +1,4 @@
-"""`fewshot-bench plot`: learned rates and learning curves of a results folder, as figures."""
+"""`fewshot-bench plot`: draws learned rates and learning curves of a results folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ class Options:
 def command(options: Options) -> int:
     """Runs the command; returns the exit status.
 
-    Raises BenchError for a folder without cells, or where figures cannot be written.
+    Raises BenchError for a folder without cells, or if figures cannot be written.
     """
     from fewshot_bench.report.plots import plot  # matplotlib takes a second to load; --help need not
 

@@ -1,4 +1,4 @@
-"""`fewshot-bench report`: the table of a results folder, beside the published numbers."""
+"""`fewshot-bench report`: prints the table of a results folder, with the published numbers."""
 
 import sys
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from fewshot_bench.cli.parsing import Unsaid
+from fewshot_bench.cli.parsing import HiddenDefault
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Options:
     """The folder that `fewshot-bench run` wrote to (the one with cells/ in it)."""
     format: Literal["terminal", "markdown", "latex", "csv", "html"] = "terminal"
     """latex is a booktabs table, csv has plain numbers, in percent, and html is one page."""
-    output: Unsaid[Path | None] = None
+    output: HiddenDefault[Path | None] = None
     """Write to this file instead of printing; html is always written, to DIR/report.html if this is absent."""
 
 

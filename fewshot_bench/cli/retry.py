@@ -1,4 +1,4 @@
-"""`fewshot-bench retry`: what failed in a folder, once more."""
+"""`fewshot-bench retry`: runs the failed cells of a results folder again."""
 
 import sys
 from dataclasses import dataclass, field
@@ -41,8 +41,8 @@ def command(options: Options) -> int:
     if not cells:
         print(f"No cell of {options.directory} failed.", file=sys.stderr)
         return 0
-    anew = changed_cells(cells, options.set) if options.set else {cell: cell for cell in cells}
-    status = compute(list(dict.fromkeys(anew.values())), options.directory, options.computing)
-    if status in (0, 1):  # interrupted, the same command goes on
-        replace_in_folder(options.directory, anew, options.set)
+    replaced = changed_cells(cells, options.set) if options.set else {cell: cell for cell in cells}
+    status = compute(list(dict.fromkeys(replaced.values())), options.directory, options.computing)
+    if status in (0, 1):  # after an interruption, the same command resumes
+        replace_in_folder(options.directory, replaced, options.set)
     return status

@@ -1,4 +1,4 @@
-"""`fewshot-bench sensitivity`: one trained cell, judged in all the ways that papers judge theirs."""
+"""`fewshot-bench sensitivity`: tests one trained cell again by the protocols of other papers."""
 
 import sys
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from fewshot_bench.cli.parsing import Unsaid
+from fewshot_bench.cli.parsing import HiddenDefault
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,28 @@ class Options:
     """Epochs whose logits are averaged, the best by validation."""
     steps: tuple[int, ...] = (1, 2, 3, 5, 10, 20)
     """Inner steps; beyond those that were trained, rates that are learned by step stay at the last one's."""
-    data_dir: Unsaid[Path | None] = None
+    data_dir: HiddenDefault[Path | None] = None
     """Folder of the data; $FEWSHOT_DATA or datasets/ if absent."""
-    device: Unsaid[str | None] = None
+    device: HiddenDefault[str | None] = None
     """Where to compute; as the cell was if absent."""
     format: Literal["terminal", "markdown", "csv"] = "terminal"
     """How to print it; csv has plain numbers, in percent."""
-    output: Unsaid[Path | None] = None
+    output: HiddenDefault[Path | None] = None
     """Write the table to this file instead of printing it."""
 
 
 def command(options: Options) -> int:
     """Runs the command; returns the exit status.
 
-    Raises BenchError for what is no finished cell, for other images than it was tested on, and for a value that no
-    protocol can have.
+    Raises BenchError if the folder is not a finished cell, if the images differ from those of its test, and for an
+    invalid value.
     """
     # torch takes seconds to load: only now that the options are known to be good.
     from fewshot_bench.api.loading import loaded
     from fewshot_bench.api.pools import open_pool
     from fewshot_bench.api.protocols import FactorValues, check_values
     from fewshot_bench.api.sensitivity import sensitivity
-    from fewshot_bench.cli.progress_bar import shown_progress
+    from fewshot_bench.cli.terminal import shown_progress
     from fewshot_bench.report.console import put, screen
     from fewshot_bench.report.markdown import markdown
     from fewshot_bench.report.terminal import terminal
@@ -62,7 +62,7 @@ def command(options: Options) -> int:
     trained = loaded(options.cell, device=options.device)
     with shown_progress() as progress:
         pool = open_pool(trained.cell.dataset, options.data_dir, progress)
-    found = sensitivity(
+    result = sensitivity(
         trained,
         pool,
         tasks=options.tasks,
@@ -72,10 +72,10 @@ def command(options: Options) -> int:
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )
     if options.format == "csv":
-        text = found.frame().to_csv(index=False, lineterminator="\n")
+        text = result.frame().to_csv(index=False, lineterminator="\n")
     elif options.format == "markdown":
-        text = markdown([found.table()], [])
+        text = markdown([result.table()], [])
     else:
-        text = terminal([found.table()], [], *(screen(sys.stdout) if options.output is None else ()))
+        text = terminal([result.table()], [], *(screen(sys.stdout) if options.output is None else ()))
     put(text, options.output)
     return 0

@@ -1,4 +1,4 @@
-"""`fewshot-bench status`: how far a folder's cells are, from what lies in it."""
+"""`fewshot-bench status`: the progress of the cells in a results folder, from its files."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cli.parsing import Unsaid
+from fewshot_bench.cli.parsing import HiddenDefault
 
 SECONDS_BETWEEN_LOOKS = 5.0
 SECONDS_OF_PATIENCE = 60.0  # between two cells, and while workers start, no cell is running
@@ -25,10 +25,10 @@ class Options:
     directory: Annotated[Path, tyro.conf.Positional]
     """The folder that `fewshot-bench run` writes to."""
 
-    all: Unsaid[bool] = False
+    all: HiddenDefault[bool] = False
     """A line for every cell, also for those that are done or only wait."""
 
-    watch: Unsaid[bool] = False
+    watch: HiddenDefault[bool] = False
     """Refresh every few seconds, until no cell is left to run or no cell has been running for a minute."""
 
 
@@ -44,13 +44,13 @@ def command(options: Options) -> int:
         raise BenchError("--watch is for a terminal.")
     last_seen = time.monotonic()
     while True:
-        found = progress(read_cells(options.directory))
+        cells = progress(read_cells(options.directory))
         if options.watch:
             print("\x1b[H\x1b[2J", end="")
-        table = progress_table(found, options.all)
-        text = terminal([table], [], *screen(sys.stdout)) if table.rows else counts_in_words(found) + "\n"
+        table = progress_table(cells, options.all)
+        text = terminal([table], [], *screen(sys.stdout)) if table.rows else counts_in_words(cells) + "\n"
         show(text, sys.stdout)
-        states = {one.status for one in found}
+        states = {one.status for one in cells}
         exit_status = 1 if "failed" in states else 0
         if not options.watch or not states & {*UNDER_WAY, "queued", "stopped"}:
             return exit_status

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from fewshot_bench.cli.doctor import lines as fitted
-from fewshot_bench.cli.doctor_checks import Finding
+from fewshot_bench.cli.doctor_checks import Diagnosis
 from fewshot_bench.cli.main import main
 from fewshot_bench.report.terminal import WIDTH
 
@@ -59,7 +59,7 @@ def test_a_machine_that_has_all(here, capsys):
     assert list(here.iterdir()) == []
 
 
-PEERS = Finding("ok", "extra peers", "not installed: one>=1, two>=2; for comparisons", "uv sync --extra peers")
+PEERS = Diagnosis("ok", "extra peers", "not installed: one>=1, two>=2; for comparisons", "uv sync --extra peers")
 
 
 @pytest.mark.parametrize(

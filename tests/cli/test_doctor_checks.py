@@ -15,7 +15,7 @@ from fewshot_bench.cli import doctor_checks
 from fewshot_bench.cli.doctor_checks import (
     EXTRAS,
     LITTLE,
-    Finding,
+    Diagnosis,
     Gpus,
     base,
     bytes_of,
@@ -258,7 +258,7 @@ def test_a_file_in_the_way_is_a_fault(tmp_path):
     assert found.says.endswith(f"{tmp_path / 'results'} is a file")
 
 
-def about(data_dir: Path, *needed: str) -> dict[str, Finding]:
+def about(data_dir: Path, *needed: str) -> dict[str, Diagnosis]:
     return {one.about: one for one in datasets(data_dir, frozenset(needed))}
 
 
@@ -313,10 +313,10 @@ def test_the_datasets_of_a_grid():
 
 def test_a_check_that_fails_is_a_warning_and_the_next_is_taken():
     def falls():
-        yield Finding("ok", "first", "well")
+        yield Diagnosis("ok", "first", "well")
         raise OSError("gone")
 
-    found = list(findings({"one": falls, "two": lambda: [Finding("fault", "third", "bad")]}))
+    found = list(findings({"one": falls, "two": lambda: [Diagnosis("fault", "third", "bad")]}))
     assert [one.level for one in found] == ["ok", "warning", "fault"]
     assert found[1] == ("warning", "one", "could not be looked at (OSError: gone)", "")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fewshot_bench.cli.dry_run import line, print_estimates, summary
+from fewshot_bench.cli.run import line, print_estimates, summary
 from fewshot_bench.grid.estimates import CellEstimate, GridEstimate
 from fewshot_bench.report.terminal import WIDTH
 from tests.grid.test_estimates import CELL, OTHER, done, under_way

@@ -20,8 +20,8 @@ from fewshot_bench.cli import main as program
 from fewshot_bench.cli.completion import options_of
 from fewshot_bench.cli.main import COMMANDS, DESCRIPTION, main
 from fewshot_bench.cli.parsing import parse
-from fewshot_bench.cli.parts import meanings
-from fewshot_bench.cli.wrapping import wrapped
+from fewshot_bench.cli.parts import option_meanings
+from fewshot_bench.cli.terminal import wrapped
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAM, DOCS = CHECKOUT / "run_bench.py", CHECKOUT / "docs"
@@ -112,7 +112,7 @@ def options(kind: type) -> Iterator[tuple[type, str]]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_says_what_it_is(command: str) -> None:
-    assert [name for kind, name in options(options_of(command)) if not meanings(kind).get(name)] == []
+    assert [name for kind, name in options(options_of(command)) if not option_meanings(kind).get(name)] == []
 
 
 def help_of(words: str, capsys: pytest.CaptureFixture[str]) -> str:

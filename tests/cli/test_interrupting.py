@@ -6,7 +6,7 @@ import pytest
 import tomli_w
 
 from fewshot_bench.cli import computing, main
-from fewshot_bench.cli.live import Follower
+from fewshot_bench.cli.live import RunState
 from fewshot_bench.grid.retrying import as_grid
 from fewshot_bench.report import plots
 from fewshot_bench.training.replica import Moment
@@ -26,10 +26,10 @@ from tests.grid.test_inline import CELL
     ],
 )
 def test_ctrl_c_says_when_the_run_ends_and_again_ends_it(phase, says, capsys):
-    follower = Follower([CELL])
+    run = RunState([CELL])
     if phase:
-        follower.moment(CELL, Moment(phase, 0, None, None))
-    with computing._stop_on_interrupt(follower.until) as stop:
+        run.moment(CELL, Moment(phase, 0, None, None))
+    with computing._stop_on_interrupt(run.stopping_point) as stop:
         assert not stop()
         signal.raise_signal(signal.SIGINT)
         assert stop()
@@ -40,14 +40,14 @@ def test_ctrl_c_says_when_the_run_ends_and_again_ends_it(phase, says, capsys):
 
 def test_cells_side_by_side_in_different_phases_are_all_named():
     """As with Ray."""
-    follower = Follower([CELL])
+    run = RunState([CELL])
     for cell, phase in zip("abcd", ["training", "planning", "test", "training"], strict=True):
-        follower.state[cell] = phase
+        run.state[cell] = phase
     planning, training, test = "the plan that is being tried", "this meta-step", "the tasks that are being evaluated"
-    assert follower.until() == f"after {planning} and after {training} and after {test}"
+    assert run.stopping_point() == f"after {planning} and after {training} and after {test}"
     for cell in "abcd":
-        follower.state[cell] = "done"
-    assert follower.until() == "before the next cell"
+        run.state[cell] = "done"
+    assert run.stopping_point() == "before the next cell"
 
 
 @pytest.mark.parametrize(
