@@ -131,9 +131,8 @@ def test_a_cell_that_another_process_plans_is_planning(folder, run):
     assert run(ended=lambda cell, status, reason: heard.append((status, reason))) == [CELL.id]
     assert heard == [("planning", "another process is running it (process 4321 on node7)")]
     moments, silent = [], lambda *unused: None
-    cluster._tell_progress(
-        CELL, folder.parents[1], Listener(lambda cell, at: moments.append(at), silent, lambda: False)
-    )
+    listener = Listener(lambda cell, at: moments.append(at), silent, lambda: False)
+    cluster._tell_progress(CELL, folder.parents[1], listener)
     assert [(at.phase, at.iteration) for at in moments] == [("planning", 0)]
 
 
