@@ -14,7 +14,7 @@ from fewshot_bench.conformance.findings import Outcome, listed
 from fewshot_bench.conformance.tiny import TRAIN_CLASSES
 from fewshot_bench.inner_optimizers.base import InnerOptimizer
 from fewshot_bench.learners.base import Learner, Parts
-from fewshot_bench.learners.smoke_test import build_tried
+from fewshot_bench.learners.smoke_test import build_smoke_tested
 from fewshot_bench.training.assembly import Assembly, operations
 from fewshot_bench.training.plan import Plan, as_planned
 from fewshot_bench.training.rehearsal import TASKS, random_streams, rehearse
@@ -71,6 +71,6 @@ def assembly_of(
         training=training or Training(),
         evaluation=Evaluation(both_batch_norms=True),
     )
-    model = build_tried(lambda: make(image, ways), image, ways, 0, plan.device, operations(plan))
+    model = build_smoke_tested(lambda: make(image, ways), image, ways, 0, plan.device, operations(plan))
     parts = Parts(model, opt, max(TRAIN_CLASSES, ways))
     return Assembly(cell, plan, learner, parts, random_streams(cell, image, plan.device), {})

@@ -1,4 +1,4 @@
-"""The learners of a grid: one file a learner, and the model they adapt."""
+"""The learners that a grid can name, one file for each, and the model that they adapt."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -17,11 +17,11 @@ _FILES = {
     "protonet:protonet": "protonet",
     "finetune:finetune": "finetune",
 }
-"""A line a learner: file and function -> the file with its names and what is said of each (basics/about.py)."""
+"""A line for each learner: file and function -> the file that describes its names in a grid (basics/about.py)."""
 
 LEARNERS: dict[str, "Callable[..., Learner]"] = {
     name: lazy(f"fewshot_bench.learners.{function}", **about.get("options", {}))
     for function, file in _FILES.items()
     for name, about in names_in(file).items()
 }
-"""Name in a grid -> factory. Its keyword arguments are what `[learners.<name>]` may set."""
+"""Name in a grid -> factory. Its keyword arguments are the options that `[learners.<name>]` may set."""

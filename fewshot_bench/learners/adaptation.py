@@ -1,4 +1,4 @@
-"""What learners that adapt weights share: losses, the bilevel problem from meta-learned weights, its predictions."""
+"""Functions that learners share which adapt weights: losses, the bilevel problem, and predictions after adaptation."""
 
 from collections.abc import Callable
 
@@ -14,23 +14,23 @@ from fewshot_bench.learners.model import Model, query_logits
 from fewshot_bench.learners.streams import noise
 
 Inner = Callable[[Params, Meta, Task, int], Tensor]
-"""(w, meta, task, t) -> the loss that inner step t lowers."""
+"""(w, meta, task, t) -> the loss of inner step t."""
 
 Outer = Callable[[Params, Meta, Task, int], tuple[Tensor, Tensor]]
-"""(w, meta, task, t) -> the loss after inner step t that is meta-learned, and the queries' logits."""
+"""(w, meta, task, t) -> the outer loss after inner step t, and the queries' logits."""
 
 Predict = Callable[[Parts, Meta, Stage, Task, BatchNorm], Tensor]
 
 
 def support_loss(model: Model, w: Params, task: Task, noise: Noise | None = None) -> Tensor:
-    """Cross-entropy of the support images, nats. noise: for dropout; None: without."""
+    """Cross-entropy of the support images, in nats. noise: for dropout; None: without dropout."""
     return F.cross_entropy(model.apply(w, task.support.x, noise), task.support.y)
 
 
 def query_loss(
     model: Model, batch_norm: BatchNorm, w: Params, task: Task, noise: Noise | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of the query images, nats, and their logits [queries, ways]."""
+    """Cross-entropy of the query images, in nats, and their logits [queries, ways]."""
     logits = query_logits(model.apply, batch_norm, w, task, noise)
     return F.cross_entropy(logits, task.query.y), logits
 
@@ -41,10 +41,15 @@ def penalty(w: Params, centre: Params) -> Tensor:
 
 
 def adaptation(parts: Parts, stage: Stage, inner: Inner, outer: Outer) -> Bilevel:
-    """All weights take the stage's steps at the rule's own rates; the outer loss after the last step counts.
+    """The bilevel problem in which all weights adapt at the inner optimizer's own rates; the last outer loss counts.
 
-    The rule starts from the meta-optimizer's statistics, if it asks for them. A learner replaces what it does otherwise
-    (`_replace`).
+    The inner optimizer may start from the meta-optimizer's statistics. A learner changes single fields by `_replace`.
+
+    Args:
+        parts: Network and inner optimizer.
+        stage: The stage of training, which has the number of inner steps.
+        inner: The inner loss.
+        outer: The outer loss.
     """
     fixed = parts.opt.hyperparameters(parts.model.weights)
     return Bilevel(
@@ -64,8 +69,8 @@ def regularised(
 ) -> Bilevel:
     """inner(w) = support loss + strength / 2 |w - weights|^2, from w_0 = weights (Rajeswaran et al. 2019, equation 3).
 
-    strength(meta): lambda, which the gradient reaches if it depends on `meta`. noisy: with dropout, with the same masks
-    at all inner steps, or there would be no minimum to come near to.
+    strength(meta): lambda; if it depends on `meta`, it gets a gradient. noisy: whether dropout is on. All inner steps
+    have the same masks, so that the inner loss has a minimum.
     """
 
     def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
@@ -76,7 +81,7 @@ def regularised(
 
 
 def after_adaptation(problem: Callable[[Parts, Stage], Bilevel]) -> Predict:
-    """`Learner.predict` of a learner whose problem adapts all weights: their logits. problem: without dropout."""
+    """The `Learner.predict` of a learner whose problem adapts all weights. problem: without dropout."""
 
     def predict(parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
         w, _ = solve(problem(parts, stage), meta, task)
@@ -85,7 +90,7 @@ def after_adaptation(problem: Callable[[Parts, Stage], Bilevel]) -> Predict:
     return predict
 
 
-def as_gradient(found: Estimate, task: Task) -> Gradient:
-    """An estimate, whose aux are the queries' logits, as one task's meta-gradient; no memory."""
-    metrics = {"loss": found.value, "accuracy": accuracy(found.aux, task.query.y)}
-    return Gradient(found.dphi, metrics | found.metrics, {})
+def as_gradient(estimate: Estimate, task: Task) -> Gradient:
+    """An estimate as the meta-gradient of one task, without memory. Its aux must be the queries' logits."""
+    metrics = {"loss": estimate.value, "accuracy": accuracy(estimate.aux, task.query.y)}
+    return Gradient(estimate.dphi, metrics | estimate.metrics, {})

@@ -1,4 +1,4 @@
-"""The contract of a learner: a value of functions, what they are given and what they return."""
+"""The contract of a learner: a tuple of functions, with the types of their arguments and results."""
 
 from collections.abc import Callable, Hashable
 from math import cos, pi
@@ -15,16 +15,16 @@ from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Para
 from fewshot_bench.learners.model import Model
 
 Meta = dict[str, Tensor]
-"""All meta-parameters, flat: "weights/<parameter>", and "<group>/<name>" for whatever else is meta-learned."""
+"""All meta-parameters in one flat dict: "weights/<parameter>", and "<group>/<name>" for other meta-parameters."""
 
 Memory = dict[str, Tensor]
-"""What a learner carries from task to task beside the meta-parameters, flat; empty for nearly all."""
+"""Tensors that a learner carries from task to task, in one flat dict; empty for most learners."""
 
 WEIGHTS = "weights"
 
 
 class Parts(NamedTuple):
-    """What a cell crosses a learner with. train_classes: how many classes training tasks draw from."""
+    """The other parts of a cell: network and inner optimizer. train_classes: number of classes of the training part."""
 
     model: Model
     opt: InnerOptimizer
@@ -32,11 +32,11 @@ class Parts(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """How far training is, the same for all tasks of a meta-step or an evaluation.
+    """The stage of training, equal for all tasks of a meta-step or an evaluation.
 
-    outer: the meta-optimizer's statistics; memory: of the learner; steps: of the inner loop; epoch: from 0.
-    recompute: inner steps are computed once more on the way back instead of kept (hypergradients/recomputed.py); a
-    learner that cannot ignores it.
+    outer: the meta-optimizer's statistics. memory: of the learner. steps: of the inner loop. epoch: from 0.
+    recompute: whether the backward pass recomputes inner steps instead of keeping them (hypergradients/recomputed.py).
+    A learner that cannot do this ignores it.
     """
 
     outer: OuterState
@@ -47,10 +47,10 @@ class Stage(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """A meta-gradient, of one task, of several (stacked on a leading axis), or of a batch.
+    """The meta-gradient of one task, of several tasks (stacked on a leading axis), or of a batch.
 
-    meta: shaped like the meta-parameters. metrics: 0-dimensional tensors, "loss" and "accuracy" at least. memory: what
-    the next task is given; a learner with memory has its tasks one after another.
+    meta: shaped like the meta-parameters. metrics: 0-dimensional tensors, at least "loss" and "accuracy". memory: for
+    the next task. Tasks of a learner with memory are computed one after another.
     """
 
     meta: Meta
@@ -59,7 +59,7 @@ class Gradient(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far training is: meta-steps done, to do in all, and in an epoch."""
+    """The progress of training: meta-steps done, meta-steps in all, and meta-steps in an epoch."""
 
     iteration: int
     iterations: int
@@ -82,10 +82,11 @@ Rate = Callable[[Progress], float]
 
 
 class MetaUpdate(NamedTuple):
-    """How the batch's meta-gradient moves the meta-parameters.
+    """The update of the meta-parameters by the meta-gradient of a batch.
 
-    clip(gradient): the gradient that the optimizer is given instead; clip_on: datasets on which it is clipped, None:
-    all. bound(meta): the meta-parameters brought back into their ranges after the step.
+    optimizer(tensors): makes the meta-optimizer. rate(progress): the meta-learning rate. clip(gradient): transforms the
+    gradient before the step. clip_on: datasets on which it is transformed; None: all. bound(meta): projects the
+    meta-parameters into their ranges after the step.
     """
 
     optimizer: Optimizer
@@ -96,7 +97,7 @@ class MetaUpdate(NamedTuple):
 
 
 OfTasks = Callable[[Meta, Task], Gradient]
-"""(meta, tasks) -> `meta_gradient` of each of the tasks at these meta-parameters, stacked on a leading axis."""
+"""(meta, tasks) -> the `meta_gradient` of each task at these meta-parameters, stacked on a leading axis."""
 
 BatchGradient = Callable[[Parts, Meta, Stage, Task, OfTasks], Gradient]
 
@@ -106,22 +107,22 @@ def _weights(parts: Parts, steps: int) -> Meta:
 
 
 class Learner(NamedTuple):
-    """A learner: pure functions of what they are given. All but `batch_gradient` are for ONE task, under `vmap`.
+    """A learner: a tuple of pure functions. All but `batch_gradient` compute ONE task and run under `vmap`.
 
-    meta_gradient(parts, meta, stage, task) -> Gradient: the task's meta-gradient.
-    predict(parts, meta, stage, task, batch_norm) -> logits [queries, ways] after adapting to the support set, without
-    dropout; the query labels are not looked at.
+    meta_gradient(parts, meta, stage, task) -> Gradient: the meta-gradient of a task.
+    predict(parts, meta, stage, task, batch_norm) -> logits [queries, ways] after adaptation to the support set, without
+    dropout. It must not use the query labels.
     update(parts) -> MetaUpdate: the meta-optimizer and its schedule.
-    start(parts, steps) -> Meta: the meta-parameters before the first meta-step; default: the network's weights. steps:
+    start(parts, steps) -> Meta: the meta-parameters before the first meta-step. Default: the network's weights. steps:
     of the inner loop in training.
-    traits: what the rest of the program has to know.
-    memory(parts) -> Memory: what the first task is given; default: nothing is carried from task to task.
-    phase(epoch): two epochs of one phase are the same computation, so a program made in one is used in the other.
-    Default: all are. Give it if anything depends on `Stage.epoch`; `lambda epoch: epoch` is always right.
-    learned(parts, meta) -> Meta: what to draw over training beside the weights: "<hyperparameter>/<parameter>", each []
-    or [inner steps]; default: nothing.
-    batch_gradient(parts, meta, stage, tasks, of_one) -> Gradient: the batch's, without a task axis. of_one(meta, tasks)
-    gives `meta_gradient` of each task, stacked, and may be called several times. Default: the mean over tasks.
+    traits: properties of the learner that the rest of the program needs.
+    memory(parts) -> Memory: the memory for the first task. Default: no memory.
+    phase(epoch): a value that is equal for two epochs if both run the same computation and can share a program.
+    Default: all epochs are equal. Define it if anything depends on `Stage.epoch`; `lambda epoch: epoch` is always
+    right. learned(parts, meta) -> Meta: learned hyperparameters to record over training:
+    "<hyperparameter>/<parameter>", each [] or [inner steps]. Default: none. batch_gradient(parts, meta, stage, tasks,
+    of_one) -> Gradient: the gradient of a batch, without a task axis. of_one(meta, tasks) returns the `meta_gradient`
+    of each task, stacked, and may be called several times. Default: the mean over tasks.
     """
 
     meta_gradient: Callable[[Parts, Meta, Stage, Task], Gradient]
@@ -136,9 +137,9 @@ class Learner(NamedTuple):
 
 
 def as_learner(made: object) -> Learner:
-    """The Learner itself, or the Learner of an object that has functions of these names, such as methods of a class.
+    """A Learner from an object with functions of these names, such as methods of a class; a Learner is returned itself.
 
-    Raises BenchError if one is missing that has no default.
+    Raises BenchError if a function without default is missing.
     """
     if isinstance(made, Learner):
         return made
@@ -149,7 +150,7 @@ def as_learner(made: object) -> Learner:
 
 
 def clipped(rule: MetaUpdate, gradient: Meta, dataset: str) -> Meta:
-    """The gradient that the meta-optimizer is given, on this dataset."""
+    """The gradient for the meta-optimizer on this dataset: clipped, or not."""
     return rule.clip(gradient) if rule.clip_on is None or dataset in rule.clip_on else gradient
 
 
@@ -159,7 +160,7 @@ def adam(lr: float, eps: float = 1e-8) -> Optimizer:
 
 
 def constant(rate: float) -> Rate:
-    """The same throughout."""
+    """A constant rate."""
     return lambda progress: rate
 
 
@@ -169,12 +170,12 @@ def cosine(start: float, end: float) -> Rate:
 
 
 def linear(start: float, end: float) -> Rate:
-    """From `start` at the first meta-step towards `end` after the last (Reptile's --meta-step, --meta-step-final)."""
+    """A linear schedule from `start` to `end` after the last meta-step (Reptile's --meta-step, --meta-step-final)."""
     return lambda at: start + (end - start) * at.iteration / at.iterations
 
 
 def halving(start: float, every: int) -> Rate:
-    """Half as much after each `every` meta-steps: torch's StepLR with gamma 0.5; 0: the same throughout."""
+    """A rate that is halved after every `every` meta-steps, as torch's StepLR with gamma 0.5; 0: a constant rate."""
     return lambda at: start * 0.5 ** (at.iteration // every if every else 0)
 
 
@@ -185,10 +186,10 @@ def select(meta: Meta, group: str) -> Params:
 
 
 def grouped(group: str, tensors: Params) -> Meta:
-    """The reverse of `select`."""
+    """Tensors by parameter name as meta-parameters of one group; the reverse of `select`."""
     return {f"{group}/{name}": tensor for name, tensor in tensors.items()}
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """The fraction of right answers. logits: [..., n, ways]; labels: [..., n]; result: [...]."""
+    """The fraction of right predictions. logits: [..., n, ways]; labels: [..., n]; result: [...]."""
     return (logits.argmax(-1) == labels).to(logits.dtype).mean(-1)

@@ -1,6 +1,7 @@
-"""Pre-training and a new head: the baseline that learns no adaptation (Chen et al. 2019, arXiv:1904.04232).
+"""Fine-tuning: pre-training, then a new head for each task; a baseline without meta-learning (arXiv:1904.04232).
 
-Facts of the code are from wyharveychen/CloserLookFewShot (methods/baselinetrain.py, baselinefinetune.py, backbone.py).
+It is the Baseline of Chen et al. 2019. Facts of the code are from wyharveychen/CloserLookFewShot
+(methods/baselinetrain.py, baselinefinetune.py, backbone.py).
 """
 
 from collections.abc import Callable
@@ -47,9 +48,9 @@ NAMES: dict[str, About] = {
 }
 
 CLASSIFIER = "classifier"
-"""The group of pre-training's own head: "weight" [training classes, features], and "bias" of a linear one."""
+"""The group of the head of pre-training: "weight" [training classes, features], and "bias" if it is linear."""
 
-_GUARD = 1e-5  # added to lengths that are divided by (backbone.py, distLinear)
+_GUARD = 1e-5  # added to lengths before a division (backbone.py, distLinear)
 
 
 def finetune(
@@ -95,7 +96,7 @@ def finetune(
         return F.linear(z, head["weight"], head.get("bias"))
 
     def start(parts: Parts, steps: int) -> Meta:
-        """The classifier starts uniform within 1 / sqrt(features), its biases zero: the same for all seeds."""
+        """The classifier starts uniform within 1 / sqrt(features), with zero biases, the same for all seeds."""
         model = parts.model
         features = _head(model)["weight"].shape[1]
         body = {name: w for name, w in model.weights.items() if name not in model.head}
@@ -121,7 +122,7 @@ def finetune(
     def fitted(
         parts: Parts, steps: int, w: Params, support: Batch, key: Tensor, logits: Callable[[Tensor, Params], Tensor]
     ) -> Params:
-        """`w` after the steps of the inner optimizer on the support set. support.x: whatever `logits` takes."""
+        """`w` after the steps of the inner optimizer on the support set. support.x: the input of `logits`."""
         state, hyper = parts.opt.init(w, None), parts.opt.hyperparameters(w)
         for t in range(steps):
             x, y = minibatch(support, key, batch, t)
@@ -154,12 +155,12 @@ def finetune(
 
 
 def _directions(vectors: Tensor) -> Tensor:
-    """Rows at length one. vectors: [n, features]."""
+    """Rows scaled to length one. vectors: [n, features]."""
     return vectors / (torch.linalg.vector_norm(vectors, dim=1, keepdim=True) + _GUARD)
 
 
 def _head(model: Model) -> Params:
-    """The head as the network began with it, by "weight" and "bias". Raises BenchError if there is none."""
+    """The initial head of the network, by "weight" and "bias". Raises BenchError if there is none."""
     head = {name.rpartition(".")[2]: model.weights[name] for name in model.head}
     if "weight" not in head:
         raise BenchError("`finetune` needs a network whose last layer is an nn.Linear with one output a class.")

@@ -1,4 +1,4 @@
-"""The inner optimizer's hyperparameters as meta-parameters: one value a tensor, step or weight, kept in its range."""
+"""Learned hyperparameters of the inner optimizer: a value for each tensor, step or weight, kept in its range."""
 
 from collections.abc import Mapping
 from math import isinf
@@ -15,8 +15,10 @@ Grain = Literal["tensor", "tensor-and-step", "element"]
 """One value for each parameter tensor (the paper), each tensor and inner step (MAML++), or each weight (Meta-SGD)."""
 
 Constraint = Literal["clamp", "softplus", "exp", "none"]
-"""What keeps a learned value in its range: a clamp after each meta-step (the paper), a function of a free variable (of
-one bound; with two it is a sigmoid), or nothing (Meta-SGD, MAML++).
+"""How a learned value is kept in its range.
+
+"clamp": by a clamp after each meta-step (the paper). "softplus", "exp": by a function of a free variable; with two
+bounds a sigmoid is used. "none": not at all (Meta-SGD, MAML++).
 """
 
 Bounds = Mapping[str, tuple[float, float]]
@@ -25,7 +27,7 @@ Bounds = Mapping[str, tuple[float, float]]
 def starting(opt: InnerOptimizer, params: Params, steps: int, grain: Grain, constraint: Constraint) -> Meta:
     """The meta-parameters "<hyperparameter>/<parameter>": [], [steps] or shaped like the parameter, by grain.
 
-    Raises ValueError if an initial value lies on a bound that the constraint only comes close to.
+    Raises ValueError if an initial value lies on a bound that the constraint never reaches.
     """
     meta: Meta = {}
     for name, values in opt.hyperparameters(params).items():
@@ -42,7 +44,7 @@ def starting(opt: InnerOptimizer, params: Params, steps: int, grain: Grain, cons
 
 
 def values_at(meta: Meta, t: int, bounds: Bounds, grain: Grain, constraint: Constraint) -> Hyper:
-    """The values of inner step t; steps beyond those that were trained have the last one's."""
+    """The values at inner step t. Steps after the last trained one have its values."""
     hyper: Hyper = {}
     for name, bound in bounds.items():
         group = select(meta, name)
@@ -53,7 +55,7 @@ def values_at(meta: Meta, t: int, bounds: Bounds, grain: Grain, constraint: Cons
 
 
 def bounded(meta: Meta, bounds: Bounds, constraint: Constraint) -> Meta:
-    """The meta-parameters with those that left their range brought back."""
+    """The meta-parameters, clamped to their ranges if the constraint is "clamp"."""
     clamped = dict(meta)
     if constraint == "clamp":
         for name, (low, high) in bounds.items():
@@ -62,7 +64,7 @@ def bounded(meta: Meta, bounds: Bounds, constraint: Constraint) -> Meta:
 
 
 def shown(meta: Meta, bounds: Bounds, grain: Grain, constraint: Constraint) -> Meta:
-    """The values as they are used, [] or [steps]; of a value for each weight, the mean over its tensor."""
+    """The values for records, [] or [steps]. For a value for each weight, the mean over its tensor."""
     values: Meta = {}
     for name, bound in bounds.items():
         used = {key: _value(free, bound, constraint) for key, free in select(meta, name).items()}

@@ -1,4 +1,4 @@
-"""iMAML: the meta-gradient from where adaptation ends (Rajeswaran et al. 2019, arXiv:1909.04630)."""
+"""iMAML: the implicit meta-gradient at the end of adaptation (Rajeswaran et al. 2019, arXiv:1909.04630)."""
 
 from math import inf, log
 from typing import Literal

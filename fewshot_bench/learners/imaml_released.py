@@ -1,9 +1,9 @@
-"""What iMAML's public code computes, aravindr93/imaml_dev at 29d3fcf, which is not what its paper says.
+"""The algorithm of iMAML's public code, aravindr93/imaml_dev at 29d3fcf, which differs from the paper.
 
-Inside: plain gradient descent on the support loss, then one step on lam/2 |w - start|^2 alone (the paper: both in every
-step). The linear system: (1 + cg_damping) x + H x / (lam + 10) = b, with H the Hessian of the support loss, since the
-command's cg_damping lands in `regu_coef` and `lam_damping` stays at its default 10 (learner_model.py, matrix_evaluator;
-the paper: x + H x / lam = b). At test: gradient descent with neither (measure_accuracy.py, --lam 0).
+The inner loop: plain gradient descent on the support loss, then one step on lam/2 |w - start|^2 alone. In the paper,
+every step uses both. The linear system: (1 + cg_damping) x + H x / (lam + 10) = b, with H the Hessian of the support
+loss, since the command's cg_damping lands in `regu_coef` and `lam_damping` stays at its default 10 (learner_model.py,
+matrix_evaluator; the paper: x + H x / lam = b). At test: gradient descent with neither (measure_accuracy.py, --lam 0).
 """
 
 from math import inf
@@ -95,7 +95,7 @@ def imaml_released(
     check_range("meta_eps", meta_eps, 0, inf)
 
     def descent(parts: Parts, stage: Stage, *, pull_back: bool, noisy: bool) -> Bilevel:
-        """Steps on the support loss; with pull_back one more, on the penalty alone."""
+        """Steps on the support loss; with pull_back, one more step on the penalty alone."""
 
         def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
             if t == stage.steps:

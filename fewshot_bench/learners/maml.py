@@ -1,4 +1,4 @@
-"""MAML and its family: learn the weights that inner-optimizer steps start from, and the optimizer's rates with them.
+"""MAML and its family: they learn the initial weights of the inner loop, and the inner optimizer's hyperparameters.
 
 The defaults are MAML++ as Grefenstette et al. 2019 (arXiv:1910.01727) ran it. Facts are from the paper's fork,
 bamos/HowToTrainYourMAMLPytorch at 436da889; lines are those of its few_shot_learning_system.py.
@@ -37,7 +37,7 @@ from fewshot_bench.learners.model import Model, query_logits
 from fewshot_bench.learners.streams import noise
 
 NORMS = "norms"
-"""The group of gains and shifts that each inner step has its own of: [steps, ...]."""
+"""The group of gains and shifts that differ between inner steps: [steps, ...]."""
 
 
 def maml(
@@ -102,7 +102,7 @@ def maml(
         raise ValueError('`norms` = "per-step" is for norms that do not adapt: set `adapt_norms` = false.')
 
     def adapted(model: Model) -> tuple[str, ...]:
-        """Names of the parameters that the inner loop moves."""
+        """Names of the parameters that the inner loop adapts."""
         if adapt != "all" and not model.head:
             raise BenchError(
                 f'`adapt` = "{adapt}" needs a network whose last layer is an nn.Linear with one output a class.'
@@ -163,7 +163,7 @@ def maml(
         return query_logits(parts.model.apply, batch_norm, _whole(w, meta, max(stage.steps - 1, 0)), task)
 
     def clip(gradient: Meta) -> Meta:
-        """Clamps the network's gradient; not that of its rates."""
+        """Clamps the gradient of the network's weights, but not that of hyperparameters."""
         network = {key: g for key, g in gradient.items() if key.startswith((WEIGHTS, NORMS))}
         return gradient | {key: g.clamp(-clamp_gradient, clamp_gradient) for key, g in network.items()}
 
@@ -183,9 +183,9 @@ def maml(
 
 
 def multi_step(steps: int, epoch: int, epochs: int, floor: float) -> tuple[float, ...]:
-    """Weights of the query loss after each inner step: equal at first, all on the last step after `epochs`.
+    """Weights of the query loss after each inner step: equal at first; after `epochs`, only the last step counts.
 
-    Those of the steps before it end at floor / steps. Source: Antoniou et al. 2018, section 4;
+    Until then, weights of earlier steps do not fall below floor / steps. Source: Antoniou et al. 2018, section 4;
     few_shot_learning_system.py:131-165 of the paper's fork (floor 0.03).
     """
     if epoch >= epochs or steps == 0:
@@ -196,6 +196,6 @@ def multi_step(steps: int, epoch: int, epochs: int, floor: float) -> tuple[float
 
 
 def _whole(w: Params, meta: Meta, t: int) -> Params:
-    """All weights of the network at inner step t: what is fixed, this step's norms, and what adapts."""
+    """All weights of the network at inner step t: fixed ones, this step's norms, and adapted ones."""
     norms = {name: values[min(t, len(values) - 1)] for name, values in select(meta, NORMS).items()}
     return select(meta, WEIGHTS) | norms | w

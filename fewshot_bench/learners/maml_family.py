@@ -1,4 +1,4 @@
-"""MAML's descendants as options of one function. Each is what its paper names; rates and steps are a grid's."""
+"""The names of MAML's variants, as options of one function. Learning rates and steps are set in the grid."""
 
 from fewshot_bench.basics.about import About
 
@@ -105,4 +105,4 @@ NAMES: dict[str, About] = {
         "options": {"msl_epochs": 0, "meta_lr_min": 0.001, "grain": "element", "constraint": "none"},
     },
 }
-"""Names in a grid of `learners.maml.maml` with other defaults; see basics/about.py."""
+"""Names in a grid -> their descriptions and options of `learners.maml.maml`; see basics/about.py."""

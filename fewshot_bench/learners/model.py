@@ -1,4 +1,4 @@
-"""A torch module as functions of its weights."""
+"""A model: a torch module as pure functions of its weights."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,15 +21,15 @@ from fewshot_bench.inner_optimizers.base import Params
 Apply = Callable[[Params, Tensor, Noise | None], Tensor]
 """(weights, images [n, c, h, w], noise) -> [n, ...].
 
-noise: what dropout draws its masks from; None: dropout is off.
+noise: the source of dropout masks; None: dropout is off.
 """
 
 
 class Model(NamedTuple):
     """A network as functions of its weights.
 
-    apply: gives logits [n, ways]. embed: gives what the head, the last layer, is given, [n, features]. weights: initial
-    values by parameter name. head, norms: names of the parameters of the head and of normalisation layers.
+    apply: returns logits [n, ways]. embed: returns the input of the head, the last layer, [n, features]. weights:
+    initial values by parameter name. head, norms: names of the parameters of the head and of normalisation layers.
     """
 
     apply: Apply
@@ -40,13 +40,19 @@ class Model(NamedTuple):
 
 
 def as_function(module: nn.Module, ways: int, device: str = "cpu", operations: Operations = pure.ELEMENTARY) -> Model:
-    """Any classifier of so many classes as a Model on a device. The module itself is left as it was.
+    """A classifier as a Model on a device. The module itself is not changed.
 
-    operations: what takes the place of torch's functions: pure.ELEMENTARY, or pure.FUSED for traced programs.
+    Batch norm uses batch statistics. Buffers, and parameters that require no gradient, are constants. A tensor that
+    several layers share is one weight.
 
-    Batch norm with running statistics becomes batch statistics. Parameters that require no gradient are constants, as
-    buffers are. A tensor that several layers hold is one weight. Raises BenchError for what is no module, has lazy
-    layers, or nothing to learn.
+    Args:
+        module: The classifier.
+        ways: Its number of classes.
+        device: A torch device.
+        operations: Replacements of torch's functions: pure.ELEMENTARY, or pure.FUSED for traced programs.
+
+    Raises:
+        BenchError: `module` is not a module, has lazy layers, or has nothing to learn.
     """
     if not isinstance(module, nn.Module):
         raise BenchError(f"a backbone has to make a torch.nn.Module; this one made a {type(module).__name__}.")
@@ -54,10 +60,10 @@ def as_function(module: nn.Module, ways: int, device: str = "cpu", operations: O
     weights = {name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad}
     if not weights:
         raise BenchError(f"{kind} has no parameters that require gradients: there is nothing to learn.")
-    found = find_head(network, ways)
-    head = () if found is None else tuple(name for name in head_parameters(network, found) if name in weights)
-    if found is not None and head:
-        embed = pure.as_function(without(network, found), operations)
+    layer = find_head(network, ways)
+    head = () if layer is None else tuple(name for name in head_parameters(network, layer) if name in weights)
+    if layer is not None and head:
+        embed = pure.as_function(without(network, layer), operations)
     else:
         embed = no_features(f"{kind} has no linear layer with {counted(ways, 'output')} and weights of its own", ways)
     norms = tuple(name for name in norm_parameters(network, NORMS) if name in weights)
@@ -71,14 +77,14 @@ def build(
     device: str = "cpu",
     operations: Operations = pure.ELEMENTARY,
 ) -> Model:
-    """The Model of `make()` with initial weights that depend on `seed` alone, on any device; see `made`."""
-    return as_function(made(make, seed), ways, device, operations)
+    """The Model of `make()` with initial weights that depend on `seed` alone, on any device; see `build_module`."""
+    return as_function(build_module(make, seed), ways, device, operations)
 
 
-def made(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+def build_module(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """The module from `make()`, built in float32 on the CPU, with initial weights that depend on `seed` alone.
 
-    torch's global generator and its defaults are restored.
+    torch's global generator and defaults are restored.
     """
     with float32_cpu_defaults(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -86,7 +92,7 @@ def made(make: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 
 def no_features(why: str, ways: int) -> Apply:
-    """The `embed` of a network without a head: it raises BenchError."""
+    """The `embed` of a network without a head, which raises BenchError."""
 
     def embed(weights: Params, images: Tensor, noise: Noise | None) -> Tensor:
         raise BenchError(
@@ -100,7 +106,7 @@ def query_logits(apply: Apply, batch_norm: str, weights: Params, task: Task, noi
     """Logits [queries, ways] of adapted weights.
 
     batch_norm: "transductive", all queries in one batch, which normalises them by each other; "inductive", each query
-    in a batch with the support set, so that no query is told anything by the others (Nichol et al. 2018, section 6.1).
+    in a batch with the support set, so that queries do not affect each other (Nichol et al. 2018, section 6.1).
     """
     if batch_norm == "transductive":
         return apply(weights, task.query.x, noise)

@@ -1,4 +1,4 @@
-"""Prototypical networks: classes are the means of their embedded support images (Snell et al. 2017, arXiv:1703.05175).
+"""Prototypical networks: a class is the mean of its embedded support images (Snell et al. 2017, arXiv:1703.05175).
 
 Facts of the code are from jakesnell/prototypical-networks (protonets/models/few_shot.py, scripts/train/few_shot).
 """
@@ -94,7 +94,7 @@ def protonet(
     check_range("halve_every", halve_every, 0, inf)
 
     def logits(model: Model, w: Params, task: Task, batch_norm: BatchNorm, noise: Noise | None) -> Tensor:
-        """Minus the distance of each query to each class, [queries, ways]; the classes are those in the support set."""
+        """Logits [queries, ways]: minus the distance of each query to the mean of each class in the support set."""
         support = task.support
         labels = torch.arange(len(task.classes), device=support.y.device)
         members = (labels[:, None] == support.y).to(support.x.dtype)  # [ways, support images]
@@ -113,11 +113,11 @@ def protonet(
 
     def meta_gradient(parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
         def loss(meta: Meta) -> tuple[Tensor, Tensor]:
-            found = logits(parts.model, select(meta, WEIGHTS), task, batch_norm, noise(task, "batch"))
-            return F.cross_entropy(found, task.query.y), found
+            scores = logits(parts.model, select(meta, WEIGHTS), task, batch_norm, noise(task, "batch"))
+            return F.cross_entropy(scores, task.query.y), scores
 
-        gradient, (value, found) = grad_and_value(loss, has_aux=True)(meta)
-        return Gradient(gradient, {"loss": value, "accuracy": accuracy(found, task.query.y)}, {})
+        gradient, (value, scores) = grad_and_value(loss, has_aux=True)(meta)
+        return Gradient(gradient, {"loss": value, "accuracy": accuracy(scores, task.query.y)}, {})
 
     def predict(parts: Parts, meta: Meta, stage: Stage, task: Task, batch_norm: BatchNorm) -> Tensor:
         return logits(parts.model, select(meta, WEIGHTS), task, batch_norm, None)
@@ -132,7 +132,7 @@ def protonet(
 
 
 def _closeness(z: Tensor, means: Tensor, distance: Distance) -> Tensor:
-    """Minus the distances. z: [n, features]; means: [ways, features]; result: [n, ways]."""
+    """Minus the distances to the means. z: [n, features]; means: [ways, features]; result: [n, ways]."""
     if distance == "cosine":
         return F.normalize(z, dim=1) @ F.normalize(means, dim=1).T - 1
     return -(z[:, None] - means).square().sum(2)

@@ -1,4 +1,4 @@
-"""Reptile: move the start towards where adaptation ended (Nichol, Achiam & Schulman 2018, arXiv:1803.02999).
+"""Reptile: moves initial weights towards adapted weights (Nichol, Achiam & Schulman 2018, arXiv:1803.02999).
 
 Facts of the code are from openai/supervised-reptile (supervised_reptile/reptile.py, args.py).
 """
@@ -99,8 +99,8 @@ def reptile(
         def outer(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
             return query_loss(parts.model, batch_norm, w, task)
 
-        found = adaptation(parts, stage, inner, outer)
-        return found._replace(state=lambda w: _nested(stage.memory)) if stage.memory else found
+        whole = adaptation(parts, stage, inner, outer)
+        return whole._replace(state=lambda w: _nested(stage.memory)) if stage.memory else whole
 
     def meta_gradient(parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
         start = select(meta, WEIGHTS)

@@ -1,4 +1,4 @@
-"""A network's first images, before any work: what cannot be trained is told in a sentence."""
+"""The smoke test of a network: two images pass it before any work, and a network that cannot be trained is an error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +13,16 @@ from fewshot_bench.backbones.precision import float32_cpu_defaults
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.inner_optimizers.base import Params
-from fewshot_bench.learners.model import Model, as_function, made, no_features
+from fewshot_bench.learners.model import Model, as_function, build_module, no_features
 
 PERTURBATION = 0.1
 """Size of the random change that `perturbed` makes to a weight tensor, relative to the tensor's size."""
 
 
-def tried(model: Model, module: nn.Module, image: ImageShape, ways: int, operations: Operations = ELEMENTARY) -> Model:
-    """Tests the model on two images and returns it, without its head if the head is not the last layer.
+def smoke_tested(
+    model: Model, module: nn.Module, image: ImageShape, ways: int, operations: Operations = ELEMENTARY
+) -> Model:
+    """Tests the model on two images and returns it; without its head if logits do not come from it.
 
     module, operations: what the model was made from (learners.model.as_function); the module is left unchanged.
 
@@ -29,12 +31,12 @@ def tried(model: Model, module: nn.Module, image: ImageShape, ways: int, operati
     """
     with float32_cpu_defaults(), in_evaluation_mode(module.to(next(iter(model.weights.values())).device)):
         images = two_images(model, image)
-        found = _passed(model, images, ways)
+        checked = _checked_passes(model, images, ways)
         check_weights(model, module, images, operations)
-    return found
+    return checked
 
 
-def build_tried(
+def build_smoke_tested(
     make: Callable[[], nn.Module],
     image: ImageShape,
     ways: int,
@@ -42,12 +44,12 @@ def build_tried(
     device: str = "cpu",
     operations: Operations = ELEMENTARY,
 ) -> Model:
-    """The Model of `make()` with initial weights by `seed` (learners.model.build), once two images have passed it.
+    """The Model of `make()` with initial weights by `seed` (learners.model.build), after the smoke test.
 
-    Raises as `tried`.
+    Raises as `smoke_tested`.
     """
-    module = made(make, seed)
-    return tried(as_function(module, ways, device, operations), module, image, ways, operations)
+    module = build_module(make, seed)
+    return smoke_tested(as_function(module, ways, device, operations), module, image, ways, operations)
 
 
 def two_images(model: Model, image: ImageShape) -> Tensor:
@@ -73,7 +75,7 @@ def check_weights(model: Model, module: nn.Module, images: Tensor, operations: O
     there = perturbed(model.weights)
     first = own(there)
     if not isinstance(first, Tensor) or not torch.equal(first, own(there)):
-        return  # it returns something else, is random or keeps state, which other tests report
+        return  # no tensor, random or stateful: other tests report it
     if agree(there):
         if torch.equal(*(model.apply(weights, images, None) for weights in (there, model.weights))):
             raise BenchError("the network's logits are the same for other weights: there is nothing to learn.")
@@ -107,16 +109,16 @@ def without_features(model: Model, ways: int) -> Model:
     return model._replace(head=(), embed=no_features(why, ways))
 
 
-def _passed(model: Model, images: Tensor, ways: int) -> Model:
+def _checked_passes(model: Model, images: Tensor, ways: int) -> Model:
     key = torch.zeros((), dtype=torch.int64, device=images.device)
     before = {name: weight.clone() for name, weight in model.weights.items()}, images.clone()
     logits = _pass(model, images, None, ways)
-    noisy, again = (_pass(model, images, Noise(key, 0), ways) for _ in range(2))
+    noisy, repeated = (_pass(model, images, Noise(key, 0), ways) for _ in range(2))
     if any(not torch.equal(weight, before[0][name]) for name, weight in model.weights.items()):
         raise BenchError("the network changes its weights in its forward pass; only an optimizer may.")
     if not torch.equal(images, before[1]):
         raise BenchError("the network changes its images in place, and they are needed again. Let it make new tensors.")
-    if not torch.allclose(noisy, again, rtol=1e-3, atol=1e-5):
+    if not torch.allclose(noisy, repeated, rtol=1e-3, atol=1e-5):
         raise BenchError(
             "gives other logits for the same two images when it is given them again: it remembers something."
         )
@@ -140,10 +142,10 @@ def _pass(model: Model, images: Tensor, noise: Noise | None, ways: int) -> Tenso
 
 
 def _is_last(model: Model, images: Tensor, logits: Tensor) -> bool:
-    """Whether logits are the head of what `embed` gives. Whatever goes wrong without the head is a no."""
+    """Whether logits are the head of what `embed` gives. Any error without the head means no."""
     head = {name.rpartition(".")[2]: model.weights[name] for name in model.head}
     try:
-        found = F.linear(model.embed(model.weights, images, None), head["weight"], head.get("bias"))
-        return found.shape == logits.shape and torch.allclose(found, logits, rtol=1e-3, atol=1e-5)
+        recomputed = F.linear(model.embed(model.weights, images, None), head["weight"], head.get("bias"))
+        return recomputed.shape == logits.shape and torch.allclose(recomputed, logits, rtol=1e-3, atol=1e-5)
     except Exception:
         return False

@@ -1,4 +1,4 @@
-"""A task's random numbers by name: dropout masks of each pass through the network, and the order of minibatches."""
+"""Named streams of a task's random numbers: dropout masks of each pass, and the order of minibatches."""
 
 from collections.abc import Callable, Mapping
 from zlib import crc32
@@ -26,19 +26,19 @@ _OTHERS = 1 << 40  # above all numbers of STREAMS
 
 
 def number(name: str, step: int = 0) -> int:
-    """The number of a stream; a name that is not in STREAMS has numbers of its own."""
+    """The number of a stream. A name that is not in STREAMS gets numbers from its hash."""
     return STREAMS[name](step) if name in STREAMS else (1 + crc32(name.encode())) * _OTHERS + step
 
 
 def noise(task: Task, name: str, step: int = 0) -> Noise:
-    """The random numbers of one pass through the network. Passes of the same name and step have the same masks."""
+    """The noise of one pass through the network. Passes of the same name and step have the same masks."""
     return Noise(task.key, number(name, step))
 
 
 def minibatch(support: Batch, key: Tensor, size: int, t: int) -> Batch:
-    """Images t * size to (t + 1) * size - 1 of an endless stream of passes over the support set, each shuffled anew.
+    """Images t * size to (t + 1) * size - 1 of endless passes over the support set, each in a new random order.
 
-    size: 0 stands for all of it at once. key: the task's. Batches reach over the end of a pass, as in
+    size: 0 means the whole support set. key: the task's. A batch may span two passes, as in
     openai/supervised-reptile (reptile.py, _mini_batches).
     """
     count = len(support.y)

@@ -18,8 +18,8 @@ from fewshot_bench.data.splits import duplicates, read_split
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts, as_learner
-from fewshot_bench.learners.model import as_function, build, made
-from fewshot_bench.learners.smoke_test import tried, without_features
+from fewshot_bench.learners.model import as_function, build, build_module
+from fewshot_bench.learners.smoke_test import smoke_tested, without_features
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs.interpreted import Note
 from fewshot_bench.training.tasks import Streams, rotates, streams
@@ -55,9 +55,9 @@ def build_network(cell: Cell) -> Network:
     """Builds a cell's network and tests it. Raises BenchError if it cannot be trained; see learners/smoke_test.py."""
     make = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
     image = DATASETS[cell.dataset].shape
-    module = made(lambda: make(image, cell.ways), seed_for("init", cell.backbone, cell.init_seed))
+    module = build_module(lambda: make(image, cell.ways), seed_for("init", cell.backbone, cell.init_seed))
     model = as_function(module, cell.ways)
-    return Network(module, tried(model, module, image, cell.ways).head == model.head)
+    return Network(module, smoke_tested(model, module, image, cell.ways).head == model.head)
 
 
 def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None) -> Assembly:

@@ -7,7 +7,7 @@ from torch import nn
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.learners.model import as_function
-from fewshot_bench.learners.smoke_test import tried
+from fewshot_bench.learners.smoke_test import smoke_tested
 from tests.learners.third_party import GREY, Body, Shared
 
 WAYS = 3
@@ -15,7 +15,7 @@ IMAGES = torch.rand(4, *GREY, generator=torch.Generator().manual_seed(0))
 
 
 def trial(module, ways=WAYS):
-    return tried(as_function(module, ways), module, GREY, ways)
+    return smoke_tested(as_function(module, ways), module, GREY, ways)
 
 
 def test_the_head_of_what_embed_gives_is_what_apply_gives():

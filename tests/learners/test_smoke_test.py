@@ -11,16 +11,16 @@ from torch import nn
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.learners.model import as_function, made
-from fewshot_bench.learners.smoke_test import tried
+from fewshot_bench.learners.model import as_function, build_module
+from fewshot_bench.learners.smoke_test import smoke_tested
 from tests.learners.third_party import GREY, Body, Calls, Counter
 
 WAYS = 3
 
 
 def trial(make, image=GREY):
-    module = made(make, seed=0)
-    return tried(as_function(module, WAYS), module, image, WAYS)
+    module = build_module(make, seed=0)
+    return smoke_tested(as_function(module, WAYS), module, image, WAYS)
 
 
 def encoder(dropout):
@@ -121,11 +121,11 @@ def test_what_is_a_function_passes(make):
 @pytest.mark.parametrize("name", BACKBONES)
 def test_built_in_backbones_pass_and_keep_their_heads(name):
     image = ImageShape(1, 28, 28)
-    module = made(lambda: BACKBONES[name](image, WAYS), seed=0)
+    module = build_module(lambda: BACKBONES[name](image, WAYS), seed=0)
     model = as_function(module, WAYS)
     before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
     state = torch.get_rng_state()
-    assert tried(model, module, image, WAYS) == model
+    assert smoke_tested(model, module, image, WAYS) == model
     assert module.training
     assert list(module.state_dict()) == list(before)
     assert all(torch.equal(tensor, before[key]) for key, tensor in module.state_dict().items())

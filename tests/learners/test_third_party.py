@@ -10,7 +10,7 @@ from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.model import as_function, build
-from fewshot_bench.learners.smoke_test import tried
+from fewshot_bench.learners.smoke_test import smoke_tested
 from tests.learners.networks import IMAGE, at, no_statistics, one, parts, tasks
 from tests.learners.third_party import KINKED, SMOOTH
 
@@ -23,10 +23,10 @@ NETWORKS = SMOOTH | KINKED
 def of_maml(name, steps=STEPS, recompute=False):
     """meta-parameters, and (meta, task) -> the gradient of a learner that goes through the inner gradients."""
     make, _ = NETWORKS[name]
-    made = parts(lambda: make(WAYS), ways=WAYS)
+    build_module = parts(lambda: make(WAYS), ways=WAYS)
     learner = LEARNERS["maml++"]()
-    stage = at(no_statistics(made), steps, recompute=recompute)
-    return learner.start(made, steps), lambda meta, task: learner.meta_gradient(made, meta, stage, task)
+    stage = at(no_statistics(build_module), steps, recompute=recompute)
+    return learner.start(build_module, steps), lambda meta, task: learner.meta_gradient(build_module, meta, stage, task)
 
 
 def batch_for(name):
@@ -100,7 +100,7 @@ def test_parameters_keep_their_names_and_the_module_is_left_as_it_was(name):
     make, image = NETWORKS[name]
     module = make(WAYS)
     before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
-    model = tried(as_function(module, WAYS), module, image, WAYS)
+    model = smoke_tested(as_function(module, WAYS), module, image, WAYS)
     trained = {key: p for key, p in module.named_parameters() if p.requires_grad}
     assert list(model.weights) == list(trained)
     assert all(torch.equal(weight, trained[key]) for key, weight in model.weights.items())

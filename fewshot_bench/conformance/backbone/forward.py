@@ -19,8 +19,8 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.inner_optimizers.base import Params
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Gradient, Meta, Parts
-from fewshot_bench.learners.model import Model, as_function, build, made
-from fewshot_bench.learners.smoke_test import check_weights, tried, two_images
+from fewshot_bench.learners.model import Model, as_function, build, build_module
+from fewshot_bench.learners.smoke_test import check_weights, smoke_tested, two_images
 
 PRECISION = 1e-3  # allowed difference of float32 and float64 logits
 
@@ -82,7 +82,7 @@ def maml(
 
 def module(net: Backbone) -> Outcome:
     """The factory makes a torch module with weights."""
-    torch_module = made(lambda: net.make(net.image, net.ways), seed=0)
+    torch_module = build_module(lambda: net.make(net.image, net.ways), seed=0)
     model = as_function(torch_module, net.ways)
     count = sum(tensor.numel() for tensor in model.weights.values())
     weights = f"{counted(count, 'weight')} in {counted(len(model.weights), 'tensor')}"
@@ -99,14 +99,14 @@ def module(net: Backbone) -> Outcome:
 def _head(net: Backbone, model: Model, torch_module: nn.Module) -> tuple[str, ...]:
     """The parameters of the head; empty if logits do not come from the last linear layer."""
     try:
-        return tried(model, torch_module, net.image, net.ways).head
+        return smoke_tested(model, torch_module, net.image, net.ways).head
     except Exception:  # the other tests say what is wrong
         return model.head
 
 
 def own_weights(net: Backbone) -> Outcome:
     """Other weights change the logits of the functional network as they change the logits of the module itself."""
-    module = made(lambda: net.make(net.image, net.ways), seed=0)
+    module = build_module(lambda: net.make(net.image, net.ways), seed=0)
     model = as_function(module, net.ways)
     with in_evaluation_mode(module):
         check_weights(model, module, two_images(model, net.image))
