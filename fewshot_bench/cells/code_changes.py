@@ -72,7 +72,7 @@ def own_code(directory: Path, status: Mapping[str, Any]) -> OwnCode:
     installed = {name: version_of(name) for name in held.installed}
     missing = [name for name, value in (files | installed).items() if not value]
     now = RecordedSource(_known(files, held.files), _known(installed, held.installed))
-    accepted = {name for one in recorded_before(status) for name in differing(one, held)}
+    accepted = {name for source in recorded_before(status) for name in differing(source, held)}
     return OwnCode(tuple(changed(status, now, status.get("status") == "done")), tuple(missing), tuple(sorted(accepted)))
 
 

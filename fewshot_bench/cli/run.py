@@ -79,13 +79,13 @@ def print_estimates(cells: "Sequence[Cell]", directory: Path, device: str, among
 
     outlook = estimated(cells, directory, device, among)
     width = max((len(cell.id) for cell in cells), default=0)
-    for one in outlook.cells:
-        print(line(one, width))
-    room, _ = screen(sys.stderr)
+    for estimate in outlook.cells:
+        print(line(estimate, width))
+    columns, _ = screen(sys.stderr)
     for text in summary(outlook):
-        print("\n".join(wrapped(text, room, "  ")), file=sys.stderr)
+        print("\n".join(wrapped(text, columns, "  ")), file=sys.stderr)
     if other_code := refusal(cells, directory):
-        print("\n".join(wrapped(f"run would stop: {other_code}", room, "  ")), file=sys.stderr)
+        print("\n".join(wrapped(f"run would stop: {other_code}", columns, "  ")), file=sys.stderr)
 
 
 def line(estimate: "CellEstimate", width: int) -> str:
@@ -98,10 +98,10 @@ def line(estimate: "CellEstimate", width: int) -> str:
 def summary(outlook: "GridEstimate") -> list[str]:
     """Sums over all cells, and remarks on their basis, a line each."""
     cells = outlook.cells
-    states = ", ".join(f"{count} {state}" for state, count in Counter(one.state for one in cells).items())
+    states = ", ".join(f"{count} {state}" for state, count in Counter(estimate.state for estimate in cells).items())
     lines = [f"{counted(len(cells), 'cell')} ({states}); nothing was written"]
-    hours = [one.hours for one in cells if one.hours]
-    memory = [one.mebibytes for one in cells if one.mebibytes is not None]
+    hours = [estimate.hours for estimate in cells if estimate.hours]
+    memory = [estimate.mebibytes for estimate in cells if estimate.mebibytes is not None]
     if hours:
         lines.append(f"left: {_time(sum(hours))} one after another, {_time(max(hours))} the longest")
     if memory:

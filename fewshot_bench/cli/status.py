@@ -50,7 +50,7 @@ def command(options: Options) -> int:
         table = progress_table(cells, options.all)
         text = terminal([table], [], *screen(sys.stdout)) if table.rows else counts_in_words(cells) + "\n"
         show(text, sys.stdout)
-        states = {one.status for one in cells}
+        states = {cell.status for cell in cells}
         exit_status = 1 if "failed" in states else 0
         if not options.watch or not states & {*UNDER_WAY, "queued", "stopped"}:
             return exit_status

@@ -60,8 +60,8 @@ def points(table: dict[str, Any], where: str) -> tuple[list[Point], list[str]]:
         has = DATASETS[dataset].splits
         splits = [split for split in lists["split"] if split in has] if lists["split"] else [has[0]]
         if not splits:
-            asked = ", ".join(map(repr, lists["split"]))
-            faults.append(f"{where}: {dataset} has none of the splits {asked}. It has: {', '.join(has)}.")
+            names = ", ".join(map(repr, lists["split"]))
+            faults.append(f"{where}: {dataset} has none of the splits {names}. It has: {', '.join(has)}.")
         values = [[dataset], splits, *(lists[axis] for axis in AXES[2:])]
         combinations += [dict(zip(AXES, combination, strict=True)) for combination in product(*values)]
     return combinations, faults

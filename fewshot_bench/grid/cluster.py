@@ -84,7 +84,7 @@ def work(assignment: Assignment) -> None:
     process waits until the lease of a dead process would have expired.
     """
     folder = folders.folder_of(assignment.directory, assignment.cell)
-    until = time.monotonic() + 3 * DURATION
+    deadline = time.monotonic() + 3 * DURATION
     checked, stopping = 0.0, False
 
     def stop() -> bool:
@@ -108,7 +108,7 @@ def work(assignment: Assignment) -> None:
     )
     try:
         while run_cell().undone:
-            if holder(folder) is None or time.monotonic() > until:
+            if holder(folder) is None or time.monotonic() > deadline:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
     except Interrupted:  # it is recorded, and the driver knows

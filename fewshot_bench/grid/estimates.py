@@ -72,7 +72,7 @@ def estimated(cells: Sequence[Cell], directory: Path, device: str, among: Sequen
     works = [_cell_work(cell, directory, kind) for cell in cells]
     others = [_cell_work(cell, directory, kind) for cell in among if cell not in cells]
     measured = [
-        one for one in [*works, *others] if one.done and one.seconds > 0 and one.device.partition(":")[0] == kind
+        work for work in [*works, *others] if work.done and work.seconds > 0 and work.device.partition(":")[0] == kind
     ]
     estimates = [_estimate(work, measured, kind) for work in works]
     if all(estimate.hours == 0 for estimate in estimates):
@@ -122,22 +122,22 @@ def _work(cell: Cell, kind: str) -> tuple[float, float]:
     return whole.training.flop, whole.evaluation.flop
 
 
-def _estimate(one: CellWork, measured: Sequence[CellWork], kind: str) -> CellEstimate:
-    if not one.left:
-        return CellEstimate(one.cell, one.state, one.iterations, 0.0, None)
-    pace = _pace(one.cell, measured, kind)
-    hours = None if pace is None else pace * one.left / HOUR
-    plan = one.plan or usual_plan(one.cell, kind)
-    return CellEstimate(one.cell, one.state, one.iterations, hours, rates.mebibytes(one.cell, plan))
+def _estimate(work: CellWork, measured: Sequence[CellWork], kind: str) -> CellEstimate:
+    if not work.left:
+        return CellEstimate(work.cell, work.state, work.iterations, 0.0, None)
+    pace = _pace(work.cell, measured, kind)
+    hours = None if pace is None else pace * work.left / HOUR
+    plan = work.plan or usual_plan(work.cell, kind)
+    return CellEstimate(work.cell, work.state, work.iterations, hours, rates.mebibytes(work.cell, plan))
 
 
 def _pace(cell: Cell, measured: Sequence[CellWork], kind: str) -> float | None:
     """Seconds for a unit of work, from cells of the same network and dataset if any; None if nothing was measured."""
-    same = [one for one in measured if (one.cell.backbone, one.cell.dataset) == (cell.backbone, cell.dataset)]
+    same = [work for work in measured if (work.cell.backbone, work.cell.dataset) == (cell.backbone, cell.dataset)]
     paced = same or measured
     if not paced:
         return 1.0 if kind == "cpu" else None
-    return sum(one.seconds for one in paced) / sum(one.done for one in paced)
+    return sum(work.seconds for work in paced) / sum(work.done for work in paced)
 
 
 def _of_hours(measured: Sequence[CellWork], kind: str) -> str:
@@ -148,7 +148,7 @@ def _of_hours(measured: Sequence[CellWork], kind: str) -> str:
         )
     if not measured:
         return f"No rate was measured on this device ({kind}), so there are no hours until a cell is under way."
-    pace = sum(one.seconds for one in measured) / sum(one.done for one in measured)
+    pace = sum(work.seconds for work in measured) / sum(work.done for work in measured)
     against = f"{pace:.2g} times those of {rates.MACHINE}" if kind == "cpu" else f"{1e-12 / pace:.2g} TFLOP/s"
     return f"Hours are at the pace of {counted(len(measured), 'cell')} in this folder: {against}."
 

@@ -30,7 +30,7 @@ _TRACED, _EAGER = (75.0, 0.56, 1.86), (22.0, 2.4, 1.3)  # smallest MiB; factors 
 def seconds(cell: Cell, work: Work) -> float:
     """Seconds of some work of a cell on both cores of MACHINE."""
     rates = [_SECONDS, *([] if cell.inner_optimizer in _PLAIN else [_SECONDS_OF_ADAM])]
-    return sum(part * rate for one in rates for part, rate in zip(work, one, strict=True))
+    return sum(part * rate for by_kind in rates for part, rate in zip(work, by_kind, strict=True))
 
 
 def training(cell: Cell, whole: Cost) -> float:

@@ -136,17 +136,17 @@ class Learner(NamedTuple):
     batch_gradient: BatchGradient | None = None
 
 
-def as_learner(made: object) -> Learner:
+def as_learner(value: object) -> Learner:
     """A Learner from an object with functions of these names, such as methods of a class; a Learner is returned itself.
 
     Raises BenchError if a function without default is missing.
     """
-    if isinstance(made, Learner):
-        return made
-    lacking = [name for name in Learner._fields if name not in Learner._field_defaults and not hasattr(made, name)]
+    if isinstance(value, Learner):
+        return value
+    lacking = [name for name in Learner._fields if name not in Learner._field_defaults and not hasattr(value, name)]
     if lacking:
-        raise BenchError(f"{type(made).__name__} has no {', '.join(lacking)}; learners/base.py says what they are.")
-    return Learner(**{name: getattr(made, name) for name in Learner._fields if hasattr(made, name)})
+        raise BenchError(f"{type(value).__name__} has no {', '.join(lacking)}; learners/base.py says what they are.")
+    return Learner(**{name: getattr(value, name) for name in Learner._fields if hasattr(value, name)})
 
 
 def clipped(rule: MetaUpdate, gradient: Meta, dataset: str) -> Meta:

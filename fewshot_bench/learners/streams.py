@@ -46,6 +46,6 @@ def minibatch(support: Batch, key: Tensor, size: int, t: int) -> Batch:
         return support
     first, last = t * size, (t + 1) * size - 1
     passes = range(first // count, last // count + 1)
-    order = torch.cat([permutation(split(key, number("order", one)), count) for one in passes])
+    order = torch.cat([permutation(split(key, number("order", number_of_pass)), count) for number_of_pass in passes])
     chosen = order[first - passes[0] * count : last + 1 - passes[0] * count]
     return Batch(support.x[chosen], support.y[chosen])

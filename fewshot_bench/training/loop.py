@@ -64,8 +64,8 @@ def train(replicas: Sequence[Replica], stop: Callable[[], bool]) -> None:
             results: Sequence[Gradient | Exception]
             try:
                 compute = compute or gradients(_with_shared_notes(running))
-                batches = [batch(one.assembly, one.state.iteration) for one in running]
-                results = compute([one.state for one in running], batches)
+                batches = [batch(replica.assembly, replica.state.iteration) for replica in running]
+                results = compute([replica.state for replica in running], batches)
             except Exception as error:
                 results = [error] * len(running)
             _each(running, partial(_meta_step, running=running, save_now=due, stop=stop), results)
@@ -81,8 +81,8 @@ def _with_shared_notes(replicas: Sequence[Replica]) -> Assembly:
     notes = [replica.assembly.note for replica in replicas]
 
     def note(text: str) -> None:
-        for one in notes:
-            one(text)
+        for add_note in notes:
+            add_note(text)
 
     return replicas[0].assembly._replace(note=note)
 

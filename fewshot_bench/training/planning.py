@@ -132,7 +132,7 @@ def _timed_within_memory(
     Raises NoRoomError if none fits, and Interrupted if `stop()` is true before one is tried.
     """
     leaner = plan._replace(replicas=1), plan._replace(replicas=1, recompute=True)
-    for variant in dict.fromkeys((plan, *(one._replace(**given) for one in leaner))):
+    for variant in dict.fromkeys((plan, *(lean._replace(**given) for lean in leaner))):
         if stop():
             raise Interrupted
         try:

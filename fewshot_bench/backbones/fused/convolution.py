@@ -126,8 +126,8 @@ class ConvolveGradient(Function):
         along_x, along_weight, _ = backward(g, x, weight, None, *kind, mask) if any(mask) else (None, None, None)
         if product:
             along_weight = matrix_products.weight_gradient_few_pixels(g, x, weight.shape, geometry)
-        found = (along_x, along_weight, g.sum((0, 2, 3)) if targets[2] else None)
-        return tuple(tensor for tensor in found if tensor is not None)
+        gradients = (along_x, along_weight, g.sum((0, 2, 3)) if targets[2] else None)
+        return tuple(tensor for tensor in gradients if tensor is not None)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
@@ -146,8 +146,8 @@ class ConvolveGradient(Function):
         targets = (needed[1] and v is not None, needed[2] and u is not None, False)
         if not any(targets):
             return along_g, None, None, None, None
-        found = ConvolveGradient.apply(g, x if u is None else u, weight if v is None else v, targets, geometry)
-        return along_g, *_at(targets, found)[:2], None, None
+        gradients = ConvolveGradient.apply(g, x if u is None else u, weight if v is None else v, targets, geometry)
+        return along_g, *_at(targets, gradients)[:2], None, None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[tuple, tuple]:
@@ -169,9 +169,9 @@ class ConvolveGradient(Function):
             )
         g, x = into_channels(g, in_dims[0], tasks), into_channels(x, in_dims[1], tasks)
         weight = into_first(weight, in_dims[2], tasks)
-        found = ConvolveGradient.apply(g, x, weight, targets, geometry.for_tasks(tasks))
+        gradients = ConvolveGradient.apply(g, x, weight, targets, geometry.for_tasks(tasks))
         out_dims = tuple(axis for axis, target in zip((1, 0, 0), targets, strict=True) if target)
-        return tuple(split_tasks(axis, part, tasks) for axis, part in zip(out_dims, found, strict=True)), out_dims
+        return tuple(split_tasks(axis, part, tasks) for axis, part in zip(out_dims, gradients, strict=True)), out_dims
 
 
 def _at(targets: Targets, tensors: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:

@@ -23,16 +23,16 @@ def few_pixels(pixels: int, filters: int, x: Tensor, geometry: Geometry) -> bool
 def convolve_few_pixels(x: Tensor, weight: Tensor, bias: Tensor | None, out: Pair, geometry: Geometry) -> Tensor:
     """The convolution of x [n, c, h, w] with weight [o, c, kh, kw]; result: [n, o, *out]."""
     rows = _image_patches(x, (weight.shape[2], weight.shape[3]), out, geometry)
-    found = F.linear(rows, weight.permute(0, 2, 3, 1).reshape(weight.shape[0], -1), bias)
-    return found.view(x.shape[0], *out, -1).permute(0, 3, 1, 2)
+    product = F.linear(rows, weight.permute(0, 2, 3, 1).reshape(weight.shape[0], -1), bias)
+    return product.view(x.shape[0], *out, -1).permute(0, 3, 1, 2)
 
 
 def weight_gradient_few_pixels(g: Tensor, x: Tensor, shape: tuple[int, ...], geometry: Geometry) -> Tensor:
     """The gradient for the weights, [o, c, kh, kw]. g: [n, o, oh, ow]; shape: of the weights."""
     filters, channels, *kernel = shape
     rows = _image_patches(x, (kernel[0], kernel[1]), (g.shape[2], g.shape[3]), geometry)
-    found = g.permute(1, 0, 2, 3).reshape(filters, -1) @ rows
-    return found.view(filters, *kernel, channels).permute(0, 3, 1, 2)
+    product = g.permute(1, 0, 2, 3).reshape(filters, -1) @ rows
+    return product.view(filters, *kernel, channels).permute(0, 3, 1, 2)
 
 
 def _image_patches(x: Tensor, kernel: Pair, out: Pair, geometry: Geometry) -> Tensor:
@@ -51,17 +51,17 @@ def convolve_tasks(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     patches = _task_patches(x, _kernel(weight), geometry)
     # [t, groups, kh, kw, c / groups, o / groups]
     by_group = weight.unflatten(1, (groups, -1)).permute(0, 1, 4, 5, 3, 2)
-    found = patches.flatten(2, 4).flatten(3) @ by_group.flatten(2, 4)
-    return found.unflatten(2, patches.shape[2:5]).permute(0, 2, 1, 5, 3, 4).flatten(2, 3)
+    product = patches.flatten(2, 4).flatten(3) @ by_group.flatten(2, 4)
+    return product.unflatten(2, patches.shape[2:5]).permute(0, 2, 1, 5, 3, 4).flatten(2, 3)
 
 
 def task_gradients(
     g: Tensor, x: Tensor, weight: Tensor, targets: tuple[bool, bool, bool], geometry: Geometry
 ) -> tuple[Tensor, ...]:
     """The gradients of `convolve_tasks` for the targets among x, weight and bias."""
-    found = [task_input_gradient(g, weight, (x.shape[-2], x.shape[-1]), geometry)] if targets[0] else []
-    found += [task_weight_gradient(g, x, _kernel(weight), geometry)] if targets[1] else []
-    return (*found, g.sum((1, 3, 4))) if targets[2] else tuple(found)
+    gradients = [task_input_gradient(g, weight, (x.shape[-2], x.shape[-1]), geometry)] if targets[0] else []
+    gradients += [task_weight_gradient(g, x, _kernel(weight), geometry)] if targets[1] else []
+    return (*gradients, g.sum((1, 3, 4))) if targets[2] else tuple(gradients)
 
 
 def task_input_gradient(g: Tensor, weight: Tensor, size: Pair, geometry: Geometry) -> Tensor:
@@ -86,8 +86,8 @@ def task_weight_gradient(g: Tensor, x: Tensor, kernel: Pair, geometry: Geometry)
     """The gradient of `convolve_tasks` for the weights, [t, o, c / groups, *kernel]."""
     patches = _task_patches(x, kernel, geometry)
     by_group = g.unflatten(2, (geometry.groups, -1)).permute(0, 2, 3, 1, 4, 5)  # [t, groups, o / groups, n, oh, ow]
-    found = by_group.flatten(3) @ patches.flatten(2, 4).flatten(3)
-    return found.unflatten(3, patches.shape[5:]).permute(0, 1, 2, 5, 3, 4).flatten(1, 2)
+    product = by_group.flatten(3) @ patches.flatten(2, 4).flatten(3)
+    return product.unflatten(3, patches.shape[5:]).permute(0, 1, 2, 5, 3, 4).flatten(1, 2)
 
 
 def _task_patches(x: Tensor, kernel: Pair, geometry: Geometry) -> Tensor:

@@ -60,8 +60,8 @@ class PoolMaxima(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, x: Tensor, windows: Windows) -> tuple[tuple, tuple]:
-        found = PoolMaxima.apply(into_first(x, in_dims[0], info.batch_size), windows)
-        return tuple(split_tasks(0, part, info.batch_size) for part in found), (0, 0)
+        results = PoolMaxima.apply(into_first(x, in_dims[0], info.batch_size), windows)
+        return tuple(split_tasks(0, part, info.batch_size) for part in results), (0, 0)
 
 
 class ScatterMaxima(Function):
@@ -70,12 +70,12 @@ class ScatterMaxima(Function):
     @staticmethod
     def forward(g: Tensor, places: Tensor, size: Pair, windows: Windows) -> Tensor:
         g = in_fast_order(g)
-        last = g.is_contiguous(memory_format=torch.channels_last)
+        channels_last = g.is_contiguous(memory_format=torch.channels_last)
         shape_alone = torch.empty(
             (*g.shape[:2], *size),
             dtype=g.dtype,
             device=g.device,
-            memory_format=torch.channels_last if last else torch.contiguous_format,
+            memory_format=torch.channels_last if channels_last else torch.contiguous_format,
         )
         return torch.ops.aten.max_pool2d_with_indices_backward(g, shape_alone, *windows, places)
 

@@ -111,7 +111,7 @@ class InterpreterGraph:
     def call(self, operation: Any, argument: Callable[[str, Any, Any], Any]) -> list[Any]:
         """The results of an operation. argument(name, type, default): the value of one of its arguments."""
         schema = operation._schema
-        inputs = [argument(one.name, one.type, one.default_value) for one in schema.arguments]
+        inputs = [argument(parameter.name, parameter.type, parameter.default_value) for parameter in schema.arguments]
         node = self._graph.appendNode(self._graph.create(schema.name, inputs, len(schema.returns)))
         outputs = list(node.outputs())
         for output, result in zip(outputs, schema.returns, strict=True):
