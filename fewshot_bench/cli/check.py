@@ -15,7 +15,6 @@ from fewshot_bench.cli.parts import Kind, factory, with_options
 if TYPE_CHECKING:
     from fewshot_bench.conformance.findings import Stages
 
-KEY_VALUES = tyro.conf.arg(metavar="[KEY=VALUE ...]")
 MARKS = {True: "ok", None: "note", False: "fails"}
 
 

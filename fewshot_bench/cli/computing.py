@@ -133,9 +133,9 @@ def _engine(options: Computing) -> "Engine":
 
 @contextmanager
 def _stop_on_interrupt(stopping_point: Callable[[], str]) -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks the run to stop at a point where little or no work is lost; a second one ends it at once.
+    """Within the block, the first Ctrl-C stops the run at a point where little work is lost, and a second one at once.
 
-    until: names that point, for the message.
+    Yields a function that returns whether to stop. stopping_point: returns that point, for the message.
     """
     signals: list[int] = []
 
