@@ -9,7 +9,7 @@ import pytest
 
 from fewshot_bench.cli import retry, run, status
 from fewshot_bench.cli.parsing import parse
-from fewshot_bench.grid.shards import parsed
+from fewshot_bench.grid.shards import parse_shard
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cluster.md"
 SCRIPTS = re.findall(r"```bash\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -65,7 +65,7 @@ def test_its_commands_have_these_options(script, tmp_path):
 def test_a_job_of_the_array_has_its_part(tmp_path):
     (script,) = [script for script in SCRIPTS if "--array=1-20" in script]
     (call,) = calls(script, tmp_path)
-    assert parsed(parse(run.Options, call.split("@")[0].split()[2:], "run").shard) == (3, 20)
+    assert parse_shard(parse(run.Options, call.split("@")[0].split()[2:], "run").shard) == (3, 20)
     assert call.endswith("@4")
 
 
