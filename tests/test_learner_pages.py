@@ -9,7 +9,6 @@ import pytest
 
 from fewshot_bench.basics.about import learners
 from fewshot_bench.basics.options import frozen, schema
-from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, read, with_changes
 from fewshot_bench.learners import LEARNERS
@@ -17,6 +16,7 @@ from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import begin, meta_step
 from fewshot_bench.training.plan import Plan
+from tests.tiny import tiny_cell
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "learners"
@@ -66,16 +66,11 @@ def test_every_option_stands_on_the_page_with_its_default(name):
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_metric_stands_on_the_page(name, pattern_pool):
     none = not LEARNERS[name]().traits.inner_loop
-    cell = Cell(
-        dataset="omniglot",
-        split="gimli",
+    cell = tiny_cell(
+        {"tasks_per_batch": 1, "inner_steps": 1},
         ways=2,
-        shots=1,
         learner=name,
-        backbone="vgg",
         inner_optimizer="none" if none else "sgd",
-        seed=0,
-        training=Training(tasks_per_batch=1, inner_steps=1),
         backbone_options=(("filters", 2),),
     )
     assembly = assemble(cell, pattern_pool, Plan("cpu", 1, 1))

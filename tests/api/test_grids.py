@@ -8,14 +8,14 @@ from fewshot_bench.api.figures import plot_learned
 from fewshot_bench.api.grids import run_grid
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.main import main
-from tests.api.conftest import grid
+from tests.tiny import tiny_grid
 
 
 def test_the_same_cells_and_bytes_as_the_command(pattern_data, tmp_path):
     import tomli_w
 
-    (folder,) = run_grid(grid(), tmp_path / "python", data_dir=pattern_data)
-    (tmp_path / "small.toml").write_text(tomli_w.dumps(grid()))
+    (folder,) = run_grid(tiny_grid(), tmp_path / "python", data_dir=pattern_data)
+    (tmp_path / "small.toml").write_text(tomli_w.dumps(tiny_grid()))
     out = tmp_path / "command"
     assert main(["run", str(tmp_path / "small.toml"), "--out", str(out), "--data-dir", str(pattern_data)]) == 0
     other = out / "cells" / folder.name
@@ -25,19 +25,19 @@ def test_the_same_cells_and_bytes_as_the_command(pattern_data, tmp_path):
 def test_called_again_it_trains_nothing(finished, pattern_data):
     folder = finished()
     written = (folder / "result.json").stat().st_mtime_ns
-    assert run_grid(grid(), folder.parent.parent, data_dir=pattern_data) == [folder]
+    assert run_grid(tiny_grid(), folder.parent.parent, data_dir=pattern_data) == [folder]
     assert (folder / "result.json").stat().st_mtime_ns == written
 
 
 def test_a_cell_that_fails_is_a_sentence(pattern_data, tmp_path):
-    wild = grid(learners={"maml++": {"learn_hyperparameters": False}}, inner_optimizers={"sgd": {"lr": 1e30}})
+    wild = tiny_grid(learners={"maml++": {"learn_hyperparameters": False}}, inner_optimizers={"sgd": {"lr": 1e30}})
     with pytest.raises(BenchError, match=r"not done: 1 of 1 cell\. omniglot-.*(not finite|nan|inf)"):
         run_grid(wild, tmp_path, data_dir=pattern_data)
 
 
 def test_what_cannot_be_is_told_before_any_work(tmp_path):
     with pytest.raises(BenchError, match="unknown backbone 'vggg'"):
-        run_grid(grid(grid={"backbone": ["vggg"]}, backbones={}), tmp_path)
+        run_grid(tiny_grid(grid={"backbone": ["vggg"]}, backbones={}), tmp_path)
     with pytest.raises(BenchError, match="neither a file nor a preset"):
         run_grid("no-such-grid", tmp_path)
 
@@ -61,17 +61,17 @@ def test_where_nothing_was_learned_it_says_so(finished, tmp_path):
 
 def test_a_notebooks_defaults_change_no_number(pattern_data, tmp_path):
     """A notebook in float64, or with another device for new tensors, or under autocast, has the command's bytes."""
-    expected = _bytes(run_grid(grid(), tmp_path / "usual", data_dir=pattern_data))
+    expected = _bytes(run_grid(tiny_grid(), tmp_path / "usual", data_dir=pattern_data))
     torch.set_default_dtype(torch.float64)
     try:
-        assert _bytes(run_grid(grid(), tmp_path / "float64", data_dir=pattern_data)) == expected
+        assert _bytes(run_grid(tiny_grid(), tmp_path / "float64", data_dir=pattern_data)) == expected
         assert torch.get_default_dtype() is torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
     with torch.device("meta"):
-        assert _bytes(run_grid(grid(), tmp_path / "meta", data_dir=pattern_data)) == expected
+        assert _bytes(run_grid(tiny_grid(), tmp_path / "meta", data_dir=pattern_data)) == expected
     with torch.autocast("cpu", torch.bfloat16):
-        assert _bytes(run_grid(grid(), tmp_path / "autocast", data_dir=pattern_data)) == expected
+        assert _bytes(run_grid(tiny_grid(), tmp_path / "autocast", data_dir=pattern_data)) == expected
 
 
 def _bytes(folders):

@@ -18,7 +18,7 @@ from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.report.results_csv import write_results_csv
 from fewshot_bench.report.tables import FORMATS, read_report
 from fewshot_bench.training.replica import Interrupted
-from tests.api.conftest import grid
+from tests.tiny import tiny_grid
 
 SIX, TWIN = {"iterations": 6, "iterations_per_epoch": 2}, [{"training": {"iterations": 0}}]
 
@@ -32,7 +32,7 @@ def run(pattern_data, pattern_pool):
     """Runs an untrained cell and its twin of six meta-steps, or stops when so often asked. Returns their folders."""
 
     def running(directory, calls=10**6):
-        trained, twin = expand(GridFile("grid", "the grid", grid(training=SIX) | {"cells": TWIN}))
+        trained, twin = expand(GridFile("grid", "the grid", tiny_grid(training=SIX) | {"cells": TWIN}))
         cells = [twin, trained]
         folders.enroll(directory, cells)
         left = iter(range(calls))

@@ -10,19 +10,16 @@ from benchmarks import table2
 from benchmarks.cell_seconds import Seconds, made_up, peak, seconds
 from benchmarks.flops import counted, of_task
 from benchmarks.table2 import cells, hours, longer, main
-from fewshot_bench.cells.cell import Cell, Training
+from tests.tiny import tiny_cell
 
 TINY = "tests.benchmarks.networks:tiny"
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
+CELL = tiny_cell(
+    {"iterations": 400, "iterations_per_epoch": 100, "queries": 3, "inner_steps": 4},
+    {"tasks": 600, "ensemble": 5},
     ways=5,
     shots=2,
-    learner="maml++",
     backbone=TINY,
     inner_optimizer="adam",
-    seed=0,
-    training=Training(iterations=400, iterations_per_epoch=100, tasks_per_batch=2, queries=3, inner_steps=4),
 )
 TIMES = Seconds("by hand", replicas=3, first=36.0, step=0.9, first_task=3.6, task=0.012)
 

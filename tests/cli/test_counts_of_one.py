@@ -10,26 +10,16 @@ from fewshot_bench.cli.main import main
 from fewshot_bench.report.page.page import page
 from tests.report.factory import write_cell
 from tests.report.page_factory import changed, with_epochs
+from tests.tiny import tiny_toml
 
 _KIND = r"(?:(?:inner|meta|more|query|support|test|training)[ -])?"
 WRONG = re.compile(rf"\b1 {_KIND}(?!pass\b|class\b|process\b)[a-z]+s\b(?!=)")
 """A count of one with a plural; "iterations=1" in a column beside one is none."""
 
-GRID = """
-[grid]
-dataset = ["glyphs"]
-ways = [2]
-shots = [1]
-learner = ["maml"]
-backbone = ["vgg"]
-inner_optimizer = ["sgd"]
-[training]
-iterations = 1
-inner_steps = 1
-tasks_per_batch = 1
-[backbones.vgg]
-filters = 2
-"""
+GRID = tiny_toml(
+    grid={"dataset": ["glyphs"], "ways": [2], "learner": ["maml"]},
+    training={"iterations": 1, "iterations_per_epoch": 500, "tasks_per_batch": 1, "inner_steps": 1},
+)
 
 FACTS = {"queries": 1, "inner_steps_test": 1, "evaluation_tasks": 1, "ensemble": 1}
 TRAINING = {"iterations": 1, "iterations_per_epoch": 1, "tasks_per_batch": 1, "inner_steps": 1}

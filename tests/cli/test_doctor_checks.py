@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 from packaging.requirements import Requirement
 
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.cli import doctor_checks
 from fewshot_bench.cli.doctor_checks import (
     EXTRAS,
@@ -44,6 +43,7 @@ from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.loop import train_one
 from fewshot_bench.training.plan import Plan
+from tests.tiny import tiny_cell
 
 UNLIMITED = -1
 
@@ -326,17 +326,10 @@ def test_sizes(count, words):
     assert size(count) == words
 
 
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=3,
-    shots=1,
-    learner="maml++",
-    backbone="vgg",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(iterations=3, iterations_per_epoch=1, tasks_per_batch=1, inner_steps=1),
-    evaluation=Evaluation(tasks=2, ensemble=2),
+CELL = tiny_cell(
+    {"iterations": 3, "iterations_per_epoch": 1, "tasks_per_batch": 1, "inner_steps": 1},
+    {"tasks": 2},
+    backbone_options=(),
 )
 
 

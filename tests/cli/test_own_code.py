@@ -17,7 +17,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.source_text import parsed_source
 from fewshot_bench.cells.code_changes import NOTHING, own_code
 from fewshot_bench.cli.main import main
-from tests.cli.test_run import GRID
+from tests.tiny import tiny_toml
 
 NET = """
 from torch import nn
@@ -35,7 +35,7 @@ def first(width):
 """
 EDITED = BLOCKS.replace("nn.ReLU()", "nn.Softplus()")
 PLAN = ("--plan", "program=eager,threads=1,tasks_at_once=1,workers=1")  # nothing has to be measured
-SMALL = {"iterations": "1", "iterations_per_epoch": "1", "tasks_per_batch": "1", "inner_steps": "1"}
+SMALL = dict.fromkeys(("iterations", "iterations_per_epoch", "tasks_per_batch", "inner_steps"), 1)
 
 
 def forget() -> None:
@@ -59,10 +59,8 @@ def edit(folder: Path, text: str) -> None:
 
 
 def grid(folder: Path) -> Path:
-    text = GRID.replace('["vgg"]', '["own_net:net", "vgg"]').replace('["maml++"]', '["protonet"]')  # no figures
-    for key, value in SMALL.items():
-        text = "\n".join(f"{key} = {value}" if line.startswith(f"{key} =") else line for line in text.split("\n"))
-    (folder / "grid.toml").write_text(text)
+    axes = {"backbone": ["own_net:net", "vgg"], "learner": ["protonet"]}  # no figures
+    (folder / "grid.toml").write_text(tiny_toml(grid=axes, training=SMALL))
     (folder / "own_net.py").write_text(NET)
     edit(folder, BLOCKS)
     return folder / "grid.toml"

@@ -8,7 +8,7 @@ from fewshot_bench.cli.main import main
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import presets, read
 from fewshot_bench.grid.retrying import as_grid
-from tests.cli.test_run import GRID
+from tests.tiny import tiny_toml
 
 SOMETIMES = """
 from pathlib import Path
@@ -36,7 +36,7 @@ def failed(pattern_data, tmp_path, monkeypatch):
     """A folder with a cell that is done and one that failed, by a module that is mended by then."""
     monkeypatch.chdir(tmp_path)
     grid = tmp_path / "grid.toml"
-    grid.write_text(GRID.replace('["vgg"]', '["vgg", "sometimes:net"]'))
+    grid.write_text(tiny_toml(grid={"backbone": ["vgg", "sometimes:net"]}))
     (tmp_path / "sometimes.py").write_text(SOMETIMES)
     (tmp_path / "bad").touch()
     out = tmp_path / "out"

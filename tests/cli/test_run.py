@@ -13,34 +13,15 @@ import pytest
 
 from fewshot_bench.basics.lease import lease
 from fewshot_bench.cli.main import main
+from tests.tiny import tiny_toml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-
-GRID = """
-[grid]
-dataset = ["omniglot"]
-ways = [3]
-shots = [1]
-learner = ["maml++"]
-backbone = ["vgg"]
-inner_optimizer = ["sgd"]
-[training]
-iterations = 6
-iterations_per_epoch = 2
-tasks_per_batch = 2
-inner_steps = 2
-[evaluation]
-tasks = 10
-ensemble = 2
-[backbones.vgg]
-filters = 4
-"""
 
 
 @pytest.fixture
 def grid(tmp_path: Path) -> Path:
     path = tmp_path / "small.toml"
-    path.write_text(GRID)
+    path.write_text(tiny_toml())
     return path
 
 
@@ -62,7 +43,7 @@ def test_a_grid_from_its_file_to_its_table(grid, pattern_data, tmp_path, capsys)
     table = pd.read_csv(out / "results.csv")
     assert len(table) == 1
     assert table.loc[0, "status"] == "done"
-    assert table.loc[0, "iterations"] == 6
+    assert table.loc[0, "iterations"] == 4
     (folder,) = (out / "cells").iterdir()
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     assert names >= {"config.toml", "status.json", "metrics.jsonl", "hyperparameters.parquet", "episodes.parquet"}
@@ -107,7 +88,7 @@ def test_several_changes_at_once(grid, pattern_data, tmp_path, words):
 @pytest.mark.parametrize("kills", [1, 3])
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(grid, pattern_data, tmp_path, kills):
     """SIGKILL while it trains, as often as asked; then the same command, and nobody can tell."""
-    grid.write_text(GRID.replace("iterations = 6", "iterations = 60").replace("epoch = 2", "epoch = 6"))
+    grid.write_text(tiny_toml(training={"iterations": 60, "iterations_per_epoch": 6}))
     command = ["run", grid, "--data-dir", pattern_data]
     assert bench(*command, "--out", tmp_path / "undisturbed") == 0
     out = tmp_path / "killed"
@@ -144,7 +125,7 @@ class Bad(torch.nn.Module):
 
 def test_a_failing_cell_is_a_row_with_its_reason_and_the_others_go_on(grid, pattern_data, tmp_path, capsys):
     (tmp_path / "my_nets.py").write_text(BROKEN)
-    grid.write_text(GRID.replace('["vgg"]', '["my_nets:Bad", "vgg"]'))
+    grid.write_text(tiny_toml(grid={"backbone": ["my_nets:Bad", "vgg"]}))
     out = tmp_path / "out"
     assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 1
     table = pd.read_csv(out / "results.csv").set_index("backbone")
@@ -221,8 +202,8 @@ def test_a_backbone_and_an_inner_optimizer_of_ones_own(grid, pattern_data, tmp_p
         "    rates = lambda params: {'lr': per_tensor(params, lr)}\n"
         "    return InnerOptimizer(lambda params, outer: {}, rates, step, {'lr': (1e-4, 1.0)})\n"
     )
-    text = GRID.replace('["vgg"]', '["mine:linear"]').replace('["sgd"]', '["mine:sign_sgd"]')
-    grid.write_text(text.replace("[backbones.vgg]\nfilters = 4", '[inner_optimizers."mine:sign_sgd"]\nlr = 0.02'))
+    axes = {"backbone": ["mine:linear"], "inner_optimizer": ["mine:sign_sgd"]}
+    grid.write_text(tiny_toml(grid=axes, inner_optimizers={"mine:sign_sgd": {"lr": 0.02}}))
     out = tmp_path / "out"
     assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
     (learned,) = out.glob("cells/*/hyperparameters.parquet")
@@ -278,7 +259,7 @@ def test_bad_input_is_one_sentence_and_status_2(grid, pattern_data, tmp_path, ca
 
 def test_ctrl_c_in_an_evaluation_ends_the_grid_too(grid, pattern_data, tmp_path):
     """Untrained cells have no meta-step after which to stop."""
-    grid.write_text(GRID.replace("iterations = 6", "iterations = 0").replace("tasks = 10", "tasks = 100000"))
+    grid.write_text(tiny_toml(training={"iterations": 0}, evaluation={"tasks": 100_000}))
     out = tmp_path / "out"
     words = [sys.executable, CHECKOUT / "run_bench.py", "run", grid, "--data-dir", pattern_data, "--out", out]
     words += ["--seed", "0", "1", "2"]
@@ -292,7 +273,7 @@ def test_ctrl_c_in_an_evaluation_ends_the_grid_too(grid, pattern_data, tmp_path)
 
 
 def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(grid, pattern_data, tmp_path):
-    grid.write_text(GRID.replace("iterations = 6", "iterations = 5000"))
+    grid.write_text(tiny_toml(training={"iterations": 5000}))
     out = tmp_path / "out"
     words = [sys.executable, CHECKOUT / "run_bench.py", "run", grid, "--data-dir", pattern_data, "--out", out]
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:

@@ -1,6 +1,5 @@
 """`fewshot-bench sensitivity`, as a user meets it."""
 
-import copy
 import shutil
 from pathlib import Path
 
@@ -11,14 +10,14 @@ from fewshot_bench.api.grids import run_grid
 from fewshot_bench.api.sensitivity import sensitivity
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cli.main import main, run_command
-from tests.api.conftest import GRID
+from tests.tiny import tiny_grid
 
 LISTS = ["--tasks", "30", "--queries", "1", "20", "--steps", "1", "--ensemble", "1"]
 
 
 @pytest.fixture(scope="module")
 def trained(pattern_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    (folder,) = run_grid(copy.deepcopy(GRID), tmp_path_factory.mktemp("grid"), data_dir=pattern_data)
+    (folder,) = run_grid(tiny_grid(), tmp_path_factory.mktemp("grid"), data_dir=pattern_data)
     return folder
 
 

@@ -13,31 +13,15 @@ import pytest
 from fewshot_bench.basics.lease import LOCK, holder
 from fewshot_bench.cli.main import main
 from tests.faults.runs import CHECKOUT, left
+from tests.tiny import tiny_toml
 
 pytestmark = pytest.mark.cluster
 
 PLAN = "program=eager,threads=1,tasks_at_once=2,workers=1"  # equal plans give equal bytes
 
-GRID = """
-[grid]
-dataset = ["omniglot"]
-ways = [3]
-shots = [1]
-learner = ["maml++"]
-backbone = ["vgg"]
-inner_optimizer = ["sgd"]
-seed = [0, 1, 2]
-[training]
-iterations = 180
-iterations_per_epoch = 30
-tasks_per_batch = 2
-inner_steps = 2
-[evaluation]
-tasks = 20
-ensemble = 2
-[backbones.vgg]
-filters = 4
-"""
+GRID = tiny_toml(
+    grid={"seed": [0, 1, 2]}, training={"iterations": 180, "iterations_per_epoch": 30}, evaluation={"tasks": 20}
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

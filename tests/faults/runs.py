@@ -11,27 +11,16 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from tests.tiny import tiny_toml
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-GRID = """
-[grid]
-dataset = ["omniglot"]
-ways = [3]
-shots = [1]
-learner = ["maml++", "reptile"]
-backbone = ["vgg"]
-inner_optimizer = ["adam"]
-[training]
-iterations = 24
-iterations_per_epoch = 4
-tasks_per_batch = 2
-inner_steps = 2
-[evaluation]
-tasks = 10
-ensemble = 2
-[backbones.vgg]
-filters = 4
-"""
+
+def grid_of(*learners: str, seeds: tuple[int, ...] = (0,)) -> str:
+    """A grid file of cells that train long enough to be killed."""
+    axes = {"learner": list(learners), "inner_optimizer": ["adam"], "seed": list(seeds)}
+    return tiny_toml(grid=axes, training={"iterations": 24, "iterations_per_epoch": 4})
+
 
 KEPT = ("result.json", "metrics.jsonl", "hyperparameters.parquet", "episodes.parquet", "config.toml")
 

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from fewshot_bench.basics.lease import LOCK
-from tests.faults.runs import GRID, believed, forker, left
+from tests.faults.runs import believed, forker, grid_of, left
 
 FULL = """
 import errno, os
@@ -78,7 +78,7 @@ def undisturbed(made, pattern_data, tmp_path_factory):
     """A one-cell grid's command without its data, and its results."""
     folder = tmp_path_factory.mktemp("undisturbed")
     grid = folder / "grid.toml"
-    grid.write_text(GRID.replace('["maml++", "reptile"]', '["maml++"]'))
+    grid.write_text(grid_of("maml++"))
     words = ["run", grid]
     ended = made.run([*words, "--data-dir", pattern_data, "--out", folder / "out"])
     assert ended.status == 0, ended.output

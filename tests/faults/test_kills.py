@@ -9,7 +9,7 @@ import pytest
 
 from fewshot_bench.basics.lease import LOCK
 from fewshot_bench.cli.main import main
-from tests.faults.runs import GRID, believed, forker, killed, left
+from tests.faults.runs import believed, forker, grid_of, killed, left
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def undisturbed(made, pattern_data, tmp_path_factory):
     """A grid's command, its results, and the seconds it takes."""
     folder = tmp_path_factory.mktemp("undisturbed")
     grid = folder / "grid.toml"
-    grid.write_text(GRID)
+    grid.write_text(grid_of("maml++", "reptile"))
     words = ["run", grid, "--data-dir", pattern_data]
     ended = made.run([*words, "--out", folder / "out"])
     assert ended.status == 0, ended.output
@@ -90,9 +90,7 @@ def test_ended_while_it_plans_it_goes_on_by_the_same_command(made, undisturbed, 
 def test_seeds_side_by_side_in_several_processes_killed_too(made, pattern_data, tmp_path):
     """As a GPU's plan has them, and a longer cell's on a CPU: packed, traced, with a forked process beside."""
     grid = tmp_path / "grid.toml"
-    grid.write_text(
-        GRID.replace('["maml++", "reptile"]', '["maml++"]').replace("[training]", "seed = [0, 1]\n[training]")
-    )
+    grid.write_text(grid_of("maml++", seeds=(0, 1)))
     plan = "program=traced,workers=2,replicas=2,tasks_at_once=1,threads=1"
     words = ["run", grid, "--data-dir", pattern_data, "--plan", plan]
     ended = made.run([*words, "--out", tmp_path / "whole"])

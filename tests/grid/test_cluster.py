@@ -7,22 +7,11 @@ import pytest
 
 from fewshot_bench.basics.lease import LOCK
 from fewshot_bench.cells import folders
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.grid import cluster
 from fewshot_bench.grid.cell_run import Listener
+from tests.tiny import SMALL, tiny_cell
 
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=3,
-    shots=1,
-    learner="maml",
-    backbone="tests.training.networks:small",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(iterations=2, iterations_per_epoch=2, tasks_per_batch=2, inner_steps=1),
-    evaluation=Evaluation(tasks=4, ensemble=1),
-)
+CELL = tiny_cell({"iterations": 2, "inner_steps": 1}, {"tasks": 4, "ensemble": 1}, learner="maml", backbone=SMALL)
 ELSEWHERE = "filelock/2\npid=4321\nhost=node7\nmode=lease\ntoken=abc\nduration=60.0\n"
 
 

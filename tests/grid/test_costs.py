@@ -6,23 +6,18 @@ import pytest
 import torch
 from torch import nn
 
-from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell, Evaluation, Training
+from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
 from fewshot_bench.grid.costs import cost, meta_steps, peak_memory_of, validations
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.maml import maml
+from tests.tiny import tiny_cell
 
 PIXELS = 28 * 28
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=3,
+CELL = tiny_cell(
+    {"iterations": 250, "iterations_per_epoch": 100, "tasks_per_batch": 4, "queries": 5},
+    {"tasks": 30},
     shots=2,
-    learner="maml++",
     backbone=f"{__name__}:linear",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(iterations=250, iterations_per_epoch=100, tasks_per_batch=4, queries=5, inner_steps=2),
-    evaluation=Evaluation(tasks=30, ensemble=2),
     learner_options=(("msl_epochs", 1),),
 )
 

@@ -7,24 +7,18 @@ import pytest
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells import folders
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.grid import rates
 from fewshot_bench.grid.costs import cost, total
 from fewshot_bench.grid.estimates import estimated
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.planning import usual_plan
+from tests.tiny import tiny_cell
 
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=3,
-    shots=1,
+CELL = tiny_cell(
+    {"iterations": 1000, "iterations_per_epoch": 250, "inner_steps": 1},
+    {"ensemble": 1},
     learner="maml",
-    backbone="vgg",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(iterations=1000, iterations_per_epoch=250, tasks_per_batch=2, inner_steps=1),
-    evaluation=Evaluation(tasks=10, ensemble=1),
+    backbone_options=(),
 )
 OTHER = replace(CELL, backbone="densenet-8")
 PLAN = Plan("cpu", 1, 1, "traced", workers=2)

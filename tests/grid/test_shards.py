@@ -6,20 +6,10 @@ from dataclasses import replace
 import pytest
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.grid.shards import parse_shard, part, shard
+from tests.tiny import tiny_cell
 
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=5,
-    shots=1,
-    learner="maml",
-    backbone="vgg",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(iterations=10, inner_steps=1),
-)
+CELL = tiny_cell({"iterations": 10, "inner_steps": 1}, ways=5, learner="maml", backbone_options=())
 
 
 def seeds(count):

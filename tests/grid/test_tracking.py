@@ -18,22 +18,14 @@ from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.grid.tracking import Track, tracked
 from fewshot_bench.training.replica import Interrupted
+from tests.tiny import tiny_grid
 
-GRID: dict[str, Any] = {
-    "grid": {
-        "dataset": ["omniglot"],
-        "ways": [3],
-        "shots": [1],
-        "learner": ["maml++"],
-        "backbone": ["vgg"],
-        "inner_optimizer": ["sgd"],
-        "seed": [0, 1],
-    },
-    "training": {"iterations": 5, "iterations_per_epoch": 2, "tasks_per_batch": 2, "inner_steps": 1},
-    "evaluation": {"tasks": 10, "ensemble": 1},
-    "backbones": {"vgg": {"filters": 4}},
-    "cells": [{"seed": [0], "training": {"iterations": 0}}],
-}
+GRID = tiny_grid(
+    grid={"seed": [0, 1]},
+    training={"iterations": 5, "inner_steps": 1},
+    evaluation={"tasks": 10, "ensemble": 1},
+    cells=[{"seed": [0], "training": {"iterations": 0}}],
+)
 
 Value = tuple[str, int, float]
 

@@ -6,22 +6,11 @@ import pytest
 import torchvision
 from torch import nn
 
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.grid.validation import network_faults
+from tests.tiny import tiny_cell
 
-CELL = Cell(
-    dataset="mini-imagenet",
-    split=DATASETS["mini-imagenet"].splits[0],
-    ways=5,
-    shots=1,
-    learner="maml++",
-    backbone="vgg",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(),
-    evaluation=Evaluation(),
-)
+CELL = tiny_cell(dataset="mini-imagenet", split="ravi", ways=5, backbone_options=())
 
 
 def resnet18(image, ways):

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.conformance import learner
 from fewshot_bench.conformance.findings import findings
 from fewshot_bench.learners.base import Gradient, Learner
@@ -18,6 +17,7 @@ from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import apply_gradient, batch, begin, meta_step
 from fewshot_bench.training.plan import Plan
 from tests.learners.networks import one
+from tests.tiny import SMALL, tiny_cell
 from tests.training.in_float64 import in_float64
 
 
@@ -50,16 +50,10 @@ def keeps_the_tasks():
     return maml()._replace(batch_gradient=lambda parts, meta, stage, tasks, of_one: of_one(meta, tasks))
 
 
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=3,
-    shots=1,
+CELL = tiny_cell(
+    {"iterations": 30, "iterations_per_epoch": 3, "tasks_per_batch": 3},
     learner=f"{__name__}:sharp_maml",
-    backbone="tests.training.networks:small",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(iterations=30, iterations_per_epoch=3, tasks_per_batch=3, inner_steps=2),
+    backbone=SMALL,
 )
 EAGER = Plan("cpu", 1, 3)
 

@@ -8,7 +8,6 @@ from torch import nn
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.norms import with_batch_statistics
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.hypergradients.problem import Batch
@@ -21,6 +20,7 @@ from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import begin, meta_step, stage
 from fewshot_bench.training.plan import Plan
 from tests.learners.networks import IMAGE, at, mid_training, no_statistics, one, parts, small, tasks
+from tests.tiny import tiny_cell
 
 MODES = ["transductive", "inductive"]
 SGD = {"lr": 0.01, "momentum": 0.9, "dampening": 0.9, "weight_decay": 0.001}  # baselinefinetune.py of the released code
@@ -191,17 +191,11 @@ def test_what_cannot_be_is_refused():
 
 def test_pre_training_makes_features_that_new_heads_can_use(pattern_pool: Pool, few_training_classes):
     """Seeds 0 to 9 have 0.21 to 0.35 untrained, and at least 0.87 trained."""
-    cell = Cell(
-        dataset="omniglot",
-        split="gimli",
+    cell = tiny_cell(
+        {"iterations": 40, "ways": 40, "tasks_per_batch": 1, "rotations": "none"},
+        {"queries": 3, "inner_steps": 20},
         ways=5,
-        shots=1,
         learner="finetune",
-        backbone="vgg",
-        inner_optimizer="sgd",
-        seed=0,
-        training=Training(iterations=40, ways=40, tasks_per_batch=1, rotations="none"),
-        evaluation=Evaluation(tasks=20, queries=3, inner_steps=20),
         backbone_options=(("filters", 8),),
         learner_options=(("meta_lr", 0.03),),
         inner_optimizer_options=(("lr", 0.1),),

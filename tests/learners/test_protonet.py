@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.learners.base import WEIGHTS, Progress, grouped, halving, select
@@ -16,6 +15,7 @@ from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import begin, meta_step, stage
 from fewshot_bench.training.plan import Plan
 from tests.learners.networks import IMAGE, at, no_statistics, one, parts, smooth, tasks
+from tests.tiny import tiny_cell
 
 MODES = ["transductive", "inductive"]
 
@@ -150,17 +150,11 @@ def test_what_cannot_be_is_refused():
 
 def test_it_learns_from_tasks_of_more_classes_than_it_is_tested_on(pattern_pool: Pool):
     """Seeds 0 to 9 gain at least 0.41."""
-    cell = Cell(
-        dataset="omniglot",
-        split="gimli",
+    cell = tiny_cell(
+        {"iterations": 80, "ways": 10, "shots": 2, "queries": 2, "tasks_per_batch": 1, "inner_steps": 5},
         ways=5,
-        shots=1,
         learner="protonet",
-        backbone="vgg",
         inner_optimizer="none",
-        seed=0,
-        training=Training(iterations=80, ways=10, shots=2, queries=2, tasks_per_batch=1),
-        evaluation=Evaluation(tasks=40),
         backbone_options=(("filters", 8),),
     )
     assembly = assemble(cell, pattern_pool, Plan("cpu", 1, 4))

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch.utils._pytree import tree_map
 
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.hypergradients.batching import over_tasks
 from fewshot_bench.learners import LEARNERS
@@ -18,23 +17,14 @@ from fewshot_bench.training.tasks import streams
 from tests.learners.networks import at, no_statistics, parts, small
 from tests.peers.by_torchmeta import meta_network
 from tests.peers.questions import LR, STEPS, network
+from tests.tiny import tiny_cell
 
 WAYS, SHOTS, QUERIES, BATCH, META_LR = 3, 2, 3, 2, 0.5
 
 
 @pytest.fixture(scope="module")
 def stream(pattern_pool):
-    cell = Cell(
-        dataset="omniglot",
-        split="gimli",
-        ways=WAYS,
-        shots=SHOTS,
-        learner="maml",
-        backbone="vgg",
-        inner_optimizer="sgd",
-        seed=0,
-        training=Training(queries=QUERIES),
-    )
+    cell = tiny_cell({"queries": QUERIES}, ways=WAYS, shots=SHOTS)
     return streams(cell, pattern_pool, read_split("omniglot", "gimli"), "cpu").train
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.training.assembly import assemble
@@ -13,19 +12,9 @@ from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import begin, meta_step, stage
 from fewshot_bench.training.plan import Plan
+from tests.tiny import tiny_cell
 
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=5,
-    shots=1,
-    learner="maml++",
-    backbone="vgg",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(tasks_per_batch=1, inner_steps=2),
-    evaluation=Evaluation(tasks=2),
-)
+CELL = tiny_cell({"tasks_per_batch": 1}, {"tasks": 2}, ways=5, backbone_options=())
 
 
 PAPERS = [(dataset, backbone, rule) for dataset in DATASETS for backbone in BACKBONES for rule in ("sgd", "adam")]

@@ -13,24 +13,18 @@ from torch.func import vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from fewshot_bench.cells.cell import Cell, Training
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import apply_gradient, batch, begin, meta_step, stage
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs.program import WARM_UP, captured, eager
 from fewshot_bench.training.programs.traced import traced, traced_graph
+from tests.tiny import SMALL, tiny_cell
 
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=3,
-    shots=1,
-    learner="maml++",
-    backbone="tests.training.networks:small",
+CELL = tiny_cell(
+    {"iterations": 30, "iterations_per_epoch": 3, "tasks_per_batch": 3, "inner_steps": 1},
+    backbone=SMALL,
     inner_optimizer="adam",
-    seed=0,
-    training=Training(iterations=30, iterations_per_epoch=3, tasks_per_batch=3, inner_steps=1),
 )
 
 

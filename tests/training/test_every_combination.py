@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell, Evaluation, Training
+from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.training.assembly import assemble
@@ -13,19 +13,9 @@ from fewshot_bench.training.evaluation import evaluate, predictions
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import begin, meta_step, stage
 from fewshot_bench.training.plan import Plan
+from tests.tiny import tiny_cell
 
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=3,
-    shots=1,
-    learner="maml++",
-    backbone="densenet-8",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(tasks_per_batch=1, inner_steps=1),
-    evaluation=Evaluation(tasks=1),
-)
+CELL = tiny_cell({"tasks_per_batch": 1, "inner_steps": 1}, {"tasks": 1}, backbone="densenet-8")
 
 
 def check(cell, pool):

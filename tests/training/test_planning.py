@@ -8,7 +8,7 @@ import torch
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.memory import NoRoomError
-from fewshot_bench.cells.cell import Cell, Training
+from fewshot_bench.cells.cell import Training
 from fewshot_bench.training import planning
 from fewshot_bench.training.assembly import count_weights
 from fewshot_bench.training.gradients import gradients
@@ -17,18 +17,9 @@ from fewshot_bench.training.planning import Timing, find_plan
 from fewshot_bench.training.programs import traced
 from fewshot_bench.training.programs.base import cached_by_shape
 from fewshot_bench.training.replica import Interrupted
+from tests.tiny import tiny_cell
 
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=5,
-    shots=1,
-    learner="maml++",
-    backbone="vgg",
-    inner_optimizer="sgd",
-    seed=0,
-    training=Training(iterations=10_000, tasks_per_batch=8),
-)
+CELL = tiny_cell({"iterations": 10_000, "tasks_per_batch": 8, "inner_steps": 5}, ways=5, backbone_options=())
 MINI = replace(CELL, dataset="mini-imagenet", split="ravi")
 EAGER = Plan("cpu", 2, 8)
 ONE, FOUR = (Plan("cpu", 1, many, "traced", 2) for many in (1, 4))

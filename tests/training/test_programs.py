@@ -7,7 +7,6 @@ import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
 from fewshot_bench.basics import memory
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import apply_gradient, batch, begin, meta_step
@@ -17,20 +16,12 @@ from fewshot_bench.training.programs.interpreted import interpreted, summary
 from fewshot_bench.training.programs.program import eager
 from fewshot_bench.training.programs.torch_internals import InterpreterGraph
 from fewshot_bench.training.programs.traced import needed_bytes, traced, traced_graph
+from tests.tiny import SMALL, tiny_cell
 from tests.training.in_float64 import in_float64
 
 EAGER = Plan("cpu", 1, 1)
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=3,
-    shots=1,
-    learner="maml++",
-    backbone="tests.training.networks:small",
-    inner_optimizer="adam",
-    seed=0,
-    training=Training(iterations=30, iterations_per_epoch=3, tasks_per_batch=3, inner_steps=2),
-    evaluation=Evaluation(tasks=10, ensemble=2),
+CELL = tiny_cell(
+    {"iterations": 30, "iterations_per_epoch": 3, "tasks_per_batch": 3}, backbone=SMALL, inner_optimizer="adam"
 )
 
 

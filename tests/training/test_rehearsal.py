@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.learners.maml import maml
 from fewshot_bench.training.planning import first_plan
 from fewshot_bench.training.rehearsal import rehearse_cell
+from tests.tiny import tiny_cell
 
 HERE = __name__
 
@@ -42,18 +42,13 @@ def nothing():
 
 
 WAYS = 2
-CELL = Cell(
+CELL = tiny_cell(
+    {"iterations": 1, "queries": 3, "inner_steps": 1},
     dataset="glyphs",
     split="scripts",
     ways=WAYS,
     shots=2,
     learner="maml",
-    backbone="vgg",
-    inner_optimizer="sgd",
-    seed=0,
-    backbone_options=(("filters", 4),),
-    training=Training(iterations=1, queries=3, inner_steps=1),
-    evaluation=Evaluation(tasks=2),
 )
 
 

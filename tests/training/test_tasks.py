@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch.utils._pytree import tree_map
 
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.data.tasks import copied, in_pool
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.training.tasks import AHEAD, Streams, in_memory, on_device, streams
+from tests.tiny import tiny_cell
 
 MEMBERS = np.array([1, 4, 5])
 ROWS = np.arange(24).reshape(2, 3, 4) % 20 + 20 * np.arange(3)[:, None]  # way i is of class i
@@ -28,18 +28,7 @@ def photos() -> Pool:
 
 
 def made(pool: Pool, rotations: str, device: str) -> Streams:
-    cell = Cell(
-        dataset="omniglot",
-        split="gimli",
-        ways=4,
-        shots=2,
-        learner="maml",
-        backbone="vgg",
-        inner_optimizer="sgd",
-        seed=3,
-        training=Training(queries=3, rotations=rotations),  # type: ignore[arg-type]
-        evaluation=Evaluation(queries=5),
-    )
+    cell = tiny_cell({"queries": 3, "rotations": rotations}, {"queries": 5}, ways=4, shots=2, seed=3)
     return streams(cell, pool, read_split("omniglot", "gimli"), device)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from fewshot_bench.basics import files
 from fewshot_bench.basics.errors import BenchError, CellError
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
+from fewshot_bench.cells.cell import Evaluation, Training
 from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training import checkpoint
@@ -24,22 +24,11 @@ from fewshot_bench.training.programs import traced
 from fewshot_bench.training.programs.base import cached_by_shape
 from fewshot_bench.training.records import best_epochs
 from fewshot_bench.training.replica import Interrupted, Moment
+from tests.tiny import tiny_cell
 from tests.training.in_float64 import in_float64
 
 PLAN = Plan("cpu", 1, 8)
-CELL = Cell(
-    dataset="omniglot",
-    split="gimli",
-    ways=3,
-    shots=1,
-    learner="maml++",
-    backbone="vgg",
-    inner_optimizer="adam",
-    seed=0,
-    training=Training(iterations=7, iterations_per_epoch=2, tasks_per_batch=2, inner_steps=2),
-    evaluation=Evaluation(tasks=10, ensemble=2),
-    backbone_options=(("filters", 4),),
-)
+CELL = tiny_cell({"iterations": 7}, {"tasks": 10}, inner_optimizer="adam")
 
 
 def go_on(moment: Moment) -> bool:

@@ -11,7 +11,7 @@ import torch
 
 from fewshot_bench.basics.lease import lease
 from fewshot_bench.cells import folders
-from fewshot_bench.cells.cell import Cell, Evaluation, Training
+from fewshot_bench.cells.cell import Cell, Evaluation
 from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
 from fewshot_bench.grid import cell_run, inline
 from fewshot_bench.grid.cell_run import Listener
@@ -20,20 +20,16 @@ from fewshot_bench.training import checkpoint, loop
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.plan import Plan, parse_plan
 from fewshot_bench.training.replica import Interrupted, Moment
+from tests.tiny import SMALL, tiny_cell
 from tests.training.in_float64 import in_float64
 
 CELLS = [
-    Cell(
-        dataset="omniglot",
-        split="gimli",
-        ways=3,
-        shots=1,
+    tiny_cell(
+        {"iterations": 6, "tasks_per_batch": 3, "inner_steps": 1},
+        {"tasks": 4},
         learner="maml",
-        backbone="tests.training.networks:small",
-        inner_optimizer="sgd",
+        backbone=SMALL,
         seed=seed,
-        training=Training(iterations=6, iterations_per_epoch=2, tasks_per_batch=3, inner_steps=1),
-        evaluation=Evaluation(tasks=4, ensemble=2),
     )
     for seed in range(3)
 ]
