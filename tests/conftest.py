@@ -1,6 +1,9 @@
 """Real data where this machine has some: in $FEWSHOT_DATA, datasets/, or a data folder beside the checkout."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch, for workers and subprocesses: threads fight for the cores
+
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path

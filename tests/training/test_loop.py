@@ -39,12 +39,19 @@ def stop_at(iteration: int):
     return lambda moment: moment.phase == "training" and moment.iteration == iteration
 
 
+@pytest.fixture(scope="module")
+def whole(pattern_pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """By number of meta-steps, the folder of the cell trained without a stop."""
+    folders = {iterations: tmp_path_factory.mktemp("undisturbed") for iterations in (0, 7)}
+    for iterations, folder in folders.items():
+        cell = replace(CELL, training=replace(CELL.training, iterations=iterations))
+        train_one(assemble(cell, pattern_pool, PLAN), folder, go_on)
+    return folders
+
+
 @pytest.fixture
-def undisturbed(pattern_pool: Pool, tmp_path: Path) -> Path:
-    folder = tmp_path / "undisturbed"
-    folder.mkdir()
-    train_one(assemble(CELL, pattern_pool, PLAN), folder, go_on)
-    return folder
+def undisturbed(whole: dict[int, Path]) -> Path:
+    return whole[7]
 
 
 def test_what_a_cell_leaves_on_disk(undisturbed):
@@ -87,6 +94,13 @@ def test_a_result_says_nothing_of_when_and_where(undisturbed, tmp_path):
     assert not {"host", "seconds", "started", "device", "threads"} & set(json.loads(text))
 
 
+def same_files(one: Path, other: Path) -> None:
+    for name in (RESULT, "metrics.jsonl"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    for name in ("hyperparameters.parquet", "episodes.parquet"):
+        pd.testing.assert_frame_equal(pd.read_parquet(one / name), pd.read_parquet(other / name))
+
+
 @pytest.mark.parametrize("at", [0, 1, 2, 5, 6])
 def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(undisturbed, pattern_pool, tmp_path, at):
     folder = tmp_path / "interrupted"
@@ -95,15 +109,14 @@ def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(undisturbed, pattern
         train_one(assemble(CELL, pattern_pool, PLAN), folder, stop_at(at))
     assert not (folder / RESULT).exists()
     train_one(assemble(CELL, pattern_pool, PLAN), folder, go_on)
-    for name in (RESULT, "metrics.jsonl"):
-        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
-    for name in ("hyperparameters.parquet", "episodes.parquet"):
-        pd.testing.assert_frame_equal(pd.read_parquet(folder / name), pd.read_parquet(undisturbed / name))
+    same_files(folder, undisturbed)
 
 
 @pytest.mark.parametrize("iterations", [0, 7])
 @pytest.mark.parametrize(("phase", "looks"), [("validation", 1), ("validation", 3), ("test", 2), ("test", 3)])
-def test_stopped_within_an_evaluation_it_ends_as_if_it_had_not_been(pattern_pool, tmp_path, phase, looks, iterations):
+def test_stopped_within_an_evaluation_it_ends_as_if_it_had_not_been(
+    whole, pattern_pool, tmp_path, phase, looks, iterations
+):
     """Two members see ten tasks: the test is looked at before it begins, and before each of them."""
     cell = replace(CELL, training=replace(CELL.training, iterations=iterations))
     if not iterations and looks == 3:
@@ -114,18 +127,12 @@ def test_stopped_within_an_evaluation_it_ends_as_if_it_had_not_been(pattern_pool
         seen.append(moment.phase)
         return moment.phase == phase and seen.count(phase) == looks
 
-    for name in ("stopped", "undisturbed"):
-        (tmp_path / name).mkdir()
     with pytest.raises(Interrupted):
-        train_one(assemble(cell, pattern_pool, PLAN), tmp_path / "stopped", stop)
+        train_one(assemble(cell, pattern_pool, PLAN), tmp_path, stop)
     assert seen[-1] == phase  # nothing is begun after it
-    assert not (tmp_path / "stopped" / RESULT).exists()
-    for name in ("stopped", "undisturbed"):
-        train_one(assemble(cell, pattern_pool, PLAN), tmp_path / name, go_on)
-    for name in (RESULT, "metrics.jsonl"):
-        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
-    for name in ("hyperparameters.parquet", "episodes.parquet"):
-        pd.testing.assert_frame_equal(*(pd.read_parquet(tmp_path / one / name) for one in ("stopped", "undisturbed")))
+    assert not (tmp_path / RESULT).exists()
+    train_one(assemble(cell, pattern_pool, PLAN), tmp_path, go_on)
+    same_files(tmp_path, whole[iterations])
 
 
 def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(undisturbed, pattern_pool, tmp_path):
