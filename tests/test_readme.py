@@ -21,6 +21,7 @@ from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, presets, with_changes
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
+from tests.tiny import shortened
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -140,9 +141,9 @@ def test_the_reference_of_the_grid_file_has_every_axis():
 
 
 def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, glyphs_data):
-    """The block as pasted, but for the folder of the data and the program, which is not installed anew for a test."""
+    """The block as pasted, but for the folder of the data, the budget, and the program, which is not installed anew."""
     program = shlex.join([sys.executable, str(CHECKOUT / "run_bench.py")])
-    script = block("bash", "mine.py").replace("uv run run_bench.py", program)
+    script = shortened(block("bash", "mine.py")).replace("uv run run_bench.py", program)
     environment = {"FEWSHOT_DATA": str(glyphs_data), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
     words = ["bash", "-euc", script]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

@@ -1,6 +1,7 @@
 """A cell and a grid that train in a second: a test names what matters to it, and takes the rest from here."""
 
 import copy
+import re
 from typing import Any
 
 import tomli_w
@@ -68,3 +69,13 @@ def tiny_grid(**changes: Any) -> dict[str, Any]:
 def tiny_toml(**changes: Any) -> str:
     """`tiny_grid(**changes)` as the text of a grid file."""
     return tomli_w.dumps(tiny_grid(**changes))
+
+
+def shortened(script: str) -> str:
+    """A page's commands, whose grid file asks for 2 epochs of one meta-step with one task, and for 4 test tasks."""
+    few = {"iterations": "2", "iterations_per_epoch": "1", "tasks": "4"}
+    for key, value in few.items():
+        script, found = re.subn(rf"^{key} = \d+", f"{key} = {value}", script, flags=re.MULTILINE)
+        assert found == 1, key
+    script = re.sub(r"^tasks_per_batch = .*\n", "", script, flags=re.MULTILINE)
+    return script.replace("\n[training]\n", "\n[training]\ntasks_per_batch = 1\n")
