@@ -19,7 +19,7 @@ NOUNS = (
     "result", "member", "network", "alphabet", "group", "point", "entry", "output", "checkpoint", "protocol",
 )  # fmt: skip
 
-NO_NUMBER = {"{counts} classes", "{show(count)} tasks"}
+NO_NUMBER = {"{counts} classes", "{text_of(count)} tasks"}
 """What is not one number: "64/16/20", and "default" or "?"."""
 
 
