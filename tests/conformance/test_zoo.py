@@ -5,7 +5,7 @@ import pytest
 from fewshot_bench.api.grids import run_grid
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.conformance import backbone, running
+from fewshot_bench.conformance import backbone, shared_checks
 from fewshot_bench.conformance.findings import findings
 from tests.conformance import zoo
 from tests.tiny import tiny_grid
@@ -37,7 +37,7 @@ def failed(name):
 @pytest.fixture(autouse=True)
 def recorded_once(monkeypatch):
     """The check `traced` has recorded its meta-gradient; to record it in `run` again takes as long as the rest."""
-    monkeypatch.setattr("fewshot_bench.conformance.running.PLANS", running.PLANS[:1])
+    monkeypatch.setattr("fewshot_bench.conformance.shared_checks.PLANS", shared_checks.PLANS[:1])
 
 
 def test_there_are_thirty_networks_and_more():
