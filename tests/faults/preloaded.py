@@ -21,11 +21,17 @@ import warnings
 def main() -> None:
     import torch
 
+    from fewshot_bench.backbones import BACKBONES
     from fewshot_bench.cli.main import main as bench
+    from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
+    from fewshot_bench.learners import LEARNERS
     from fewshot_bench.report import plots
 
-    for name in ("cli.run", "grid.inline", "report.tables"):
+    for name in ("cli.run", "cli.computing", "cli.live", "grid.run", "grid.validation", "grid.shards", "report.tables"):
         importlib.import_module(f"fewshot_bench.{name}")
+    for table in (BACKBONES, INNER_OPTIMIZERS, LEARNERS):
+        for factory in table.values():
+            factory.load()
 
     torch.set_num_threads(1)
     plots.plot = lambda directory: []
