@@ -16,7 +16,7 @@ from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.grid.cell_run import Listener, fail
 from fewshot_bench.grid.ray_cluster import SECONDS_BETWEEN_LOOKS, Share, connected
-from fewshot_bench.grid.run import Engine, RunJob, run
+from fewshot_bench.grid.run import SILENT, Engine, RunJob, run
 from fewshot_bench.training.replica import Interrupted, Moment
 
 SHARE = Share()
@@ -93,9 +93,6 @@ def work(assignment: Assignment) -> None:
             checked, stopping = time.monotonic(), assignment.stop.exists()
         return stopping
 
-    def ignore(*unused: object) -> None:
-        pass
-
     run_cell = partial(
         run,
         [assignment.cell],
@@ -103,7 +100,7 @@ def work(assignment: Assignment) -> None:
         data_dir=assignment.data_dir,
         device=assignment.device,
         plan=assignment.given,
-        listener=Listener(ignore, ignore, stop),
+        listener=SILENT._replace(stop=stop),
         accept_code=assignment.accept_code,
     )
     try:
@@ -111,6 +108,9 @@ def work(assignment: Assignment) -> None:
             if holder(folder) is None or time.monotonic() > deadline:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
+            # `run` checks everything again, so not before the other process has gone or seems dead.
+            while (other := holder(folder)) and other.alive and time.monotonic() <= deadline and not stop():
+                time.sleep(SECONDS_BETWEEN_LOOKS)
     except Interrupted:  # it is recorded, and the driver knows
         pass
 

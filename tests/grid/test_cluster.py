@@ -42,10 +42,13 @@ def test_it_waits_for_whoever_has_the_cell_though_that_has_not_begun(folder, tol
         if len(waited) == 3:
             (folder / LOCK).unlink()
 
+    runs, run = [], cluster.run
+    monkeypatch.setattr(cluster, "run", lambda *cells, **options: runs.append(1) or run(*cells, **options))
     monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     cluster.work(told)
     assert folders.is_done(folder)
     assert waited == [cluster.SECONDS_BETWEEN_LOOKS] * 3
+    assert len(runs) == 2  # each makes all checks: not while it waits
 
 
 def test_it_stops_where_it_is_asked_to(folder, told):
