@@ -6,12 +6,15 @@ import tomllib
 
 import pytest
 
+from fewshot_bench.basics.about import Traits
 from fewshot_bench.basics.errors import BenchError, GridError
 from fewshot_bench.cells.cell import Cell, Evaluation, Training
 from fewshot_bench.cells.config_file import from_table, to_table
+from fewshot_bench.grid.axes import traits_of
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile, presets, read, with_changes
 from fewshot_bench.grid.validation import network_faults
+from fewshot_bench.learners import LEARNERS
 
 MINIMAL = """
 [grid]
@@ -181,6 +184,13 @@ def test_training_tasks_of_other_sizes_are_for_learners_that_take_them():
     assert len(told) == 2
     untrained = MIXED.replace("iterations = 300", "iterations = 0")
     assert cells(untrained.replace("queries = 1", "queries = 1\nways = 20")) == cells(untrained)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_what_a_learners_file_says_of_its_traits_is_what_the_learner_says(name):
+    """A grid reads the file, so that it need not import the learner."""
+    own = LEARNERS[name]().traits
+    assert traits_of(name, ()) == own._replace(batch_norm=Traits().batch_norm)
 
 
 def test_no_inner_optimizer_is_for_learners_without_inner_loop():
