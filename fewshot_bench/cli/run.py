@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.cli.computing import Computing
+from fewshot_bench.cli.computing import Computing, compute
 from fewshot_bench.cli.parsing import HiddenDefault
 from fewshot_bench.cli.terminal import wrapped
 
@@ -57,9 +57,7 @@ def command(options: Options) -> int:
     grid = with_changes(read(options.grid), options.set, options.seed)
     all_cells = expand(grid)
 
-    # These import torch, which takes seconds: a typo in the grid is told before.
-    from fewshot_bench.cli.computing import compute
-    from fewshot_bench.grid.shards import part
+    from fewshot_bench.grid.shards import part  # imports torch, which takes seconds: a typo in the grid is told before
     from fewshot_bench.grid.validation import check_names
 
     cells = part(all_cells, options.shard)

@@ -71,9 +71,8 @@ class CellRun:
         """
         before = status_if_begun(self.folder)
         recorded, self._seconds_before = folders.spent(self.folder)
-        self.iterations = (
-            recorded if self.start is None else self.start
-        )  # a killed cell's status is ahead of its checkpoint
+        # The status of a killed cell is ahead of its checkpoint.
+        self.iterations = recorded if self.start is None else self.start
         find_device(self.plan.device)  # a cell resumes on its first device, or fails with a sentence if that is gone
         if self.plan.device.startswith("cuda"):
             torch.cuda.reset_peak_memory_stats(self.plan.device)
@@ -88,7 +87,6 @@ class CellRun:
             "pool_hash": pool.manifest["pool_hash"],
             **code_entries(before, source, self.folder.parent.parent),
         }
-        building = Moment("building", self.iterations, None, None)
         folders.mark(
             self.folder,
             folders.RUNNING,
@@ -97,7 +95,7 @@ class CellRun:
             started=now(),
             now={"phase": "building"},
         )
-        self.listener.moment(self.cell, building)
+        self.listener.moment(self.cell, Moment("building", self.iterations, None, None))
         folders.log(self.folder, f"{now()} begun or resumed: {self.plan}")
         return assemble(self.cell, pool, self.plan, network)._replace(note=self._interpreter.append)
 

@@ -18,7 +18,7 @@ from fewshot_bench.data.splits import duplicates, read_split
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts, as_learner
-from fewshot_bench.learners.model import as_function, build, build_module
+from fewshot_bench.learners.model import Model, as_function, build, build_module
 from fewshot_bench.learners.smoke_test import smoke_tested, without_features
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs.interpreted import Note
@@ -44,11 +44,12 @@ class Assembly(NamedTuple):
 class Network(NamedTuple):
     """A cell's network with its initial weights, after the smoke test.
 
-    has_features: whether the logits come from the last layer alone, so that it can be removed.
+    has_features: whether the logits come from the last layer alone, so that it can be removed. weights: their number.
     """
 
     module: nn.Module
     has_features: bool
+    weights: int
 
 
 def build_network(cell: Cell) -> Network:
@@ -57,7 +58,8 @@ def build_network(cell: Cell) -> Network:
     image = DATASETS[cell.dataset].shape
     module = build_module(lambda: make(image, cell.ways), seed_for("init", cell.backbone, cell.init_seed))
     model = as_function(module, cell.ways)
-    return Network(module, smoke_tested(model, module, image, cell.ways).head == model.head)
+    has_features = smoke_tested(model, module, image, cell.ways).head == model.head
+    return Network(module, has_features, _number_of_weights(model))
 
 
 def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None) -> Assembly:
@@ -128,6 +130,10 @@ def count_weights(cell: Cell) -> int:
 def _count_weights(backbone: str, options: Options, dataset: str, ways: int) -> int:
     make = _with_options("backbone", BACKBONES, backbone, options)
     model = build(lambda: make(DATASETS[dataset].shape, ways), ways, seed=0)
+    return _number_of_weights(model)
+
+
+def _number_of_weights(model: Model) -> int:
     return sum(tensor.numel() for tensor in model.weights.values())
 
 

@@ -7,7 +7,6 @@ Each replica has its own folder, checkpoints and result. One that fails leaves t
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fewshot_bench.cells.folders import CHECKPOINTS
@@ -16,14 +15,10 @@ from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.gradients import gradients
 from fewshot_bench.training.meta_step import Gradients, apply_gradient, batch
-from fewshot_bench.training.plan import as_planned
 from fewshot_bench.training.records import learned
 from fewshot_bench.training.replica import (
     Interrupted,
-    Moment,
     Replica,
-    Watch,
-    begin_or_resume,
     best_of,
     epoch_of,
     save,
@@ -137,21 +132,3 @@ def _meta_step(
 
 def _never() -> bool:
     return False
-
-
-def train_one(assembly: Assembly, folder: Path, watch: Callable[[Moment], bool]) -> dict[str, Any]:
-    """Trains and tests one cell, and returns the content of result.json. Raises the error that ended the cell early.
-
-    watch: called with each moment; training stops if it returns true.
-    """
-    outcomes: list[dict[str, Any] | Exception] = []
-    stopping = [False]
-
-    def moment(at: Moment) -> None:
-        stopping[0] = watch(at)
-
-    with as_planned(assembly.plan):
-        train([begin_or_resume(assembly, folder, Watch(moment, outcomes.append))], lambda: stopping[0])
-    if isinstance(outcomes[0], Exception):
-        raise outcomes[0]
-    return outcomes[0]

@@ -57,7 +57,8 @@ def find_plan(
         NoRoomError: No plan fits into memory.
         Interrupted: `stop()` returned true.
     """
-    eager, *others = _candidates_with(cell, seeds, device, given)
+    weights = count_weights(cell) if network is None else network.weights
+    eager, *others = _candidates_with(cell, weights, seeds, device, given)
     tasks = _tasks(cell)
     if not others or tasks < WORTH_MEASURING:
         return eager
@@ -88,12 +89,12 @@ def find_plan(
 
 def first_plan(cell: Cell, device: str, given: dict[str, Any]) -> Plan:
     """The plan that `find_plan` tries first. If a cell fails with it, planning fails."""
-    return _candidates_with(cell, 1, device, given)[0]
+    return _candidates_with(cell, count_weights(cell), 1, device, given)[0]
 
 
 def usual_plan(cell: Cell, device: str) -> Plan:
     """The plan that `find_plan` mostly returns for a single seed, without a measurement."""
-    eager, *others = _candidates(cell, 1, device)
+    eager, *others = _candidates(cell, count_weights(cell), 1, device)
     return others[0] if others and _tasks(cell) >= WORTH_MEASURING else eager
 
 
@@ -149,13 +150,16 @@ def _tasks(cell: Cell) -> int:
     return cell.training.iterations * cell.training.tasks_per_batch
 
 
-def _candidates_with(cell: Cell, seeds: int, device: str, given: dict[str, Any]) -> list[Plan]:
-    return list(dict.fromkeys(plan._replace(**given) for plan in _candidates(cell, seeds, device)))
+def _candidates_with(cell: Cell, weights: int, seeds: int, device: str, given: dict[str, Any]) -> list[Plan]:
+    return list(dict.fromkeys(plan._replace(**given) for plan in _candidates(cell, weights, seeds, device)))
 
 
-def _candidates(cell: Cell, seeds: int, device: str) -> list[Plan]:
-    """The plans to try. The first is eager, and takes at most about 7 GB for every network of the package."""
-    weights, tasks = count_weights(cell), cell.training.tasks_per_batch
+def _candidates(cell: Cell, weights: int, seeds: int, device: str) -> list[Plan]:
+    """The plans to try. The first is eager, and takes at most about 7 GB for every network of the package.
+
+    weights: their number in the cell's network.
+    """
+    tasks = cell.training.tasks_per_batch
     cores, image = torch.get_num_threads(), DATASETS[cell.dataset].shape
     if device != "cpu":
         return [Plan(device, cores, min(tasks, 64)), Plan(device, cores, tasks, "graph", replicas=seeds)]

@@ -13,9 +13,9 @@ from fewshot_bench.api.sensitivity import sensitivity
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.loop import train_one
 from fewshot_bench.training.plan import Plan
 from tests.api.conftest import recorded
+from tests.training.one_cell import train_one
 
 CELLS = {
     "maml++ with sgd": {},

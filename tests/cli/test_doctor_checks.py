@@ -41,9 +41,9 @@ from fewshot_bench.cli.doctor_checks import (
 )
 from fewshot_bench.data.datasets import DATASETS
 from fewshot_bench.training.assembly import assemble
-from fewshot_bench.training.loop import train_one
 from fewshot_bench.training.plan import Plan
 from tests.tiny import tiny_cell
+from tests.training.one_cell import train_one
 
 UNLIMITED = -1
 

@@ -17,7 +17,6 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.training import checkpoint
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
-from fewshot_bench.training.loop import train_one
 from fewshot_bench.training.meta_step import begin, meta_step
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs import traced
@@ -26,6 +25,7 @@ from fewshot_bench.training.records import best_epochs
 from fewshot_bench.training.replica import Interrupted, Moment
 from tests.tiny import tiny_cell
 from tests.training.in_float64 import in_float64
+from tests.training.one_cell import train_one
 
 PLAN = Plan("cpu", 1, 8)
 CELL = tiny_cell({"iterations": 7}, {"tasks": 10}, inner_optimizer="adam")
