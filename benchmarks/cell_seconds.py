@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import dataset_named
 from fewshot_bench.data.pool import Pool, write_pool
 from fewshot_bench.data.splits import all_classes
 from fewshot_bench.training.assembly import assemble
@@ -72,7 +72,7 @@ def made_up(dataset: str, split: str, folder: Path) -> Pool:
     def fill(images: NDArray[np.uint8]) -> None:
         images[:] = random.integers(0, 256, images.shape, dtype=np.uint8)
 
-    classes, shape = all_classes(dataset, split), DATASETS[dataset].shape
+    classes, shape = all_classes(dataset, split), dataset_named(dataset).shape
     return write_pool(folder / dataset, classes, EXAMPLES, shape, fill, {"source": "made up"})
 
 

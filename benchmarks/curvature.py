@@ -14,7 +14,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from torch.func import grad, vjp
 
 from fewshot_bench.cells.cell import Cell, Training
-from fewshot_bench.data.datasets import open_pool
+from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import solve
@@ -45,7 +45,7 @@ def main() -> None:
         training=Training(inner_steps=options.steps),
         backbone_options=(("downsample", options.downsample), ("slope", 0.0)),
     )
-    pool = open_pool("omniglot", options.data_dir or default_data_dir())
+    pool = open_pool(dataset_named("omniglot"), options.data_dir or default_data_dir())
     assembly = assemble(cell, pool, Plan("cpu", torch.get_num_threads(), 1))
     state = begin(assembly.learner, assembly.parts, options.steps, "cpu")
     now = stage(state, options.steps, 1)

@@ -7,7 +7,7 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.functional import FUSED
 from fewshot_bench.basics.names import find
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.grid.costs import meta_steps, network_of
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
@@ -34,7 +34,7 @@ def of_task(cell: Cell) -> Flop:
 
 def counted(cell: Cell, steps: int, msl_epochs: int) -> int:
     """FLOP of one task in the first epoch, counted on the cell's network itself. msl_epochs: in place of the cell's."""
-    image = DATASETS[cell.dataset].shape
+    image = dataset_of(cell).shape
     make, options = find("backbone", cell.backbone, BACKBONES), dict(cell.backbone_options)
     model = build(lambda: make(image, cell.ways, **options), cell.ways, seed=0, operations=FUSED)
     rule = find("inner optimizer", cell.inner_optimizer, INNER_OPTIMIZERS)(**dict(cell.inner_optimizer_options))

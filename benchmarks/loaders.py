@@ -13,7 +13,7 @@ from unittest.mock import patch
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.cell import Cell, Training
-from fewshot_bench.data.datasets import open_pool
+from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.data.locations import raw_places
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.peers.importing import learn2learn, torchmeta
@@ -46,7 +46,7 @@ def ours(data_dir: Path) -> Loader:
         seed=0,
         training=Training(queries=QUERIES),
     )
-    train = streams(cell, open_pool("omniglot", data_dir), read_split("omniglot", "gimli"), "cpu").train
+    train = streams(cell, open_pool(dataset_named("omniglot"), data_dir), read_split("omniglot", "gimli"), "cpu").train
 
     @contextmanager
     def opened(batch: int) -> Iterator[Load]:
@@ -134,7 +134,7 @@ def extracted(data_dir: Path, folder: Path) -> None:
     """
     if folder.exists():
         return
-    places = raw_places("omniglot", data_dir)
+    places = raw_places(dataset_named("omniglot"), data_dir)
     for name in ZIPS:
         found = next((place / f"{name}.zip" for place in places if (place / f"{name}.zip").is_file()), None)
         if found is None:

@@ -56,7 +56,7 @@ def measure(
 ) -> tuple[str, int, float, float, float]:
     """Program and workers, median seconds a meta-step, peak MiB of this process above the start, and the last loss."""
     from fewshot_bench.cells.cell import Cell
-    from fewshot_bench.data.datasets import DATASETS, open_pool
+    from fewshot_bench.data.datasets import dataset_named, open_pool
     from fewshot_bench.data.locations import default_data_dir
     from fewshot_bench.training.assembly import assemble
     from fewshot_bench.training.gradients import gradients
@@ -64,7 +64,7 @@ def measure(
     from fewshot_bench.training.plan import as_planned, parse_plan
     from fewshot_bench.training.planning import find_plan
 
-    dataset = DATASETS[options.dataset]
+    dataset = dataset_named(options.dataset)
     cell = Cell(
         dataset=options.dataset,
         split=dataset.splits[0],
@@ -76,7 +76,7 @@ def measure(
         seed=0,
         learner_options=(("msl_epochs", 0),),
     )
-    pool = open_pool(options.dataset, options.data_dir or default_data_dir())
+    pool = open_pool(dataset_named(options.dataset), options.data_dir or default_data_dir())
     found = find_plan(cell, 1, pool, "cpu", parse_plan(plan), lambda text: None)
     with as_planned(found):
         assembly = assemble(cell, pool, found)

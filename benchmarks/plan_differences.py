@@ -24,7 +24,7 @@ from torch import Tensor
 from benchmarks.options import circumstances
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.cells.cell import Cell, Training
-from fewshot_bench.data.datasets import DATASETS, open_pool
+from fewshot_bench.data.datasets import DATASETS, dataset_named, open_pool
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.hypergradients.problem import Batch
@@ -64,13 +64,13 @@ def main(words: Sequence[str] | None = None) -> None:
     print(8 * "|---" + "|")
     for dataset, rule in product(options.datasets, options.rules):
         try:
-            pool = open_pool(dataset, options.data_dir)
+            pool = open_pool(dataset_named(dataset), options.data_dir)
         except DataError as error:
             print(f"{dataset} is left out: {error}", file=sys.stderr)
             continue
         cell = Cell(
             dataset=dataset,
-            split=DATASETS[dataset].splits[0],
+            split=next(iter(dataset_named(dataset).splits)),
             ways=5,
             shots=1,
             learner="maml++",

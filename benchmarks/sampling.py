@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import DATASETS, open_pool
+from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.gradients import gradients
@@ -41,7 +41,7 @@ def measured(dataset: str, options: argparse.Namespace) -> tuple[str, float, flo
     """The plan in words, and mean seconds of a meta-step and of its sampling."""
     cell = Cell(
         dataset=dataset,
-        split=DATASETS[dataset].splits[0],
+        split=next(iter(dataset_named(dataset).splits)),
         ways=5,
         shots=1,
         learner="maml++",
@@ -50,7 +50,7 @@ def measured(dataset: str, options: argparse.Namespace) -> tuple[str, float, flo
         seed=0,
         learner_options=(("msl_epochs", 0),),
     )
-    pool = open_pool(dataset, options.data_dir)
+    pool = open_pool(dataset_named(dataset), options.data_dir)
     plan = find_plan(cell, 1, pool, options.device, {}, lambda line: None)
     with as_planned(plan):
         assembly = assemble(cell, pool, plan)

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import dataset_named
 
 BACKBONES = ("vgg", "resnet-4", "densenet-8")
 SHAPES = ("omniglot", "mini-imagenet")
@@ -44,7 +44,7 @@ class Setting(NamedTuple):
 
 def tasks_for(shape: str, ways: int, shots: int) -> int:
     """Tasks a meta-step, so that it stays in seconds on two CPU cores; the same for all libraries."""
-    image = DATASETS[shape].shape
+    image = dataset_named(shape).shape
     if image.height * image.width <= 32 * 32:
         return 8
     return 4 if ways * shots <= 5 else 2

@@ -31,7 +31,7 @@ from typing import Any
 from benchmarks.cell_seconds import Seconds, made_up, peak, seconds
 from benchmarks.flops import of_task
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import open_pool
+from fewshot_bench.data.datasets import dataset_of, open_pool
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import read, with_changes
@@ -134,7 +134,7 @@ def _measure(options: argparse.Namespace, device: str, chosen: dict[str, Cell], 
                     continue
                 if cell.dataset not in pools:
                     pools[cell.dataset] = (
-                        open_pool(cell.dataset, options.data_dir)
+                        open_pool(dataset_of(cell), options.data_dir)
                         if options.data_dir
                         else made_up(cell.dataset, cell.split, folder)
                     )

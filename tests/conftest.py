@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_bench.data.datasets import DATASETS, open_pool
+from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.data.locations import prepared_pool, raw_places
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import make_split, read_split
@@ -36,7 +36,8 @@ def cache() -> Iterator[Path]:
 def real_data(name: str) -> Path:
     """The data folder that has `name`; skips the test where none has."""
     for folder in DATA_FOLDERS:
-        if prepared_pool(name, folder) or any(DATASETS[name].find_raw(place) for place in raw_places(name, folder)):
+        known = dataset_named(name)
+        if prepared_pool(known, folder) or any(map(known.find_raw, raw_places(known, folder))):
             return folder
     return pytest.skip(f"no {name} in $FEWSHOT_DATA, datasets/ or a data folder beside the checkout")
 
@@ -64,13 +65,13 @@ def mini_imagenet_data(cache: Path) -> Path:
 @pytest.fixture(scope="session")
 def omniglot_pool(omniglot_data: Path) -> Pool:
     """Real Omniglot; about 4 s the first time in a session."""
-    return open_pool("omniglot", omniglot_data)
+    return open_pool(dataset_named("omniglot"), omniglot_data)
 
 
 @pytest.fixture(scope="session")
 def mini_imagenet_pool(mini_imagenet_data: Path) -> Pool:
     """Real mini-ImageNet; about 30 s the first time in a session."""
-    return open_pool("mini-imagenet", mini_imagenet_data)
+    return open_pool(dataset_named("mini-imagenet"), mini_imagenet_data)
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +85,7 @@ def pattern_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pattern_pool(pattern_data: Path) -> Pool:
     """The stand-in's pool."""
-    return open_pool("omniglot", pattern_data)
+    return open_pool(dataset_named("omniglot"), pattern_data)
 
 
 @pytest.fixture
@@ -93,19 +94,20 @@ def few_training_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     from fewshot_bench.training import assembly
 
     known = read_split("omniglot", "gimli")
-    parts = {"train": known.train[:40], "val": known.val, "test": known.test}
-    monkeypatch.setattr(assembly, "read_split", lambda dataset, name: make_split(name, parts))
+    split = make_split("gimli", {"train": known.train[:40], "val": known.val, "test": known.test})
+    few = dataset_named("omniglot")._replace(splits={"gimli": split})
+    monkeypatch.setattr(assembly, "dataset_of", lambda cell: few)
 
 
 @pytest.fixture(scope="session")
 def glyphs_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the glyphs, drawn once in a session: about 10 s."""
     folder = tmp_path_factory.mktemp("glyphs")
-    open_pool("glyphs", folder)
+    open_pool(dataset_named("glyphs"), folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def glyphs_pool(glyphs_data: Path) -> Pool:
     """The glyphs."""
-    return open_pool("glyphs", glyphs_data)
+    return open_pool(dataset_named("glyphs"), glyphs_data)

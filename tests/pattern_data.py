@@ -20,7 +20,8 @@ def write_patterns(data_dir: Path) -> Pool:
     def fill(images: NDArray[np.uint8]) -> None:
         coarse = random.integers(0, 2, (len(classes), 1, 1, 7, 7)) * 255
         patterns = np.kron(coarse, np.ones((4, 4)))
-        noise = random.normal(0, 180, images.shape)
-        images[:] = np.clip(patterns + noise, 0, 255).astype(np.uint8)
+        by_class = images.reshape(len(classes), EXAMPLES, *SHAPE)
+        noise = random.normal(0, 180, by_class.shape)
+        by_class[:] = np.clip(patterns + noise, 0, 255).astype(np.uint8)
 
     return write_pool(data_dir / ".prepared" / "omniglot", classes, EXAMPLES, SHAPE, fill, {"source": "patterns"})

@@ -15,7 +15,7 @@ FLOORS = {
     "hypergradients": ("inner_optimizers", "basics"),
     "backbones": ("basics",),
     "learners": ("hypergradients", "inner_optimizers", "backbones", "basics"),
-    "data": ("basics",),
+    "data": ("cells", "basics"),
     "training": ("learners", "hypergradients", "inner_optimizers", "backbones", "data", "cells", "basics"),
     "peers": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "cells", "basics"),
     "grid": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "cells", "basics"),

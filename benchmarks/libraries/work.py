@@ -13,7 +13,7 @@ from benchmarks.settings import RATES, Setting
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.norms import with_batch_statistics
 from fewshot_bench.basics.names import find
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import dataset_named
 from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.inner_optimizers.base import Params
@@ -82,7 +82,7 @@ def work(setting: Setting, replica: int = 0, share: tuple[int, int] = (0, 1)) ->
     The same setting makes the same weights and tasks in every process. Images are made up: one random pattern a class
     with noise on it. What a step costs depends on their shape alone.
     """
-    dtype, image = getattr(torch, setting.precision), DATASETS[setting.shape].shape
+    dtype, image = getattr(torch, setting.precision), dataset_named(setting.shape).shape
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(replica)
         network = find("backbone", setting.backbone, BACKBONES)(image, setting.ways)

@@ -14,12 +14,13 @@ from PIL import Image
 from torch import Tensor
 
 from fewshot_bench.api.loading import TrainedCell
-from fewshot_bench.api.preparing import Images, Prepared, Strokes, prepare_images
+from fewshot_bench.api.preparing import Images, Prepared, prepare_images
 from fewshot_bench.api.tasks import ImageRow, png, sheet
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, CellError
 from fewshot_bench.basics.names import unknown
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.dataset import Dataset, Strokes
+from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.data.walking import subfolders
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.learners.base import BatchNorm
@@ -74,7 +75,7 @@ class Adapted:
         """
         if batch_norm is not None and batch_norm not in get_args(BatchNorm):
             raise BenchError(unknown("value of batch_norm", batch_norm, get_args(BatchNorm)))
-        asked = prepare_images(images, self.trained.cell.dataset, strokes=self.strokes)
+        asked = prepare_images(images, dataset_of(self.trained.cell), strokes=self.strokes)
         trained = self.trained
         with as_planned(trained.plan):
             task = self._task(asked.pixels)
@@ -107,7 +108,7 @@ class Adapted:
         labels = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
         unused = torch.zeros(len(queries), dtype=torch.int64)  # labels of queries are not used
         device = self.trained.plan.device
-        scaled = normaliser(DATASETS[self.trained.cell.dataset], device)
+        scaled = normaliser(dataset_of(self.trained.cell), device)
 
         def images(pixels: NDArray[np.uint8]) -> Tensor:
             return scaled(torch.from_numpy(np.ascontiguousarray(pixels)).to(device))
@@ -149,7 +150,9 @@ def adapt(trained: TrainedCell, support: Support, *, strokes: Strokes = "auto") 
     cell, support = trained.cell, _by_class(support)
     if len(support) != cell.ways:
         raise BenchError(f"{counted(len(support), 'class')}, but {cell.id} was trained to tell {cell.ways} apart.")
-    return Adapted(trained, {name: _prepared(name, support[name], cell.dataset, strokes) for name in support}, strokes)
+    return Adapted(
+        trained, {name: _prepared(name, support[name], dataset_of(cell), strokes) for name in support}, strokes
+    )
 
 
 def _by_class(support: Support) -> Mapping[str, Images]:
@@ -171,7 +174,7 @@ def _by_class(support: Support) -> Mapping[str, Images]:
     return support
 
 
-def _prepared(label: str, images: Images, dataset: str, strokes: Strokes) -> Prepared:
+def _prepared(label: str, images: Images, dataset: Dataset, strokes: Strokes) -> Prepared:
     try:
         return prepare_images(images, dataset, strokes=strokes)
     except BenchError as error:

@@ -37,7 +37,7 @@ def evaluate_cell(trained: TrainedCell, data: Data = None) -> Scores:
         >>> len(scores.accuracy) == cell.cell.evaluation.tasks
         True
     """
-    pool = pool_for(trained.cell.dataset, data)
+    pool = pool_for(trained.cell, data)
     check_same_images(trained, pool.pool)
     with as_planned(trained.plan):
         return scorer(trained, pool.pool, own_protocol(trained))(0, trained.cell.evaluation.tasks)

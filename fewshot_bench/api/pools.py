@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.data.datasets import Dataset, dataset
+from fewshot_bench.basics.options import frozen, problems
+from fewshot_bench.cells.cell import Cell
+from fewshot_bench.data.dataset import Dataset
+from fewshot_bench.data.datasets import dataset_of, find_dataset, options_known
 from fewshot_bench.data.datasets import open_pool as opened
+from fewshot_bench.data.imported import check_import
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.data.pool import Pool, Progress, silent
 
@@ -17,17 +22,18 @@ class DatasetPool:
 
     Attributes:
         dataset: Name, image shape, class splits and normalisation.
-        pool: The images, memory-mapped: `pool.images` is uint8 [classes, examples, channels, height, width], and
-            `pool.classes` are the names of the classes.
+        pool: The images, memory-mapped: `pool.images` is uint8 [n, channels, height, width], class after class;
+            `pool.of_class(i)` are those of class i, and `pool.classes` are the names of the classes.
     """
 
     dataset: Dataset
     pool: Pool
 
     def __repr__(self) -> str:
-        classes, examples = self.pool.images.shape[:2]
         channels, height, width = self.pool.shape
-        images = f"{counted(classes, 'class')}, {counted(examples, 'image')} each"
+        fewest, most = int(self.pool.counts.min()), int(self.pool.counts.max())
+        each = counted(most, "image") if fewest == most else f"{fewest} to {counted(most, 'image')}"
+        images = f"{counted(len(self.pool.classes), 'class')}, {each} each"
         return f"{self.dataset.name}: {images}, {channels} x {height} x {width}"
 
 
@@ -35,24 +41,31 @@ Data = DatasetPool | Pool | str | Path | None
 """Where a dataset's images come from: a pool, or a data folder (None: $FEWSHOT_DATA, or else datasets/)."""
 
 
-def pool_for(name: str, data: Data) -> DatasetPool:
-    """The images of the dataset `name` from `data`. Raises BenchError if that is neither a pool nor a folder."""
+def pool_for(cell: Cell, data: Data, progress: Progress = silent) -> DatasetPool:
+    """The images of a cell's dataset from `data`. Raises BenchError if that is neither a pool nor a folder."""
     if isinstance(data, DatasetPool):
         return data
+    known = dataset_of(cell)
     if isinstance(data, Pool):
-        return DatasetPool(dataset(name), data)
+        return DatasetPool(known, data)
     if data is None or isinstance(data, str | Path):
-        return open_pool(name, data)
+        pool = opened(known, folder_of(data), progress)
+        check_import(known, pool)
+        return DatasetPool(known, pool)
     raise BenchError(f"data is a {type(data).__name__}. Give what open_pool returns, or the folder of the data.")
 
 
-def open_pool(name: str, data_dir: str | Path | None = None, progress: Progress = silent) -> DatasetPool:
+def open_pool(
+    name: str, data_dir: str | Path | None = None, progress: Progress = silent, **options: Any
+) -> DatasetPool:
     """Open the images of a dataset. The first call prepares them from the raw files (glyphs: draws them, about 10 s).
 
     Args:
-        name: "omniglot", "mini-imagenet" or "glyphs".
+        name: A dataset's name in a grid: a known one (`fewshot-bench list datasets`), the name of a folder that was
+            imported, or the import path of a function.
         data_dir: The folder of the data. None: $FEWSHOT_DATA, or else datasets/.
         progress: Called with the progress of preparing.
+        options: Options of the dataset, such as size=64.
 
     Returns:
         The dataset with its images.
@@ -64,5 +77,14 @@ def open_pool(name: str, data_dir: str | Path | None = None, progress: Progress 
         >>> open_pool("glyphs")
         glyphs: 1,120 classes, 20 images each, 1 x 28 x 28
     """
-    folder = default_data_dir() if data_dir is None else Path(data_dir)
-    return DatasetPool(dataset(name), opened(name, folder, progress))
+    folder = folder_of(data_dir)
+    faults = problems(options, options_known(name, folder), f"dataset {name!r}")
+    if faults:
+        raise BenchError(faults[0])
+    known = find_dataset(name, folder, tuple(sorted((key, frozen(value)) for key, value in options.items())))
+    return DatasetPool(known, opened(known, folder, progress))
+
+
+def folder_of(data_dir: str | Path | None) -> Path:
+    """The folder of the data; None: $FEWSHOT_DATA, or else datasets/."""
+    return default_data_dir() if data_dir is None else Path(data_dir)

@@ -93,7 +93,7 @@ def sensitivity(
             f"{trained.cell.id}: {trained.doubt}. Restore the old code, or `run` its grid with --accept-code to keep "
             "the result for the new code too."
         )
-    pool = pool_for(trained.cell.dataset, data).pool
+    pool = pool_for(trained.cell, data).pool
     check_same_images(trained, pool)
     chosen = variations(trained, values)
 

@@ -15,7 +15,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.data.glyph_faces import path_of
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.splits import PARTS, Part, read_split
+from fewshot_bench.data.splits import PARTS, Part, split_in
 from fewshot_bench.data.tasks import TaskShape, sampler, task_key
 
 PAPER, INK, EDGE = (255, 255, 255), (34, 38, 43), (214, 218, 222)
@@ -86,14 +86,14 @@ def sample_task(
         (4, 1, 28, 28)
     """
     source = _source(pool, part, split)
-    members, images = source.members, source.pool.images
+    members, fewest = source.members, int(source.pool.counts[source.members].min())
     if ways > len(members):
         there = counted(len(members), f"{source.part} class".strip())
         raise BenchError(f"{counted(ways, 'way')}: {source.words} {there}.")
-    if shots + queries > images.shape[1]:
+    if shots + queries > fewest:
         raise BenchError(
             f"{counted(shots, 'shot')} + {counted(queries, 'query')} make {counted(shots + queries, 'image')}, but "
-            f"{source.dataset} has {images.shape[1]} a class."
+            f"{source.dataset} has {fewest} a class."
         )
     if min(ways, shots, queries) < 1 or index < 0:
         raise BenchError("a task has at least one way, one shot and one query, and its number is 0 or more.")
@@ -127,7 +127,10 @@ def _source(pool: DatasetPool | Pool, part: Part | None, split: str) -> _Source:
     if not isinstance(pool, DatasetPool):
         raise BenchError(f"the pool is a {type(pool).__name__}. Give what open_pool or pool_of returns.")
     known, part = pool.dataset, "test" if part is None else part
-    classes = read_split(known.name, split or known.splits[0])
+    name = split or next(iter(known.splits))
+    if name not in known.splits:
+        raise BenchError(unknown(f"split of {known.name}", name, known.splits))
+    classes = split_in(known.splits, name, pool.pool)
     if part not in PARTS:
         raise BenchError(unknown("part", part, PARTS))
     words = f"split {classes.name!r} of {known.name} has"

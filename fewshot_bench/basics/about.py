@@ -1,7 +1,8 @@
-"""What the package's learners say of themselves: title, citations, published numbers, metrics, options.
+"""What the package's learners and datasets say of themselves: title, citations, published numbers, options.
 
-Each file of learners/ has a literal `NAMES: dict[str, About]`. It is read from the file's syntax tree, so that reports
-and `cite`, which do without torch, need not import the learners.
+Each file of learners/ has a literal `NAMES: dict[str, About]`, and each dataset's file in data/ a literal
+`NAMES: dict[str, AboutDataset]`. They are read from the file's syntax tree, so that reports and `cite`, which do
+without torch, need not import learners.
 """
 
 import ast
@@ -67,12 +68,33 @@ class About(TypedDict):
     any_ways: NotRequired[bool]
 
 
+class AboutDataset(TypedDict):
+    """One dataset. title: its name in print. licence: of its images. cite: as in About. splits: the same by split."""
+
+    title: str
+    licence: str
+    cite: dict[str, str]
+    splits: dict[str, dict[str, str]]
+
+
+@cache
+def datasets() -> dict[str, AboutDataset]:
+    """Name of a dataset -> what it says of itself, in the order of files."""
+    return _names_below("data")
+
+
 @cache
 def learners() -> dict[str, About]:
     """Name of a learner -> what it says of itself, in the order of files and of names in them."""
-    folder = files("fewshot_bench").joinpath("learners")
-    stems = sorted(file.name.removesuffix(".py") for file in folder.iterdir() if file.name.endswith(".py"))
-    return {name: about for stem in stems for name, about in names_in(stem).items()}
+    return _names_below("learners")
+
+
+def _names_below(folder: str) -> dict[str, Any]:
+    """The names that all files of a folder of the package define."""
+    place = files("fewshot_bench").joinpath(folder)
+    paths = sorted((file for file in place.iterdir() if file.name.endswith(".py")), key=lambda file: file.name)
+    texts = [text for path in paths if f"\n{NAMES}: " in (text := path.read_text(encoding="utf-8"))]
+    return {name: about for text in texts for name, about in literal(text, NAMES).items()}
 
 
 @cache

@@ -28,15 +28,21 @@ def bits(key: int, counter: NDArray[np.uint64]) -> NDArray[np.uint64]:
         return z ^ (z >> np.uint64(31))
 
 
-def below(key: int, counter: NDArray[np.uint64], bound: int) -> NDArray[np.int64]:
+Bound = int | NDArray[np.int64]
+"""One bound for all counters, or one for each."""
+
+
+def below(key: int, counter: NDArray[np.uint64], bound: Bound) -> NDArray[np.int64]:
     """An integer in [0, bound) for each counter, from the upper 32 bits; probabilities are uniform to bound / 2^32."""
-    return (((bits(key, counter) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32)).astype(np.int64)
+    upper = bits(key, counter) >> np.uint64(32)
+    return ((upper * np.asarray(bound).astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
 
 
-def distinct(key: int, counter: NDArray[np.uint64], count: int, total: int) -> NDArray[np.int64]:
+def distinct(key: int, counter: NDArray[np.uint64], count: int, total: Bound) -> NDArray[np.int64]:
     """`count` different integers of [0, total), in random order, for each counter [n]: result [n, count].
 
-    They are drawn one after another, so a larger count keeps the first ones. Draw j uses counter + j.
+    `total` has to be at least `count`, which is not checked. They are drawn one after another, so a larger count keeps
+    the first ones. Draw j uses counter + j.
     """
     drawn = np.empty((*counter.shape, count), dtype=np.int64)
     in_order = np.empty_like(drawn)

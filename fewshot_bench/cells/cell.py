@@ -84,8 +84,11 @@ class Evaluation:
     """Test once more with the batch norm that the learner is not trained with: its own row in the table."""
 
 
+OPTIONS = ("dataset_options", "learner_options", "backbone_options", "inner_optimizer_options")
+"""The fields of a cell that hold options."""
+
 Options = tuple[tuple[str, Any], ...]
-"""Options of a learner, a backbone or an inner optimizer that differ from its defaults: (name, value), by name."""
+"""Options of a dataset, learner, backbone or inner optimizer that differ from its defaults: (name, value), by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +105,7 @@ class Cell:
     seed: int
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
+    dataset_options: Options = ()
     learner_options: Options = ()
     backbone_options: Options = ()
     inner_optimizer_options: Options = ()
@@ -140,7 +144,7 @@ def concerns(cell: Cell) -> dict[str, Any]:
     for name, section in (("training", cell.training), ("evaluation", cell.evaluation)):
         values = {f.name: (getattr(section, f.name), f.default) for f in dataclasses.fields(section)}
         content[name] = {key: value for key, (value, default) in values.items() if value != default}
-    for name in ("learner_options", "backbone_options", "inner_optimizer_options"):
+    for name in OPTIONS:
         content[name] = dict(getattr(cell, name))
     return {key: value for key, value in content.items() if value != {}}
 

@@ -8,9 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from fewshot_bench.basics.options import Option, frozen, problems
-from fewshot_bench.cells.cell import AXES, DEFAULTS, RECIPE, Cell, Evaluation, Training, concerns
+from fewshot_bench.cells.cell import AXES, DEFAULTS, OPTIONS, RECIPE, Cell, Evaluation, Training, concerns
 
-OPTIONS = ("learner_options", "backbone_options", "inner_optimizer_options")
 SECTIONS = ("training", "evaluation", *OPTIONS)
 _AXES = {axis: Option(int if axis in ("ways", "shots", "seed") else str, None) for axis in AXES}
 
@@ -48,16 +47,14 @@ def from_table(table: dict[str, Any]) -> Cell:
     faults += problems(sections["evaluation"], section_schema(Evaluation), "[evaluation]")
     if faults:
         raise ValueError(faults[0])
-    learner, backbone, optimizer = (
-        tuple(sorted((key, frozen(value)) for key, value in sections[name].items())) for name in OPTIONS
-    )
+    options: dict[str, Any] = {
+        name: tuple(sorted((key, frozen(value)) for key, value in sections[name].items())) for name in OPTIONS
+    }
     return Cell(
         **{axis: table[axis] for axis in AXES},
         training=Training(**sections["training"]),
         evaluation=Evaluation(**sections["evaluation"]),
-        learner_options=learner,
-        backbone_options=backbone,
-        inner_optimizer_options=optimizer,
+        **options,
     )
 
 

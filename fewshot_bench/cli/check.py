@@ -8,7 +8,6 @@ import tyro
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.basics.names import unknown
 from fewshot_bench.cli.parsing import HiddenDefault
 from fewshot_bench.cli.parts import Kind, factory, with_options
 
@@ -63,12 +62,12 @@ def command(options: Options) -> int:
 
 
 def _refuse(options: Options) -> None:
-    from fewshot_bench.data.datasets import DATASETS
+    from fewshot_bench.data.datasets import dataset_named
 
     if options.kind != "backbone" and (options.dataset, options.ways) != (None, None):
         raise BenchError(f"--ways and --dataset are for backbones; {options.kind}s have their own small problem.")
-    if options.dataset is not None and options.dataset not in DATASETS:
-        raise BenchError(unknown("dataset", options.dataset, DATASETS))
+    if options.dataset is not None:
+        dataset_named(options.dataset)
     if options.ways is not None and options.ways < 2:
         raise BenchError(f"--ways is {options.ways}, but has to be at least 2.")
 
@@ -76,11 +75,11 @@ def _refuse(options: Options) -> None:
 def _trial(options: Options, make: Callable[..., Any]) -> "tuple[Stages[Any], Any]":
     """The tests of a kind, and their subject."""
     from fewshot_bench.conformance import backbone, inner_optimizer, learner
-    from fewshot_bench.data.datasets import DATASETS
+    from fewshot_bench.data.datasets import dataset_named
 
     if options.kind == "learner":
         return learner.STAGES, learner.Candidate(make)
     if options.kind == "inner-optimizer":
         return inner_optimizer.STAGES, inner_optimizer.Rule(make)
-    image = DATASETS[options.dataset or "omniglot"].shape
+    image = dataset_named(options.dataset or "omniglot").shape
     return backbone.STAGES, backbone.Backbone(make, image, options.ways or 5)

@@ -52,7 +52,7 @@ def names() -> dict[str, list[str]]:
         "list": KINDS,
         "new": get_args(Kind),
         "check": get_args(Kind),
-        "data import": ["omniglot", "mini-imagenet"],
+        "data import": DATASETS,
         "data get": DATASETS,
         "data verify": DATASETS,
         "illustrate": ["imaml"],

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -14,7 +14,7 @@ from fewshot_bench.cli.terminal import wrapped
 from fewshot_bench.report.console import screen
 
 if TYPE_CHECKING:  # modules that read data take half a second to load
-    from fewshot_bench.data.datasets import Dataset
+    from fewshot_bench.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Import:
     Example: fewshot-bench data import mini-imagenet --from /downloads/mini-imagenet
     """
 
-    name: tyro.conf.Positional[Literal["omniglot", "mini-imagenet"]]
+    name: tyro.conf.Positional[str]
     """Which dataset the files are."""
     source: Annotated[Path, tyro.conf.arg(name="from")]
     """The folder or file that holds them."""
@@ -106,67 +106,68 @@ def command(options: Options) -> int:
 
 def _import(name: str, source: Path, data_dir: Path) -> None:
     from fewshot_bench.cli.terminal import shown_progress
-    from fewshot_bench.data.datasets import dataset, prepare_pool
+    from fewshot_bench.data.datasets import dataset_named, prepare_pool
     from fewshot_bench.data.locations import place_for_pool, prepared_pool
 
-    known = dataset(name)
+    known = dataset_named(name)
     raw = known.find_raw(source) if source.exists() else None
     if raw is None:
         raise DataError(_nothing_in(source, known))
-    place = place_for_pool(known.name, data_dir, create=True)
+    place = place_for_pool(known, data_dir, create=True)
     with shown_progress() as progress:
         prepare_pool(known, raw, place, progress)
-    shadow = prepared_pool(known.name, data_dir)
+    shadow = prepared_pool(known, data_dir)
     if shadow != place:
         raise DataError(
             f"{known.name} was prepared in {place}, but the older pool in {shadow} comes first. Delete that one."
         )
     print(f"{known.name}: prepared from {raw.where} ({raw.kind}) in {place}")
-    _print_known(place)
+    _print_known(known, place)
 
 
 def _get(name: str, data_dir: Path) -> None:
     from fewshot_bench.cli.terminal import shown_progress
-    from fewshot_bench.data.datasets import dataset, open_pool
+    from fewshot_bench.data.datasets import dataset_named, open_pool
     from fewshot_bench.data.locations import prepared_pool, raw_places
     from fewshot_bench.data.sources import download
 
-    known = dataset(name)
+    known = dataset_named(name)
     with shown_progress() as progress:
-        download(known.name, raw_places(known.name, data_dir)[0], progress)
-        open_pool(known.name, data_dir, progress)
-    place = prepared_pool(known.name, data_dir)
+        download(known, raw_places(known, data_dir)[0], progress)
+        open_pool(known, data_dir, progress)
+    place = prepared_pool(known, data_dir)
     assert place is not None  # open_pool has just prepared it
     print(f"{known.name}: prepared in {place}")
-    _print_known(place)
+    _print_known(known, place)
 
 
 def _verify(which: str | None, data_dir: Path) -> None:
-    from fewshot_bench.data.datasets import DATASETS, dataset, verify
+    from fewshot_bench.data.datasets import all_datasets, find_dataset, verify
     from fewshot_bench.data.locations import prepared_pool
     from fewshot_bench.data.pool import read_pool
 
-    names = list(DATASETS) if which is None else [dataset(which).name]
-    places = {name: prepared_pool(name, data_dir) for name in names}
-    if not any(places.values()):
+    datasets = all_datasets(data_dir) if which is None else [find_dataset(which, data_dir)]
+    places = [(known, prepared_pool(known, data_dir)) for known in datasets]
+    if not any(place for _, place in places):
         what = f"{which} is not prepared" if which else "nothing is prepared"
         raise DataError(f"{what} for the data folder {data_dir}. Run `fewshot-bench data list`.")
-    for name, place in places.items():
+    for known, place in places:
         if place is not None:
-            verdict = verify(DATASETS[name], read_pool(place))
-            print(f"{name}: whole, in {place}\n  pool {verdict.pool_hash}")
-            print(f"  {verdict.known_as or NOT_KNOWN}")
+            verdict = verify(known, read_pool(place))
+            print(f"{known.name}: whole, in {place}\n  pool {verdict.pool_hash}")
+            print(f"  {verdict.known_as or _not_known(known)}")
             for line in verdict.splits:
                 print(f"  split {line}")
 
 
 def _list(data_dir: Path) -> None:
-    from fewshot_bench.data.datasets import DATASETS
+    from fewshot_bench.data.datasets import all_datasets
 
     width, _ = screen(sys.stdout)
-    for known in DATASETS.values():
+    for known in all_datasets(data_dir):
+        each = f" x {known.examples}" if known.examples else ""
         text = (
-            f"{known.name}: {counted(known.classes, 'class')} x {known.examples}, {'x'.join(map(str, known.shape))}; "
+            f"{known.name}: {counted(known.classes, 'class')}{each}, {'x'.join(map(str, known.shape))}; "
             f"splits {', '.join(known.splits)}; {_state(known, data_dir)}"
         )
         print("\n".join(wrapped(text, width, "  ")))
@@ -176,7 +177,7 @@ def _state(known: "Dataset", data_dir: Path) -> str:
     from fewshot_bench.data.datasets import raw_data
     from fewshot_bench.data.locations import prepared_pool
 
-    place = prepared_pool(known.name, data_dir)
+    place = prepared_pool(known, data_dir)
     if place is not None:
         return f"prepared in {place}"
     try:
@@ -186,14 +187,17 @@ def _state(known: "Dataset", data_dir: Path) -> str:
     return f"prepared on first use from {raw.where} ({raw.kind})"
 
 
-NOT_KNOWN = "not a pool known to the package: other files or another decoder than those the published hash is of"
+def _not_known(known: "Dataset") -> str:
+    if not known.known_pools:
+        return "no published hash to compare with"
+    return "not a pool known to the package: other files or another decoder than those the published hash is of"
 
 
-def _print_known(place: Path) -> None:
+def _print_known(known: "Dataset", place: Path) -> None:
     from fewshot_bench.data.pool import read_pool
 
     manifest = read_pool(place).manifest
-    print(f"  pool {manifest['pool_hash']}\n  {manifest['known_as'] or NOT_KNOWN}")
+    print(f"  pool {manifest['pool_hash']}\n  {manifest['known_as'] or _not_known(known)}")
 
 
 def _nothing_in(path: Path, known: "Dataset") -> str:

@@ -26,10 +26,10 @@ from fewshot_bench.basics.errors import DataError, GridError
 from fewshot_bench.basics.memory import available_bytes
 from fewshot_bench.basics.names import find
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import DATASETS, Dataset, raw_data
+from fewshot_bench.data.dataset import Dataset
+from fewshot_bench.data.datasets import DATASETS, all_datasets, dataset_named, dataset_of, raw_data
 from fewshot_bench.data.locations import cache_dir, default_data_dir, prepared_pool
-from fewshot_bench.data.pool import KNOWN_POOLS, read_pool
-from fewshot_bench.data.sources import SOURCES
+from fewshot_bench.data.pool import read_pool
 from fewshot_bench.grid.files import GridFile
 
 Level = Literal["ok", "warning", "fault"]
@@ -60,7 +60,7 @@ def checks(grid: GridFile | None, data_dir: Path, out: Path) -> dict[str, Check]
         "datasets": lambda: datasets(data_dir, needed),
         "data disk": lambda: [room("data disk", place_to_come(data_dir), bytes_to_come(data_dir, needed))],
         "locks": lambda: locks(out),
-        "results disk": lambda: results_disk(out, grid),
+        "results disk": lambda: results_disk(out, grid, data_dir),
     }
 
 
@@ -304,13 +304,11 @@ def shared(free: int) -> Diagnosis:
 
 # The datasets
 
-DRAWN = "glyphs"
-
 
 def datasets(data_dir: Path, needed: frozenset[str]) -> Iterator[Diagnosis]:
     """A diagnosis for each dataset. needed: names of datasets whose absence is a fault."""
-    for known in DATASETS.values():
-        place = prepared_pool(known.name, data_dir)
+    for known in all_datasets(data_dir):
+        place = prepared_pool(known, data_dir)
         yield unprepared(known, data_dir, needed) if place is None else prepared(known, place, data_dir, needed)
 
 
@@ -322,7 +320,7 @@ def prepared(known: Dataset, place: Path, data_dir: Path, needed: frozenset[str]
         return Diagnosis("fault" if known.name in needed else "warning", known.name, str(error))
     if pool.manifest.get("edition", 1) != known.edition:
         return Diagnosis("ok", known.name, f"prepared in {place} by an older release; made anew on first use")
-    if known.name == DRAWN or pool.manifest["pool_hash"] in KNOWN_POOLS:
+    if not known.known_pools or pool.manifest["pool_hash"] in known.known_pools:
         return Diagnosis("ok", known.name, f"prepared in {place}, pool {pool.manifest['pool_hash'][:16]}")
     says = f"prepared in {place}, but its pixels are none that the package knows (another source or decoder)"
     return Diagnosis("warning", known.name, says, f"fewshot-bench data verify {known.name}{_option(data_dir)}")
@@ -333,10 +331,10 @@ def unprepared(known: Dataset, data_dir: Path, needed: frozenset[str]) -> Diagno
     try:
         raw = raw_data(known, data_dir)
     except DataError:
-        does = "get " + known.name if known.name in SOURCES else f"import {known.name} --from PATH"
+        does = "get " + known.name if known.downloads else f"import {known.name} --from PATH"
         level: Level = "fault" if known.name in needed else "warning"
         return Diagnosis(level, known.name, f"not in {data_dir}", f"fewshot-bench data {does}{_option(data_dir)}")
-    state = "drawn on first use, in seconds" if known.name == DRAWN else f"prepared on first use from {raw.where}"
+    state = "drawn on first use, in seconds" if known.drawn else f"prepared on first use from {raw.where}"
     return Diagnosis("ok", known.name, state)
 
 
@@ -353,10 +351,14 @@ def named_in(content: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(value for value in values if value in DATASETS)
 
 
+SOME = 600  # images of a class, if a dataset's classes differ
+
+
 def bytes_to_come(data_dir: Path, needed: frozenset[str]) -> int:
     """Bytes of the needed pools that are not prepared yet."""
-    missing = [DATASETS[name] for name in sorted(needed & DATASETS.keys()) if prepared_pool(name, data_dir) is None]
-    return sum(known.classes * known.examples * math.prod(known.shape) for known in missing)
+    known = [dataset_named(name) for name in sorted(needed & DATASETS.keys())]
+    missing = [one for one in known if prepared_pool(one, data_dir) is None]
+    return sum(one.classes * (one.examples or SOME) * math.prod(one.shape) for one in missing)
 
 
 def _listed(value: Any) -> Sequence[Any]:
@@ -396,7 +398,7 @@ def room(about: str, folder: Path, needed: int) -> Diagnosis:
     return Diagnosis("ok", about, f"{size(free)} free on the disk of {near}{wanted}")
 
 
-def results_disk(out: Path, grid: GridFile | None) -> Iterator[Diagnosis]:
+def results_disk(out: Path, grid: GridFile | None, data_dir: Path) -> Iterator[Diagnosis]:
     """The diagnosis of the disk for the cells of the grid that are not done."""
     from fewshot_bench.cells import folders
     from fewshot_bench.grid.expand import expand
@@ -405,7 +407,7 @@ def results_disk(out: Path, grid: GridFile | None) -> Iterator[Diagnosis]:
         yield room("results disk", out, LITTLE_ROOM)
         return
     try:
-        cells = expand(grid)
+        cells = expand(grid, data_dir)
     except GridError as error:
         yield Diagnosis(
             "fault",
@@ -425,10 +427,10 @@ def bytes_of(cells: Iterable[Cell]) -> int:
     weights: dict[tuple, int] = {}
     total = 0
     for cell in cells:
-        key = (cell.backbone, cell.backbone_options, cell.dataset, cell.ways)
+        key = (cell.backbone, cell.backbone_options, dataset_of(cell).shape, cell.ways)
         if key not in weights:
             make = find("backbone", cell.backbone, SEAMS["backbone"])
-            network = make(DATASETS[cell.dataset].shape, cell.ways, **dict(cell.backbone_options))
+            network = make(dataset_of(cell).shape, cell.ways, **dict(cell.backbone_options))
             weights[key] = 4 * sum(tensor.numel() for tensor in network.parameters())
         kept = WHOLE + cell.evaluation.ensemble if cell.training.iterations else 1
         total += kept * weights[key] + A_STEP * cell.training.iterations + LITTLE

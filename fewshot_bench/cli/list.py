@@ -27,7 +27,7 @@ from fewshot_bench.grid.files import TABLES, presets
 from fewshot_bench.report.console import screen
 
 if TYPE_CHECKING:
-    from fewshot_bench.data.datasets import Dataset
+    from fewshot_bench.data.dataset import Dataset
 
 AXES = {"learners": "learner", "backbones": "backbone", "inner-optimizers": "inner_optimizer"}
 """Kinds whose names stand for code, and their axes in a grid file."""
@@ -83,7 +83,7 @@ def _sentences(kind: str) -> dict[str, str]:
     if kind == "datasets":
         from fewshot_bench.data.datasets import DATASETS
 
-        return {name: _dataset(known) for name, known in DATASETS.items()}
+        return {name: _dataset(known()) for name, known in DATASETS.items()}
     titles = {name: f"{about['title']}." for name, about in learners().items()} if kind == "learners" else {}
     return {name: titles.get(name, sentence(make)) for name, make in _factories(kind).items()}
 
@@ -125,10 +125,9 @@ def _about(kind: str, name: str, width: int) -> list[str]:
 
 
 def _dataset(known: "Dataset") -> str:
-    return (
-        f"{counted(known.classes, 'class')} x {counted(known.examples, 'image')} of {'x'.join(map(str, known.shape))}; "
-        f"splits {', '.join(known.splits)}"
-    )
+    each = f" x {counted(known.examples, 'image')}" if known.examples else ", images"
+    shape = "x".join(map(str, known.shape))
+    return f"{counted(known.classes, 'class')}{each} of {shape}; splits {', '.join(known.splits)}"
 
 
 def _comment(text: str) -> str:

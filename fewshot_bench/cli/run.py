@@ -55,7 +55,7 @@ def command(options: Options) -> int:
     from fewshot_bench.grid.files import read, with_changes
 
     grid = with_changes(read(options.grid), options.set, options.seed)
-    all_cells = expand(grid)
+    all_cells = expand(grid, options.computing.data_dir)
 
     from fewshot_bench.grid.shards import part  # imports torch, which takes seconds: a typo in the grid is told before
     from fewshot_bench.grid.validation import check_names

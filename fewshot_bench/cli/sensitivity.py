@@ -50,7 +50,7 @@ def command(options: Options) -> int:
     """
     # torch takes seconds to load: only now that the options are known to be good.
     from fewshot_bench.api.loading import loaded
-    from fewshot_bench.api.pools import open_pool
+    from fewshot_bench.api.pools import pool_for
     from fewshot_bench.api.protocols import FactorValues, check_values
     from fewshot_bench.api.sensitivity import sensitivity
     from fewshot_bench.cli.terminal import shown_progress
@@ -61,7 +61,7 @@ def command(options: Options) -> int:
     check_values(FactorValues(options.tasks, options.queries, options.ensemble, options.steps))
     trained = loaded(options.cell, device=options.device)
     with shown_progress() as progress:
-        pool = open_pool(trained.cell.dataset, options.data_dir, progress)
+        pool = pool_for(trained.cell, options.data_dir, progress)
     result = sensitivity(
         trained,
         pool,

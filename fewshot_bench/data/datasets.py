@@ -1,121 +1,146 @@
-"""The datasets that a grid may name: what is known of each, and its pool, prepared, opened and verified."""
+"""The datasets that a grid may name, and their pools: prepared, opened and verified."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import FileLock
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, DataError
 from fewshot_bench.basics.files import sweep
-from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.basics.names import find
-from fewshot_bench.data import mini_imagenet, omniglot
+from fewshot_bench.basics.names import find, lazy, unknown
+from fewshot_bench.basics.options import Option, schema
+from fewshot_bench.cells.cell import Cell, Options
+from fewshot_bench.data.dataset import Dataset
+from fewshot_bench.data.imported import imported, imported_names, recorded_options
 from fewshot_bench.data.locations import place_for_pool, prepared_pool, raw_places
 from fewshot_bench.data.pool import MANIFEST, Content, Pool, Progress, content_of, read_pool, silent
-from fewshot_bench.data.raw import CHARACTER, PHOTO, Raw
-from fewshot_bench.data.splits import PARTS, all_classes, check_images, duplicates, read_split
+from fewshot_bench.data.raw import Raw
+from fewshot_bench.data.splits import PARTS, ClassSplit, check_images, crossing, split_in
 
-
-class Dataset(NamedTuple):
-    """What is known of a dataset before any file is opened."""
-
-    name: str
-    shape: ImageShape
-    classes: int
-    examples: int  # images a class
-    mean: tuple[float, ...]  # subtracted from a channel after division by 255 ...
-    std: tuple[float, ...]  # ... and what it is divided by then
-    rotations: bool  # whether the published protocol turns each class of a TRAINING task by a random k * 90 degrees
-    splits: tuple[str, ...]  # the class splits that come with the package; the first is the default
-    layouts: str  # the layouts of raw data that find_raw recognises, in words
-    find_raw: Callable[[Path], Raw | None]  # the raw data at a path, None if there is none
-    edition: int = 1  # raised if a release makes another pool of the same raw data; older pools are then made anew
-
-
-def _find_glyphs(path: Path) -> Raw:
-    """Glyphs are drawn and not read, so there is always raw data."""
-    return Raw("letters of the fonts that matplotlib ships", path, _draw_glyphs)
-
-
-def _draw_glyphs(folder: Path, progress: Progress) -> Pool:
-    from fewshot_bench.data.glyphs import make_glyphs  # takes a second to import, and only drawing needs it
-
-    return make_glyphs(folder, progress)
-
-
-DATASETS: dict[str, Dataset] = {
-    "omniglot": Dataset(
-        name="omniglot",
-        shape=CHARACTER,
-        classes=omniglot.CLASSES,
-        examples=omniglot.EXAMPLES,
-        mean=(0.0,),
-        std=(1.0,),
-        rotations=True,
-        splits=("gimli", "vinyals", "lake"),
-        layouts=omniglot.LAYOUTS,
-        find_raw=omniglot.find_omniglot,
-    ),
-    "mini-imagenet": Dataset(
-        name="mini-imagenet",
-        shape=PHOTO,
-        classes=mini_imagenet.CLASSES,
-        examples=mini_imagenet.EXAMPLES,
-        mean=(0.485, 0.456, 0.406),  # ImageNet's, as in torchvision's models and the MAML++ loader
-        std=(0.229, 0.224, 0.225),
-        rotations=False,
-        splits=("ravi", "gimli-fork"),
-        layouts=mini_imagenet.LAYOUTS,
-        find_raw=mini_imagenet.find_mini_imagenet,
-    ),
-    "glyphs": Dataset(
-        name="glyphs",
-        shape=CHARACTER,
-        classes=len(all_classes("glyphs", "scripts")),
-        examples=20,
-        mean=(0.0,),
-        std=(1.0,),
-        rotations=True,
-        splits=("scripts",),
-        layouts="none needed, glyphs is drawn",
-        find_raw=_find_glyphs,
-        edition=2,
-    ),
+DATASETS: dict[str, Callable[..., Dataset]] = {
+    "omniglot": lazy("fewshot_bench.data.omniglot:omniglot"),
+    "mini-imagenet": lazy("fewshot_bench.data.mini_imagenet:mini_imagenet"),
+    "glyphs": lazy("fewshot_bench.data.glyphs:glyphs"),
 }
+"""Name in a grid -> function of options that returns the dataset. Imported folders of images have names too."""
 
 
-def dataset(name: str) -> Dataset:
-    """The dataset called `name`. Raises BenchError with the nearest name if there is none."""
-    found: Dataset = find("dataset", name, DATASETS)
-    return found
+def dataset_named(name: str, options: Options = ()) -> Dataset:
+    """The dataset that a grid calls `name`: one of DATASETS, an import path, or an imported folder of images.
+
+    Args:
+        name: Its name.
+        options: Options that differ from the defaults. Those of an imported dataset say which pool is meant.
+
+    Raises:
+        BenchError: If there is no such dataset (with the nearest name), or if the function at an import path failed or
+            returns something else.
+    """
+    if name not in DATASETS and ":" not in name:
+        if not options:
+            raise BenchError(unknown("dataset", name, DATASETS))
+        return imported(name, **dict(options))
+    try:
+        made = find("dataset", name, DATASETS)(**dict(options))
+    except BenchError:
+        raise
+    except Exception as error:  # a user's function may raise any error
+        raise BenchError(f"dataset {name!r}: {type(error).__name__}: {error}") from error
+    if not isinstance(made, Dataset):
+        raise BenchError(f"dataset {name!r} returns a {type(made).__name__}; it has to return a Dataset.")
+    if not made.splits:
+        raise BenchError(f"dataset {name!r} has no class split; `splits` needs at least one.")
+    return made._replace(name=name)  # by import path, so that two functions' datasets never share tasks or pools
 
 
-def open_pool(name: str, data_dir: Path, progress: Progress = silent) -> Pool:
-    """The pool of the dataset `name`: the prepared one, or else one prepared now from the raw files in `data_dir`.
+DataOf = tuple[str, Options]
+"""The name and options of a dataset: what cells with the same pool have in common."""
+
+Pools = dict[DataOf, Pool]
+
+
+def data_of(cell: Cell) -> DataOf:
+    """The name and options of a cell's dataset."""
+    return cell.dataset, cell.dataset_options
+
+
+def dataset_of(cell: Cell) -> Dataset:
+    """The dataset of a cell."""
+    return dataset_named(cell.dataset, cell.dataset_options)
+
+
+def find_dataset(name: str, data_dir: Path, options: Options = ()) -> Dataset:
+    """The dataset called `name`, which may be a folder of images that was imported into `data_dir`.
+
+    Raises BenchError with the nearest name if there is none.
+    """
+    return dataset_named(name, options_in(name, data_dir) or options)
+
+
+def options_in(name: str, data_dir: Path) -> Options:
+    """The options that say which pool an imported dataset has; () for other datasets.
+
+    Raises BenchError if there is no dataset of that name.
+    """
+    if name in DATASETS or ":" in name:
+        return ()
+    if name not in imported_names(data_dir):
+        known = [*DATASETS, *imported_names(data_dir)]
+        raise BenchError(
+            f"{unknown('dataset', name, known)} To use your own images, run "
+            f"`fewshot-bench data import NAME --from DIR`; their pool is looked for in {data_dir}."
+        )
+    return recorded_options(name, data_dir)
+
+
+def options_known(name: str, data_dir: Path) -> dict[str, Option]:
+    """The options of a dataset, with their types and defaults.
+
+    Those of an imported folder of images were chosen when it was imported. Raises BenchError as `options_in` does.
+    """
+    recorded = options_in(name, data_dir)
+    if recorded:
+        return {key: Option(type(value), value) for key, value in recorded}
+    return schema(find("dataset", name, DATASETS))
+
+
+def all_datasets(data_dir: Path) -> list[Dataset]:
+    """The package's datasets, then those imported into a data folder."""
+    own = [dataset_named(name) for name in DATASETS]
+    return own + [find_dataset(name, data_dir) for name in imported_names(data_dir)]
+
+
+def open_pool(known: Dataset, data_dir: Path, progress: Progress = silent) -> Pool:
+    """The pool of a dataset: the prepared one, or else one prepared now from the raw files in `data_dir`.
 
     Raises DataError if there are neither, or if the raw files are damaged or incomplete.
     """
-    known = dataset(name)
-    there = prepared_pool(name, data_dir)
+    there = prepared_pool(known, data_dir)
     if there is not None:
         pool = read_pool(there)
         if pool.manifest.get("edition", 1) == known.edition:
             return pool
     raw = raw_data(known, data_dir)
-    return prepare_pool(known, raw, place_for_pool(name, data_dir), progress, afresh=there is not None)
+    return prepare_pool(known, raw, place_for_pool(known, data_dir), progress, afresh=there is not None)
 
 
 def raw_data(known: Dataset, data_dir: Path) -> Raw:
     """The raw files of a dataset in a data folder. Raises DataError if there are none."""
-    for place in raw_places(known.name, data_dir):
+    for place in raw_places(known, data_dir):
         raw = known.find_raw(place)
         if raw is not None:
             return raw
-    raise DataError(
-        f"no {known.name} in {data_dir}: neither a pool nor raw files. Run `fewshot-bench data get {known.name}`, "
-        f"or `fewshot-bench data import {known.name} --from PATH` with the files you have, or name their folder by "
+    raise DataError(f"no {known.name} in {data_dir}: neither a pool nor raw files. {_remedy(known)}")
+
+
+def _remedy(known: Dataset) -> str:
+    if ":" in known.name:
+        return f"Its function recognises: {known.layouts}. Put them there, or name their folder by --data-dir."
+    get = f"Run `fewshot-bench data get {known.name}`, or " if known.downloads else "Run "
+    return (
+        f"{get}`fewshot-bench data import {known.name} --from PATH` with the files you have, or name their folder by "
         "--data-dir."
     )
 
@@ -138,6 +163,33 @@ def prepare_pool(known: Dataset, raw: Raw, folder: Path, progress: Progress = si
         return raw.prepare(folder, progress)
 
 
+def split_of(known: Dataset, name: str, pool: Pool) -> ClassSplit:
+    """A class split of a dataset, after a check that no image lies in two parts. Raises DataError if one does."""
+    split = split_in(known.splits, name, pool)
+    check_images(known.name, split, pool, known.duplicates)
+    return split
+
+
+def size_faults(known: Dataset, split: ClassSplit, pool: Pool, needed: Iterable[tuple[str, int]]) -> list[str]:
+    """A sentence for each part with a class that has fewer images than its tasks take.
+
+    needed: (part, images a class) of the tasks.
+    """
+    faults = []
+    for part, images in needed:
+        members = split.indices(part, pool)  # type: ignore[arg-type]
+        small = [index for index in members if pool.counts[index] < images]
+        if small:
+            first = pool.classes[small[0]]
+            others = f" and {counted(len(small) - 1, 'class')} more" if len(small) > 1 else ""
+            faults.append(
+                f"{known.name}: a task takes {counted(images, 'image')} of a class (shots + queries), but {part} class "
+                f"{first!r}{others} {'have' if others else 'has'} fewer ({pool.counts[small[0]]}). Take fewer shots or "
+                "queries, or leave such classes out of the split."
+            )
+    return faults
+
+
 class Verified(NamedTuple):
     """pool_hash: of the images as they are now. known_as: their source, None if unknown. splits: one line each."""
 
@@ -151,24 +203,31 @@ def verify(known: Dataset, pool: Pool) -> Verified:
 
     Raises DataError if the pool is not what its manifest says, or if a split leaks.
     """
-    expected = (known.classes, known.examples, *known.shape)
-    if pool.images.shape != expected:
-        raise DataError(f"the pool of {known.name} holds images {pool.images.shape}, not {expected}. Import it again.")
-    content = content_of(pool.images, pool.classes)
+    expected: tuple[Any, ...] = known.shape
+    found: tuple[Any, ...] = pool.shape
+    if known.splits:
+        expected, found = (known.classes, *expected), (len(pool.classes), *found)
+    if known.examples is not None:
+        each = sorted({int(count) for count in pool.counts})
+        expected, found = (*expected, [known.examples]), (*found, each)
+    if found != expected:
+        raise DataError(
+            f"the pool of {known.name} has classes, image shape and images a class {found}, not {expected}. "
+            "Import it again."
+        )
+    content = content_of(pool.images, pool.starts, pool.classes)
     if content != Content(pool.manifest["pool_hash"], pool.manifest["duplicates"]):
         raise DataError(
             f"the pool of {known.name} was changed after it was prepared: its images hash to {content.hash[:16]}, "
             f"its manifest says {pool.manifest['pool_hash'][:16]}. Import it again."
         )
-    return Verified(
-        content.hash, pool.manifest["known_as"], tuple(_split_line(known, name, pool) for name in known.splits)
-    )
+    source = pool.manifest["known_as"]
+    return Verified(content.hash, source, tuple(_split_line(known, name, pool) for name in known.splits))
 
 
 def _split_line(known: Dataset, name: str, pool: Pool) -> str:
-    split = read_split(known.name, name)
+    split = split_of(known, name, pool)
     counts = "/".join(str(len(split.indices(part, pool))) for part in PARTS)
-    check_images(known.name, split, pool)
-    listed = duplicates(known.name, split)
+    listed = crossing(known.duplicates, split)
     leaks = f", {counted(len(listed), 'known duplicate image')} between parts" if listed else ""
     return f"{name} {counts} classes{leaks}, {split.hash[:16]}"

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from fewshot_bench.data.dataset import Dataset
 from fewshot_bench.data.pool import MANIFEST
-
-RAW_FOLDERS = {"omniglot": ("omniglot",), "mini-imagenet": ("mini_imagenet", "mini-imagenet")}
-"""Subfolders of the data folder in which raw files are looked for, besides the data folder itself."""
 
 
 def default_data_dir() -> Path:
@@ -19,29 +17,37 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("FEWSHOT_DATA") or "datasets")
 
 
-def raw_places(name: str, data_dir: Path) -> list[Path]:
-    """The folders that may hold raw files of the dataset `name`, the most specific first."""
-    return [data_dir / folder for folder in RAW_FOLDERS.get(name, ())] + [data_dir]
+def raw_places(known: Dataset, data_dir: Path) -> list[Path]:
+    """The folders that may hold raw files of a dataset, the most specific first."""
+    return [data_dir / folder for folder in known.folders] + [data_dir]
 
 
-def pool_places(name: str, data_dir: Path) -> list[Path]:
-    """The folders that may hold the pool of `name`: beside the raw data, then in the user's cache."""
-    # The key is of the data folder, so that two copies of a dataset do not share a pool. There is only one glyphs.
-    key = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12] if name in RAW_FOLDERS else "any"
-    return [data_dir / ".prepared" / name, cache_dir() / key / name]
+def pool_roots(data_dir: Path, drawn: bool = False) -> tuple[Path, Path]:
+    """The folders that may hold pools: beside the raw data, then in the user's cache.
+
+    drawn: whether the pool is of a dataset that is drawn and not read.
+    """
+    # The key is of the data folder, so that two copies of a dataset do not share a pool. Drawn images are all alike.
+    key = "any" if drawn else hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
+    return data_dir / ".prepared", cache_dir() / key
 
 
-def prepared_pool(name: str, data_dir: Path) -> Path | None:
-    """The folder of the prepared pool of `name`, None if there is none."""
-    return next((place for place in pool_places(name, data_dir) if (place / MANIFEST).is_file()), None)
+def pool_places(known: Dataset, data_dir: Path) -> list[Path]:
+    """The folders that may hold the pool of a dataset."""
+    return [root / known.pool_name for root in pool_roots(data_dir, known.drawn)]
 
 
-def place_for_pool(name: str, data_dir: Path, create: bool = False) -> Path:
+def prepared_pool(known: Dataset, data_dir: Path) -> Path | None:
+    """The folder of the prepared pool of a dataset, None if there is none."""
+    return next((place for place in pool_places(known, data_dir) if (place / MANIFEST).is_file()), None)
+
+
+def place_for_pool(known: Dataset, data_dir: Path, create: bool = False) -> Path:
     """The folder for a new pool: beside the raw data if that can be written, else in the cache.
 
     create: make the data folder if it does not exist yet.
     """
-    beside, cached = pool_places(name, data_dir)
+    beside, cached = pool_places(known, data_dir)
     if create:
         with suppress(OSError):  # if it cannot be made, the cache is used
             data_dir.mkdir(parents=True, exist_ok=True)

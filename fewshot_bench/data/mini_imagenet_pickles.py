@@ -33,14 +33,15 @@ def opened(files: Sequence[Path]) -> Pickles:
 
 
 def fill_from_pickles(
-    array: NDArray[np.uint8], rows: Mapping[str, int], pickles: Pickles, where: Path, progress: Progress
+    array: NDArray[np.uint8], rows: Mapping[str, int], examples: int, pickles: Pickles, where: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Copy the images of the pickles into `array` [classes, examples, 3, 84, 84], in their order within a class.
+    """Copy the images of the pickles into `array` [n, 3, 84, 84], in their order within a class.
 
-    rows: class name -> its row. where: the place of the pickles, for messages. One pickle is in memory at a time.
+    rows: class name -> the row of its first image. examples: images of each class. where: the place of the pickles, for
+    messages. One pickle is in memory at a time.
     Raises DataError if images are missing, or if one is of two classes.
     """
-    examples, shape = array.shape[1], array.shape[2:]
+    shape = array.shape[1:]
     seen: set[str] = set()
     with closing(pickles):
         for file, content in pickles:
@@ -54,14 +55,14 @@ def fill_from_pickles(
                         f"{file}: class {name} does not have {counted(examples, 'image')} (indices: {len(indices)})."
                     )
                 for column, index in enumerate(indices):
-                    array[rows[name], column] = images[index].transpose(2, 0, 1)
+                    array[rows[name] + column] = images[index].transpose(2, 0, 1)
                 seen.add(name)
                 progress("copying classes", len(seen), len(rows))
             del images  # before the next pickle is read: two at once would be the whole dataset
     missing = sorted(set(rows) - seen)
     if missing:
         raise DataError(f"{where}: {counted(len(missing), 'class')} missing: {missing[0]}, ... Get complete files.")
-    return {"resize": {"by the maker of the pickles": int(array.shape[0] * examples)}}
+    return {"resize": {"by the maker of the pickles": len(array)}}
 
 
 def _content(name: str, file: IO[bytes], shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], dict[str, list[int]]]:

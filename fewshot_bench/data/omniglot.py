@@ -11,7 +11,9 @@ from pathlib import Path
 
 import PIL
 
+from fewshot_bench.basics.about import AboutDataset
 from fewshot_bench.basics.errors import DataError
+from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.data.archives import (
     any_of_first,
     archive_kind,
@@ -21,12 +23,13 @@ from fewshot_bench.data.archives import (
     member_names,
     members,
 )
+from fewshot_bench.data.dataset import Dataset, Download, check_size
+from fewshot_bench.data.drawings import ORIGINAL, as_drawing
 from fewshot_bench.data.pool import Pool, Progress, write_pool
 from fewshot_bench.data.raw import CHARACTER, Raw, decode_character, fill, places_of, source_record
-from fewshot_bench.data.splits import all_classes
+from fewshot_bench.data.splits import all_classes, known_duplicates, read_splits
 from fewshot_bench.data.walking import files_below, files_in, is_dead_link, subfolders
 
-CLASSES = 1623
 EXAMPLES = 20
 LAYOUTS = (
     "images_background and images_evaluation, each as a zip, a tar or a folder, one folder of all 50 alphabets, or one "
@@ -37,8 +40,67 @@ DRAWING = re.compile(r"/character\d\d/\d{4}_\d\d\.png$")
 FIRST = "Alphabet_of_the_Magi/character01"  # the first class by name: its parent holds all alphabets
 
 
-def find_omniglot(path: Path) -> Raw | None:
+REPOSITORY = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"  # its authors'
+
+NAMES: dict[str, AboutDataset] = {
+    "omniglot": {
+        "title": "Omniglot",
+        "licence": "MIT, with the authors' repository brendenlake/omniglot",
+        "cite": {"lake2015": "the characters"},
+        "splits": {
+            "gimli": {"antoniou2019": "its loader shuffles and cuts the classes so"},
+            "vinyals": {"vinyals2016": "the classes of each part"},
+            "lake": {"lake2015": "background and evaluation alphabets"},
+        },
+    },
+}
+
+KNOWN_POOLS = {
+    # All 32,460 images of the two archives, each character with its 20 drawers; images of the official small sets are
+    # byte-identical to those in these archives.
+    "150ffb18707c7d4b1b0c0a0fb6a41e2bb87b173e710b8ac5df1acc3e8bd6fc58": (
+        "Omniglot, the images of images_background.zip and images_evaluation.zip of brendenlake/omniglot, 28x28 nearest"
+    ),
+}
+"""Hashes of pools whose source was checked. Another hash is no error, but then the pixels are not these."""
+
+
+def omniglot(*, size: int = 28) -> Dataset:
+    """1,623 handwritten characters of 50 alphabets, 20 drawers each (Lake et al., Science 350, 2015).
+
+    Args:
+        size: Height and width of its images, in pixels.
+    """
+    check_size("omniglot", size, ORIGINAL)
+    return Dataset(
+        name="omniglot",
+        shape=ImageShape(1, size, size),
+        splits=read_splits("omniglot", ("gimli", "vinyals", "lake")),
+        find_raw=partial(find_omniglot, size=size),
+        layouts=LAYOUTS,
+        examples=EXAMPLES,
+        rotations=True,
+        title=NAMES["omniglot"]["title"],
+        folders=("omniglot",),
+        downloads=(  # MD5 as torchvision lists them (torchvision/datasets/omniglot.py, `zips_md5`)
+            _download("images_background.zip", "68d2efa1b9178cc56df9314c21c6e718"),
+            _download("images_evaluation.zip", "6b91aef0f799c5bb55b94e3f2daec811"),
+        ),
+        prepare=partial(as_drawing, size=size),
+        known_pools=KNOWN_POOLS,
+        duplicates=known_duplicates("omniglot"),
+        variant="" if size == CHARACTER.width else str(size),
+    )
+
+
+def _download(file: str, md5: str) -> Download:
+    return Download(f"{REPOSITORY}/{file}", file, md5)
+
+
+def find_omniglot(path: Path, size: int = CHARACTER.width) -> Raw | None:
     """The raw Omniglot at `path` (a folder, either half of it, or an archive of all), None if there is none.
+
+    size: of the pool's images, in pixels a side.
 
     Raises DataError if one half is there and the other is not.
     """
@@ -48,20 +110,20 @@ def find_omniglot(path: Path) -> Raw | None:
     for place, parts in halves:
         whole = [part for part in parts if part is not None]
         if len(whole) == len(HALVES):
-            return _raw(_kind(whole), place, whole)
+            return _raw(_kind(whole), place, whole, size)
     for place in places:
         if (place / FIRST).is_dir() and place.name not in HALVES:
-            return _raw("alphabets", place, [place])
+            return _raw("alphabets", place, [place], size)
     for place, parts in halves:
         for part, other in zip(parts, reversed(HALVES), strict=True):
             if part is not None:
                 raise DataError(_half_alone(place, part, other))
     archives = [path] if is_archive(path) else archives_in(folder)
-    return next((_raw("one archive", file, [file]) for file in archives if _has_drawings(file, path)), None)
+    return next((_raw("one archive", file, [file], size) for file in archives if _has_drawings(file, path)), None)
 
 
-def _raw(kind: str, where: Path, parts: list[Path]) -> Raw:
-    return Raw(kind, where, partial(_prepare, kind, where, parts))
+def _raw(kind: str, where: Path, parts: list[Path], size: int) -> Raw:
+    return Raw(kind, where, partial(_prepare, kind, where, parts, size))
 
 
 def _half(place: Path, name: str) -> Path | None:
@@ -103,7 +165,7 @@ def _half_alone(place: Path, part: Path, other: str) -> str:
     return f"{part} is one half of Omniglot and {lacking.name} is not beside it. Put it there."
 
 
-def _prepare(kind: str, where: Path, parts: list[Path], folder: Path, progress: Progress) -> Pool:
+def _prepare(kind: str, where: Path, parts: list[Path], size: int, folder: Path, progress: Progress) -> Pool:
     characters = defaultdict(list)
     for part in parts:
         for name in member_names(part, _is_drawing):
@@ -115,9 +177,10 @@ def _prepare(kind: str, where: Path, parts: list[Path], folder: Path, progress: 
         folder,
         tuple(sorted(characters)),
         EXAMPLES,
-        CHARACTER,
-        lambda array: fill(array, places, images, decode_character, where, progress),
+        ImageShape(1, size, size),
+        lambda array: fill(array, places, images, partial(decode_character, side=size), where, progress),
         {"dataset": "omniglot", "source": source_record(kind, where, files), "pillow": PIL.__version__},
+        KNOWN_POOLS,
     )
 
 

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import math
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,25 +19,11 @@ from fewshot_bench.basics.images import ImageShape
 IMAGES = "images.npy"
 MANIFEST = "manifest.json"
 
-KNOWN_POOLS: dict[str, str] = {
-    # All 32,460 images of the two archives, each character with its 20 drawers; images of the official small sets are
-    # byte-identical to those in these archives.
-    "150ffb18707c7d4b1b0c0a0fb6a41e2bb87b173e710b8ac5df1acc3e8bd6fc58": (
-        "Omniglot, the images of images_background.zip and images_evaluation.zip of brendenlake/omniglot, 28x28 nearest"
-    ),
-    # The JPEGs that the CSVs of Ravi and Larochelle name, all 60,000, at 84x84 as they came (most likely OpenCV's area
-    # filter); decoded by libjpeg-turbo, other JPEG decoders may differ by a grey level here and there.
-    "26f943a4f4547361fec2ae6991fe4237e2883fb6ed32fce9cb465cadcda35785": (
-        "mini-ImageNet, the 84x84 JPEGs of Ravi and Larochelle's CSVs, not resized"
-    ),
-}
-"""Hashes of pools whose source was checked. Another hash is no error, but then the pixels are not these."""
-
 Progress = Callable[[str, int, int], None]
 """progress(what, done, total): called often while a pool is prepared; `done` runs from 0 to `total`."""
 
 Fill = Callable[[NDArray[np.uint8]], Mapping[str, Any] | None]
-"""fill(array): writes every image into the array; may return entries for the manifest."""
+"""fill(array): writes every image into the array [n, c, h, w], class after class; may return manifest entries."""
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -46,16 +33,27 @@ def silent(what: str, done: int, total: int) -> None:
 class Pool(NamedTuple):
     """The images of a dataset, memory-mapped and read only.
 
-    images: uint8 [classes, examples, channels, height, width]; classes: their names, in that order.
+    images: uint8 [n, channels, height, width], class after class. starts: int64 [classes + 1]; images of class i are
+    those from starts[i] to starts[i + 1]. classes: their names, in that order.
     """
 
     images: NDArray[np.uint8]
+    starts: NDArray[np.int64]
     classes: tuple[str, ...]
     manifest: dict[str, Any]
 
     @property
     def shape(self) -> ImageShape:
-        return ImageShape(*self.images.shape[2:])
+        return ImageShape(*self.images.shape[1:])
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """The number of images of each class, [classes]."""
+        return np.diff(self.starts)
+
+    def of_class(self, index: int) -> NDArray[np.uint8]:
+        """The images of one class, by its position in `classes`: uint8 [images, channels, height, width]."""
+        return self.images[self.starts[index] : self.starts[index + 1]]
 
 
 class Content(NamedTuple):
@@ -67,32 +65,43 @@ class Content(NamedTuple):
 
 def write_pool(
     folder: Path,
-    classes: tuple[str, ...],
-    examples: int,
+    classes: Sequence[str],
+    examples: int | Sequence[int],
     shape: ImageShape,
     fill: Fill,
     manifest: Mapping[str, Any],
+    known_pools: Mapping[str, str] | None = None,
 ) -> Pool:
     """Make the pool in `folder`: `fill` writes every image into a memory-mapped array.
 
     The manifest is written last, so an interrupted call leaves no pool. It holds the entries of `manifest` and of
-    `fill`, and: classes, examples, shape, pool_hash, known_as (null if the hash is not in KNOWN_POOLS), duplicates. An
-    older pool in the folder is removed only when the new one is whole.
+    `fill`, and: classes, examples, shape, pool_hash, known_as, duplicates. An older pool in the folder is removed only
+    when the new one is whole.
+
+    Args:
+        folder: Folder of the pool.
+        classes: Names of the classes, in the order of their images.
+        examples: Images of each class; one number if all have as many.
+        shape: Of an image.
+        fill: Writes the images.
+        manifest: Further entries for the manifest.
+        known_pools: Hash -> source of pools that were checked, for `known_as`, which is null for other hashes.
     """
+    starts = starts_of(examples, len(classes))
     with replacing(folder / IMAGES) as temporary:
-        array = _new_array(temporary, (len(classes), examples, *shape))
+        array = _new_array(temporary, (int(starts[-1]), *shape))
         learned = fill(array) or {}
         array.flush()
-        content = content_of(array, classes)
+        content = content_of(array, starts, classes)
         del array
         (folder / MANIFEST).unlink(missing_ok=True)  # until it is back there is no pool here: never a mixed one
     whole = {
         **manifest,
         **learned,
-        "examples": examples,
+        "examples": examples if isinstance(examples, int) else [int(count) for count in examples],
         "shape": list(shape),
         "pool_hash": content.hash,
-        "known_as": KNOWN_POOLS.get(content.hash),
+        "known_as": (known_pools or {}).get(content.hash),
         "duplicates": content.duplicates,
         "classes": list(classes),
     }
@@ -100,32 +109,44 @@ def write_pool(
     return read_pool(folder)
 
 
+def starts_of(examples: int | Sequence[int], classes: int) -> NDArray[np.int64]:
+    """The first image of each class, and the number of all images: int64 [classes + 1]. examples: as in write_pool."""
+    counts = [examples] * classes if isinstance(examples, int) else list(examples)
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+
+
 def read_pool(folder: Path) -> Pool:
-    """Open a prepared pool. Raises DataError if it is incomplete or its two files do not belong together."""
+    """Open a prepared pool. Raises DataError if it is incomplete or its two files do not belong together.
+
+    Older releases wrote an array [classes, examples, c, h, w], with the same bytes.
+    """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         images = np.load(folder / IMAGES, mmap_mode="r")
-        expected = (len(manifest["classes"]), manifest["examples"], *manifest["shape"])
+        starts = starts_of(manifest["examples"], len(manifest["classes"]))
+        expected = (int(starts[-1]), *manifest["shape"])
         manifest["pool_hash"], manifest["duplicates"]  # other modules rely on these
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the prepared pool in {folder} cannot be read ({error}). Delete that folder and run again."
         ) from error
+    if images.ndim == len(expected) + 1 and images.size == math.prod(expected):
+        images = images.reshape(expected)
     if images.shape != expected or images.dtype != np.uint8:
         raise DataError(
             f"the prepared pool in {folder} holds {images.dtype} {images.shape}, its manifest says uint8 {expected}. "
             "Delete that folder and run again."
         )
-    return Pool(images, tuple(manifest["classes"]), manifest)
+    return Pool(images, starts, tuple(manifest["classes"]), manifest)
 
 
-def content_of(images: NDArray[np.uint8], classes: tuple[str, ...]) -> Content:
+def content_of(images: NDArray[np.uint8], starts: NDArray[np.int64], classes: Sequence[str]) -> Content:
     """The hash and duplicates of the images: the same for any source that decodes to the same pixels. One pass."""
     whole = hashlib.sha256()
     where: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
-    for row, (name, examples) in enumerate(zip(classes, images, strict=True)):
+    for row, name in enumerate(classes):
         whole.update(name.encode() + b"\n")
-        for column, image in enumerate(examples):
+        for column, image in enumerate(images[starts[row] : starts[row + 1]]):
             pixels = np.ascontiguousarray(image).data.cast("B")
             whole.update(pixels)
             where[hashlib.sha256(pixels).digest()].append((row, column))

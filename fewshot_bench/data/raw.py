@@ -25,8 +25,8 @@ from fewshot_bench.data.walking import dead_ends
 CHARACTER = ImageShape(1, 28, 28)
 PHOTO = ImageShape(3, 84, 84)
 
-Places = Mapping[str, tuple[int, int]]
-"""Name of an image, as its layout has it -> (class index, example index) in the pool."""
+Places = Mapping[str, int]
+"""Name of an image, as its layout has it -> its row in the pool."""
 
 Images = Generator[tuple[str, bytes], None, None]
 """(name as in `Places`, content) of images, one after another."""
@@ -68,11 +68,13 @@ def places_of(by_class: Mapping[str, Sequence[str]], expected: Sequence[str], ex
     twice = sorted(name for name, times in Counter(chain.from_iterable(by_class.values())).items() if times > 1)
     if twice:
         raise DataError(f"{where}: {counted(len(twice), 'image')} named twice: {_some(twice)}. Get the original files.")
-    return {
-        name: (row, column)
-        for row, klass in enumerate(sorted(by_class))
-        for column, name in enumerate(sorted(by_class[klass]))
-    }
+    return places_in_order(by_class)
+
+
+def places_in_order(by_class: Mapping[str, Sequence[str]]) -> Places:
+    """The row of every image: classes by name, and the images of each by name."""
+    names = (name for klass in sorted(by_class) for name in sorted(by_class[klass]))
+    return {name: row for row, name in enumerate(names)}
 
 
 def fill(
@@ -89,7 +91,7 @@ def fill(
 
     Raises DataError for an image that does not decode, comes twice, or never comes.
     """
-    filled = np.zeros(array.shape[:2], dtype=bool)
+    filled = np.zeros(len(array), dtype=bool)
     resized: Counter[str] = Counter()
     with closing(images), closing(_decoded(images, decode)) as decoded:
         for done, (name, image) in enumerate(decoded, 1):
@@ -147,43 +149,44 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def decode_character(name: str, content: bytes) -> Decoded:
-    """A 1-bit PNG of a character -> [1, 28, 28]: paper 255, strokes 0, not inverted.
+def decode_character(name: str, content: bytes, side: int = CHARACTER.width) -> Decoded:
+    """A 1-bit PNG of a character -> [1, side, side]: paper 255, strokes 0, not inverted.
 
     The published pipelines ask Pillow for LANCZOS, which Pillow turns into nearest neighbour for 1-bit images. Raises
     DataError if it does not decode or is not 1-bit.
     """
-    return character(name, _opened(name, content))
+    return character(name, opened_image(name, content), side)
 
 
-def character(name: str, image: Image.Image) -> Decoded:
+def character(name: str, image: Image.Image, side: int = CHARACTER.width) -> Decoded:
     """`decode_character` for an open image."""
     if image.mode != "1":
         raise DataError(f"{name} has image mode {image.mode!r}, not the 1-bit one of the originals. Use those.")
-    resized = image.resize((CHARACTER.width, CHARACTER.height), Image.Resampling.NEAREST)
+    resized = image.resize((side, side), Image.Resampling.NEAREST)
     return Decoded(np.asarray(resized)[None].astype(np.uint8) * np.uint8(255), "nearest")
 
 
-def decode_photo(name: str, content: bytes) -> Decoded:
-    """A photograph -> [3, 84, 84] RGB; other sizes are resized by Pillow's default filter, as in MAML++'s loader.
+def decode_photo(name: str, content: bytes, side: int = PHOTO.width) -> Decoded:
+    """A photograph -> [3, side, side] RGB; other sizes are resized by Pillow's default filter, as in MAML++'s loader.
 
     Grey and CMYK photographs (ImageNet has some) become RGB. Raises DataError for other modes and undecodable files.
     """
-    return photo(name, _opened(name, content))
+    return photo(name, opened_image(name, content), side)
 
 
-def photo(name: str, image: Image.Image) -> Decoded:
+def photo(name: str, image: Image.Image, side: int = PHOTO.width) -> Decoded:
     """`decode_photo` for an open image."""
     if image.mode not in ("RGB", "L", "CMYK"):
         raise DataError(f"{name} has image mode {image.mode!r}, as no photograph of ImageNet has. Use the originals.")
     image = image.convert("RGB")
     resize = "none"
-    if image.size != (PHOTO.width, PHOTO.height):
-        image, resize = image.resize((PHOTO.width, PHOTO.height)), "bicubic (Pillow's default)"
+    if image.size != (side, side):
+        image, resize = image.resize((side, side)), "bicubic (Pillow's default)"
     return Decoded(np.asarray(image).transpose(2, 0, 1), resize)
 
 
-def _opened(name: str, content: bytes) -> Image.Image:
+def opened_image(name: str, content: bytes) -> Image.Image:
+    """The image in a file's content, read whole. Raises DataError if it does not decode."""
     try:
         image = Image.open(io.BytesIO(content))
         image.load()

@@ -1,50 +1,22 @@
 """Downloads of raw data, checked by their checksums. Files on disk are never overwritten or deleted."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.files import replacing
 from fewshot_bench.data.archives import html_start
+from fewshot_bench.data.dataset import Dataset, Download
 from fewshot_bench.data.pool import Progress, silent
 
 
-class Download(NamedTuple):
-    """A published file: its address, its name on disk, and the MD5 of its bytes."""
-
-    url: str
-    file: str
-    md5: str
-
-
-OMNIGLOT = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"  # its authors' repository
-
-SOURCES: dict[str, tuple[Download, ...]] = {
-    # MD5 as torchvision lists them (torchvision/datasets/omniglot.py, `zips_md5`).
-    "omniglot": (
-        Download(f"{OMNIGLOT}/images_background.zip", "images_background.zip", "68d2efa1b9178cc56df9314c21c6e718"),
-        Download(f"{OMNIGLOT}/images_evaluation.zip", "images_evaluation.zip", "6b91aef0f799c5bb55b94e3f2daec811"),
-    ),
-    "glyphs": (),  # drawn, not downloaded
-}
-
-NOT_OFFERED = {
-    "mini-imagenet": (
-        "mini-imagenet has no download here: ImageNet's terms restrict passing it on, and no source has a "
-        "checksum that was checked for this package. Get a copy, then run "
-        "`fewshot-bench data import mini-imagenet --from PATH`."
-    ),
-}
-
-
-def download(name: str, folder: Path, progress: Progress = silent) -> None:
-    """Download the raw files of the dataset `name` into `folder`; correct files that are there are kept.
+def download(known: Dataset, folder: Path, progress: Progress = silent) -> None:
+    """Download the raw files of a dataset into `folder`; correct files that are there are kept.
 
     Raises DataError if no download is offered, if the host does not answer, or if a checksum differs.
     """
-    if name not in SOURCES:
-        raise DataError(NOT_OFFERED.get(name, f"{name} has no download here."))
-    for source in SOURCES[name]:
+    if not known.downloads and not known.drawn:
+        raise DataError(known.not_offered or f"{known.name} has no download here.")
+    for source in known.downloads:
         fetch(source, folder / source.file, progress)
 
 

@@ -1,10 +1,10 @@
 """Class splits: which classes train, validate and test. Parts are disjoint by class, and by image.
 
-A split is a file in the package, with a name and a hash. Images that occur in two parts are refused, except those that
-a published dataset is known to have (duplicates.json). Equal images are found once, when the pool is prepared; its
-manifest lists them, so the check at each opening costs nothing. Omniglot has none, also not after the resize to 28x28.
-mini-ImageNet has seven pairs in different classes: six join train and val in the split `ravi`, none its test; in
-`gimli-fork` six join train and test, and one val and test.
+A published split is a file in the package, with a name and a hash. Images that occur in two parts are refused, except
+those that a published dataset is known to have (duplicates.json). Equal images are found once, when the pool is
+prepared; its manifest lists them, so the check at each opening costs nothing. Omniglot has none, also not after the
+resize to 28x28. mini-ImageNet has seven pairs in different classes: six join train and val in the split `ravi`, none
+its test; in `gimli-fork` six join train and test, and one val and test.
 """
 
 import hashlib
@@ -25,6 +25,9 @@ from fewshot_bench.data.pool import Pool
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
+
+Groups = Sequence[Sequence[str]]
+"""Groups of equal images, an image as `class/example`."""
 
 
 class ClassSplit(NamedTuple):
@@ -52,7 +55,15 @@ class ClassSplit(NamedTuple):
         return np.sort(np.array([index[name] for name in self.part(part)], dtype=np.int64))
 
 
-@cache  # read once per grid, not once per cell
+class SplitSizes(NamedTuple):
+    """The number of classes in each part of a split whose classes the pool's manifest lists."""
+
+    train: int
+    val: int
+    test: int
+
+
+@cache  # read once per process, not once per cell
 def read_split(dataset: str, name: str) -> ClassSplit:
     """The class split `name` of a dataset, from the package. Raises DataError if there is none or parts overlap."""
     folder = files("fewshot_bench.data") / "class_splits"
@@ -62,6 +73,25 @@ def read_split(dataset: str, name: str) -> ClassSplit:
         known = [item.name[len(prefix) : -5] for item in folder.iterdir() if item.name.startswith(prefix)]
         raise DataError(unknown(f"split of {dataset}", name, known))
     return make_split(name, json.loads(file.read_text(encoding="utf-8")))
+
+
+def read_splits(dataset: str, names: Sequence[str]) -> dict[str, ClassSplit]:
+    """Class splits of a dataset from the package, by name."""
+    return {name: read_split(dataset, name) for name in names}
+
+
+def split_in(splits: Mapping[str, ClassSplit | SplitSizes], name: str, pool: Pool) -> ClassSplit:
+    """The class split `name`, with its classes. splits: those of a dataset. pool: of that dataset.
+
+    Raises DataError if neither the dataset nor the pool lists the classes.
+    """
+    found = splits.get(name)
+    if isinstance(found, ClassSplit):
+        return found
+    listed = pool.manifest.get("splits", {})
+    if name not in listed:
+        raise DataError(unknown("split", name, {**splits, **listed}))
+    return make_split(name, listed[name])
 
 
 def make_split(name: str, parts: Mapping[str, Sequence[str]]) -> ClassSplit:
@@ -89,11 +119,11 @@ def check_disjoint(split: ClassSplit) -> None:
             seen[name] = part
 
 
-def duplicates(dataset: str, split: ClassSplit) -> tuple[str, ...]:
-    """The tolerated duplicates between parts of `split`, as text: `<image> (<part>) = <image> (<part>)`."""
+def crossing(duplicates: Groups, split: ClassSplit) -> tuple[str, ...]:
+    """Those of a dataset's known duplicates that lie in several parts: `<image> (<part>) = <image> (<part>)`."""
     part = {name: part for part in PARTS for name in split.part(part)}
-    crossing = [group for group in _listed(dataset) if len({part.get(_class_of(image)) for image in group}) > 1]
-    return tuple(" = ".join(f"{image} ({part.get(_class_of(image))})" for image in group) for group in crossing)
+    groups = [group for group in duplicates if len({part.get(_class_of(image)) for image in group}) > 1]
+    return tuple(" = ".join(f"{image} ({part.get(_class_of(image))})" for image in group) for group in groups)
 
 
 def shared_images(split: ClassSplit, pool: Pool) -> list[list[str]]:
@@ -103,13 +133,13 @@ def shared_images(split: ClassSplit, pool: Pool) -> list[list[str]]:
     return [group for group in groups if len({part.get(_class_of(image)) for image in group} - {None}) > 1]
 
 
-def check_images(dataset: str, split: ClassSplit, pool: Pool) -> None:
-    """Raise DataError if an image occurs in two parts of `split` and is not among the listed duplicates.
+def check_images(dataset: str, split: ClassSplit, pool: Pool, known: Groups = ()) -> None:
+    """Raise DataError if an image occurs in two parts of `split` and is not among the known duplicates.
 
     A pool keeps no file names, and another resize gives other pixels. So a listed duplicate is identified by its
     classes, and tolerated as often as it is listed.
     """
-    tolerated = Counter(_classes(group) for group in _listed(dataset))
+    tolerated = Counter(_classes(group) for group in known)
     for group in shared_images(split, pool):
         tolerated[_classes(group)] -= 1
         if tolerated[_classes(group)] < 0:
@@ -125,12 +155,13 @@ def _class_of(image: str) -> str:
     return image.rpartition("/")[0]
 
 
-def _classes(group: list[str]) -> tuple[str, ...]:
+def _classes(group: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(_class_of(image) for image in group))
 
 
 @cache
-def _listed(dataset: str) -> list[list[str]]:
+def known_duplicates(dataset: str) -> list[list[str]]:
+    """The groups of equal images that a published dataset is known to have, from duplicates.json."""
     content = json.loads((files("fewshot_bench.data") / "duplicates.json").read_text(encoding="utf-8"))
     groups: list[list[str]] = content.get(dataset, {}).get("groups", [])
     return groups

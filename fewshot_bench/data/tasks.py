@@ -19,13 +19,13 @@ from fewshot_bench.data.pool import Pool
 class Bank(NamedTuple):
     """The images that the tasks of a part are made of, as rows of one array.
 
-    read(): the images, uint8 [rows, channels, height, width]. first: [classes], the first row of each class. examples:
-    rows per class. turned: the distance in rows to the same image turned by one more quarter.
+    read(): the images, uint8 [rows, channels, height, width]. first: [classes], the first row of each class. counts:
+    [classes], the rows of each class. turned: the distance in rows to the same image turned by one more quarter.
     """
 
     read: Callable[[], NDArray[np.uint8]]
     first: NDArray[np.int64]
-    examples: int
+    counts: NDArray[np.int64]
     turned: int
 
 
@@ -36,8 +36,7 @@ def bank_of(pool: Pool, members: NDArray[np.int64], rotations: bool) -> Bank:
 
 def in_pool(pool: Pool, members: NDArray[np.int64]) -> Bank:
     """A bank of the classes `members` (positions in pool.classes) in the pool itself; nothing is copied or turned."""
-    examples = pool.images.shape[1]
-    return Bank(lambda: pool.images.reshape(-1, *pool.shape), members * examples, examples, 0)
+    return Bank(lambda: pool.images, pool.starts[members], pool.counts[members], 0)
 
 
 def copied(pool: Pool, members: NDArray[np.int64], rotations: bool) -> Bank:
@@ -45,9 +44,9 @@ def copied(pool: Pool, members: NDArray[np.int64], rotations: bool) -> Bank:
 
     Turning images while sampling would take most of the time; this takes four times the memory.
     """
-    examples = pool.images.shape[1]
-    first = np.arange(len(members)) * examples
-    return Bank(partial(_copied, pool, members, 4 if rotations else 1), first, examples, len(members) * examples)
+    counts = pool.counts[members]
+    ends = np.cumsum(counts)
+    return Bank(partial(_copied, pool, members, 4 if rotations else 1), ends - counts, counts, int(ends[-1]))
 
 
 def gathered(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -58,9 +57,10 @@ def gathered(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.u
 
 
 def _copied(pool: Pool, members: NDArray[np.int64], turns: int) -> NDArray[np.uint8]:
-    copies = np.empty((turns, len(members), *pool.images.shape[1:]), np.uint8)
-    for row, member in enumerate(members):  # all at once would take the memory twice
-        copies[0, row] = pool.images[member]
+    counts = pool.counts[members]
+    copies = np.empty((turns, int(counts.sum()), *pool.shape), np.uint8)
+    for end, count, member in zip(np.cumsum(counts), counts, members, strict=True):
+        copies[0, end - count : end] = pool.of_class(member)  # all at once would take the memory twice
     for quarters in range(1, turns):
         copies[quarters] = np.rot90(copies[0], quarters, axes=(-2, -1))
     return copies.reshape(-1, *pool.shape)
@@ -99,17 +99,19 @@ class TaskImages(NamedTuple):
 
 
 def draw(
-    key: str, indices: NDArray[np.int64], shape: TaskShape, classes: int, examples: int, rotations: bool
+    key: str, indices: NDArray[np.int64], shape: TaskShape, counts: NDArray[np.int64], rotations: bool
 ) -> ChosenImages:
     """Choose images for the tasks `indices`: distinct classes per task, and distinct images per class.
+
+    counts: [classes], the number of images of each class.
 
     So no query image is also a support image. With `rotations`, each class of a task is turned by k quarter turns
     (Santoro et al. 2016).
     """
     tasks = indices.astype(np.uint64) * _CLASS_SLOTS
-    chosen = distinct(seed_for(key, "classes"), tasks, shape.ways, classes)
+    chosen = distinct(seed_for(key, "classes"), tasks, shape.ways, len(counts))
     slots = tasks[:, None] + np.arange(shape.ways, dtype=np.uint64) * _EXAMPLE_SLOTS
-    images = distinct(seed_for(key, "examples"), slots, shape.shots + shape.queries, examples)
+    images = distinct(seed_for(key, "examples"), slots, shape.shots + shape.queries, counts[chosen])
     turns = below(seed_for(key, "rotations"), slots, 4) if rotations else np.zeros_like(chosen)
     return ChosenImages(chosen, images, turns)
 
@@ -131,7 +133,7 @@ def sampler(
     images = bank.read()
 
     def sample(indices: NDArray[np.int64]) -> TaskImages:
-        chosen = draw(key, indices, shape, len(members), bank.examples, rotations)
+        chosen = draw(key, indices, shape, bank.counts, rotations)
         support, query = np.split(rows(chosen, bank), [shape.shots], axis=-1)
         return TaskImages(gathered(images, support), gathered(images, query), chosen.classes)
 

@@ -7,6 +7,7 @@ inner_optimizer_options = { lr = 0.01 }, which override those of the table.
 
 from collections.abc import Callable, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.backbones import BACKBONES
@@ -16,12 +17,13 @@ from fewshot_bench.basics.names import did_you_mean, find, unknown
 from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
 from fewshot_bench.cells.cell import AXES, Options, Training
 from fewshot_bench.cells.config_file import section_schema
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import DATASETS, dataset_named, options_in, options_known
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 
 SEAMS: dict[str, dict[str, Callable[..., Any]]] = {
+    "dataset": DATASETS,
     "learner": LEARNERS,
     "backbone": BACKBONES,
     "inner_optimizer": INNER_OPTIMIZERS,
@@ -35,7 +37,11 @@ Point = dict[str, Any]
 """A value for each axis."""
 
 
-def points(table: dict[str, Any], where: str) -> tuple[list[Point], list[str]]:
+SplitsOf = Callable[[str], Sequence[str]]
+"""Name of a dataset -> names of its class splits, the default first. Raises BenchError if there is no such dataset."""
+
+
+def points(table: dict[str, Any], where: str, splits_of: SplitsOf) -> tuple[list[Point], list[str]]:
     """All combinations of the axes in `table`, and a sentence for each fault. With faults, points may be missing.
 
     An absent `split` is the dataset's first one, and an absent `seed` is 0. Of several splits, each dataset takes those
@@ -50,19 +56,25 @@ def points(table: dict[str, Any], where: str) -> tuple[list[Point], list[str]]:
     for axis in AXES:
         values = table.get(axis, [0] if axis == "seed" else [])
         values = values if isinstance(values, list) else [values]
-        wrong = [fault for value in values if (fault := _fault(axis, value)) is not None]
+        wrong = [fault for value in values if (fault := _fault(axis, value, splits_of)) is not None]
         faults += [f"{where}: {fault}" for fault in dict.fromkeys(wrong)]
         if not values and axis != "split":
             faults.append(f"{where}: the axis `{axis}` is missing or empty.")
-        lists[axis] = [value for value in values if _fault(axis, value) is None]
+        lists[axis] = [value for value in values if _fault(axis, value, splits_of) is None]
     combinations: list[Point] = []
-    for dataset in lists["dataset"]:
-        has = DATASETS[dataset].splits
+    known = {split for name in lists["dataset"] for split in splits_of(name)}
+    for split in lists["split"] if lists["dataset"] else ():
+        if split not in known and all(split not in dataset_named(name).splits for name in DATASETS):
+            known |= {split for name in DATASETS for split in dataset_named(name).splits}
+            faults.append(f"{where}: {unknown('split', split, known)}")
+            lists["split"] = []  # told once
+    for name in lists["dataset"]:
+        has = splits_of(name)
         splits = [split for split in lists["split"] if split in has] if lists["split"] else [has[0]]
         if not splits:
             names = ", ".join(map(repr, lists["split"]))
-            faults.append(f"{where}: {dataset} has none of the splits {names}. It has: {', '.join(has)}.")
-        values = [[dataset], splits, *(lists[axis] for axis in AXES[2:])]
+            faults.append(f"{where}: {name} has none of the splits {names}. It has: {', '.join(has)}.")
+        values = [[name], splits, *(lists[axis] for axis in AXES[2:])]
         combinations += [dict(zip(AXES, combination, strict=True)) for combination in product(*values)]
     return combinations, faults
 
@@ -74,22 +86,39 @@ class Override(NamedTuple):
     training: dict[str, Any]
 
 
+def splits_of(name: str, content: dict[str, Any], own: dict[str, Any], data_dir: Path) -> Sequence[str]:
+    """The class splits of a dataset with the options that a grid sets; see `overrides` for the arguments."""
+    recorded = options_in(name, data_dir)
+    table = content.get(TABLES["dataset"], {}).get(name, {}) | own
+    known = options_known(name, data_dir)
+    return list(dataset_named(name, recorded or _off_default(understood(table, known), known)).splits)
+
+
 def overrides(
-    content: dict[str, Any], points: Sequence[Point], own: dict[str, Any], where: str
+    content: dict[str, Any], points: Sequence[Point], own: dict[str, Any], where: str, data_dir: Path
 ) -> tuple[dict[tuple[str, str], Override], list[str]]:
     """The settings of each name in `points`, by (axis, name), and a sentence for each fault.
 
-    own: options for these points alone, by axis. where: their place in the grid file.
+    own: options for these points alone, by axis. where: their place in the grid file. data_dir: the folder of data, for
+    datasets that were imported into it.
     """
     used = {(axis, point[axis]): None for point in points for axis in SEAMS}
     by_name, faults = {}, []
     for axis, name in used:
         table = content.get(TABLES[axis], {}).get(name, {})
-        known = schema(find(axis, name, SEAMS[axis]))
+        recorded = options_in(name, data_dir) if axis == "dataset" else ()
+        known = options_known(name, data_dir) if axis == "dataset" else schema(find(axis, name, SEAMS[axis]))
         faults += problems(table, TRAINING | known, f'[{TABLES[axis]}."{name}"]')
         faults += problems(own.get(axis, {}), known, f"{where} {OWN_OPTIONS[axis]} for {name}")
         training = {key: value for key, value in table.items() if key in TRAINING and key not in known}
-        by_name[axis, name] = Override(_off_default(understood(table | own.get(axis, {}), known), known), training)
+        set_here = _off_default(understood(table | own.get(axis, {}), known), known)
+        if recorded and set_here:
+            key, value = set_here[0]
+            faults.append(
+                f'[{TABLES[axis]}."{name}"]: `{key}` is {value!r}, but {name} was imported with '
+                f"{known[key].default!r}. Leave the key out, or import the images again."
+            )
+        by_name[axis, name] = Override(recorded or set_here, training)
     return by_name, faults
 
 
@@ -116,20 +145,19 @@ def traits_of(name: str, options: Options) -> Traits:
     return as_learner(find("learner", name, LEARNERS)(**dict(options))).traits
 
 
-def _fault(axis: str, value: Any) -> str | None:
+def _fault(axis: str, value: Any, splits_of: SplitsOf) -> str | None:
     """The fault of one value of an axis; None if it is valid."""
     if axis in LOWEST:
         whole = isinstance(value, int) and not isinstance(value, bool) and LOWEST[axis] <= value < 2**31
         return None if whole else f"`{axis}` is {value!r}, but has to be a whole number, at least {LOWEST[axis]}."
     if not isinstance(value, str):
         return f"`{axis}` is {value!r}, but has to be a text."
-    if axis == "dataset" and value not in DATASETS:
-        return unknown("dataset", value, DATASETS)
-    if axis == "split" and all(value not in dataset.splits for dataset in DATASETS.values()):
-        return unknown("split", value, {split for dataset in DATASETS.values() for split in dataset.splits})
     if axis in SEAMS:
         try:
-            find(axis.replace("_", " "), value, SEAMS[axis])
+            if axis == "dataset":
+                splits_of(value)
+            else:
+                find(axis.replace("_", " "), value, SEAMS[axis])
         except BenchError as error:
             return str(error)
     return None

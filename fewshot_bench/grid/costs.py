@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.functional import FUSED
+from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.basics.names import find
 from fewshot_bench.cells.cell import Cell, Options
-from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.data.splits import read_split
+from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import BatchNorm, Learner, as_learner
@@ -82,7 +82,7 @@ def cost(cell: Cell) -> Cost:
 
 def network_of(cell: Cell) -> NetworkCost:
     """The cost of the cell's network. Raises any error of a network that needs the numbers of tensors."""
-    return _network(cell.backbone, cell.backbone_options, cell.dataset, cell.ways)
+    return _network(cell.backbone, cell.backbone_options, dataset_of(cell).shape, cell.ways)
 
 
 def meta_steps(cell: Cell) -> Tasks:
@@ -136,8 +136,8 @@ def _cost(cell: Cell) -> Cost:
 
 
 @cache
-def _network(name: str, options: Options, dataset: str, ways: int) -> NetworkCost:
-    make, image = find("backbone", name, BACKBONES), DATASETS[dataset].shape
+def _network(name: str, options: Options, image: ImageShape, ways: int) -> NetworkCost:
+    make = find("backbone", name, BACKBONES)
     model = build(lambda: make(image, ways, **dict(options)), ways, seed=0, device=META_DEVICE, operations=FUSED)
     return network_cost(model, image, ways)
 
@@ -216,7 +216,7 @@ def _tested_on(cell: Cell) -> Shape:
 
 
 def _classes(cell: Cell) -> int:
-    return len(read_split(cell.dataset, cell.split).part("train"))
+    return dataset_of(cell).sizes(cell.split).train
 
 
 def _remark(kind: str, name: str, instead: str, error: Exception) -> str:

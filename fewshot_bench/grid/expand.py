@@ -3,6 +3,8 @@
 Nothing here imports torch, unless the grid names code by import path. grid/validation.py tests the named parts.
 """
 
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.about import Traits
@@ -11,8 +13,9 @@ from fewshot_bench.basics.names import did_you_mean
 from fewshot_bench.basics.options import problems, understood
 from fewshot_bench.cells.cell import Cell, Evaluation, Training, without_what_does_not_concern
 from fewshot_bench.cells.config_file import section_schema
-from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.grid.axes import TRAINING, Override, Point, overrides, points, traits_of, unused
+from fewshot_bench.data.datasets import dataset_of
+from fewshot_bench.data.locations import default_data_dir
+from fewshot_bench.grid.axes import TRAINING, Override, Point, overrides, points, splits_of, traits_of, unused
 from fewshot_bench.grid.files import OWN_OPTIONS, OWN_TABLES, TABLES, GridFile, check_shape
 from fewshot_bench.grid.validation import learner_faults, option_fault, value_faults
 
@@ -31,9 +34,17 @@ class GridTable(NamedTuple):
     own: dict[str, dict[str, Any]]
 
 
-def expand(grid: GridFile) -> list[Cell]:
-    """The cells of a grid, each once, in the order of the file. Raises GridError with all faults."""
-    content = grid.content
+def expand(grid: GridFile, data_dir: Path | None = None) -> list[Cell]:
+    """The cells of a grid, each once, in the order of the file.
+
+    Args:
+        grid: The grid file.
+        data_dir: Folder of the data, in which imported datasets are looked for; None: $FEWSHOT_DATA, or else datasets/.
+
+    Raises:
+        GridError: With all faults.
+    """
+    content, data_dir = grid.content, data_dir or default_data_dir()
     check_shape(grid)
     faults = [
         f"nothing reads the section [{key}]{did_you_mean(key, SECTIONS)}. Sections: {', '.join(SECTIONS)}."
@@ -47,11 +58,12 @@ def expand(grid: GridFile) -> list[Cell]:
     cells: dict[Cell, None] = {}
     everywhere: list[Point] = []
     for block in _grid_tables(content):
-        combinations, wrong = points(block.axes, block.where)
+        options = {axis: block.own.get(key, {}) for axis, key in OWN_OPTIONS.items()}
+        splits = cache(partial(splits_of, content=content, own=options["dataset"], data_dir=data_dir))
+        combinations, wrong = points(block.axes, block.where, splits)
         faults += wrong + problems(block.own.get("training", {}), TRAINING, f"{block.where} training")
         faults += problems(block.own.get("evaluation", {}), EVALUATION, f"{block.where} evaluation")
-        options = {axis: block.own.get(key, {}) for axis, key in OWN_OPTIONS.items()}
-        given, wrong = overrides(content, combinations, options, block.where)
+        given, wrong = overrides(content, combinations, options, block.where, data_dir)
         faults += wrong
         traits, wrong = _traits(given)
         faults += wrong
@@ -110,8 +122,9 @@ def _cell(
         evaluation=Evaluation(
             **understood(content.get("evaluation", {}) | block.own.get("evaluation", {}), EVALUATION)
         ),
+        dataset_options=given["dataset", point["dataset"]].options,
         learner_options=given["learner", point["learner"]].options,
         backbone_options=given["backbone", point["backbone"]].options,
         inner_optimizer_options=given["inner_optimizer", point["inner_optimizer"]].options,
     )
-    return without_what_does_not_concern(cell, DATASETS[cell.dataset].rotations, traits.inner_loop)
+    return without_what_does_not_concern(cell, dataset_of(cell).rotations, traits.inner_loop)

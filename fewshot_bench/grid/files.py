@@ -11,8 +11,13 @@ from fewshot_bench.basics.errors import BenchError, GridError
 from fewshot_bench.basics.files import read_text
 from fewshot_bench.basics.names import did_you_mean
 
-TABLES = {"learner": "learners", "backbone": "backbones", "inner_optimizer": "inner_optimizers"}
-"""Axis -> its table in a grid file. If two tables set the same key of [training], the later of these three holds."""
+TABLES = {
+    "dataset": "datasets",
+    "learner": "learners",
+    "backbone": "backbones",
+    "inner_optimizer": "inner_optimizers",
+}
+"""Axis -> its table in a grid file. If two tables set the same key of [training], the later of these four holds."""
 
 OWN_OPTIONS = {axis: f"{axis}_options" for axis in TABLES}
 """Axis -> the key of [[cells]] that sets options of these cells' names on that axis."""

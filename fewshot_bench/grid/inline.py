@@ -15,6 +15,7 @@ from fewshot_bench.basics.lease import Lost, OthersError, lease
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.folders import CHECKPOINTS
+from fewshot_bench.data.datasets import Pools, data_of
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.grid.cell_run import CellRun, Listener, fail, now, requeue
 from fewshot_bench.training import checkpoint
@@ -40,7 +41,7 @@ class ReplicaGroup(NamedTuple):
 def run_cells(
     cells: Sequence[Cell],
     directory: Path,
-    pools: dict[str, Pool],
+    pools: Pools,
     device: str,
     listener: Listener,
     given: dict[str, Any] | None = None,
@@ -75,7 +76,7 @@ def run_cells(
             plan, network = candidates.plan, None
             if plan is None:
                 new = _new_plan(
-                    cell, len(candidates.cells), directory, pools[cell.dataset], device, given or {}, listener
+                    cell, len(candidates.cells), directory, pools[data_of(cell)], device, given or {}, listener
                 )
                 if new is None:
                     undone.append(cell.id)
@@ -86,7 +87,7 @@ def run_cells(
                     lost |= _take_lease(one, directory, leases, listener)
             group = replica_group(list(lost), directory)  # other processes may have computed some since
             seen.update(group.cells)
-            undone += _run(group, directory, pools[cell.dataset], plan, network, listener, lost, accept_code)
+            undone += _run(group, directory, pools[data_of(cell)], plan, network, listener, lost, accept_code)
     return undone
 
 

@@ -6,14 +6,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.basics.errors import BenchError, GridError
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.code import accept_or_refuse
-from fewshot_bench.data.datasets import open_pool
+from fewshot_bench.data.datasets import (
+    DataOf,
+    Pools,
+    data_of,
+    dataset_named,
+    dataset_of,
+    open_pool,
+    size_faults,
+    split_of,
+)
+from fewshot_bench.data.imported import check_import
 from fewshot_bench.data.locations import default_data_dir
-from fewshot_bench.data.pool import Pool, Progress, silent
-from fewshot_bench.data.splits import check_images, read_split
+from fewshot_bench.data.pool import Progress, silent
 from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.grid.validation import check_parts
@@ -27,7 +36,7 @@ class RunJob(NamedTuple):
     cells: list[Cell]
     directory: Path
     data_dir: Path
-    pools: dict[str, Pool]
+    pools: Pools
     device: str
     plan: dict[str, Any]
     listener: Listener
@@ -129,15 +138,30 @@ def run(
     return RunOutcome(tuple(cells), {name: undone.get(name, "") for name in left})
 
 
-def open_pools(cells: Iterable[Cell], data_dir: Path, progress: Progress = silent) -> dict[str, Pool]:
-    """The images of the cells' datasets, by dataset; they are prepared if necessary.
+def open_pools(cells: Iterable[Cell], data_dir: Path, progress: Progress = silent) -> Pools:
+    """The images of the cells' datasets; they are prepared if necessary.
 
-    Raises DataError as `open_pool` does, and if an image is in two parts of a cell's split.
+    Raises DataError as `open_pool` does, and if an image is in two parts of a cell's split, or if a class has fewer
+    images than a task takes of it.
     """
-    places = dict.fromkeys((cell.dataset, cell.split) for cell in cells)
-    pools = {name: open_pool(name, data_dir, progress) for name in dict.fromkeys(dataset for dataset, _ in places)}
-    for dataset, split in places:
-        check_images(dataset, read_split(dataset, split), pools[dataset])
+    cells = list(cells)
+    pools: Pools = {}
+    for cell in cells:
+        if data_of(cell) not in pools:
+            pools[data_of(cell)] = open_pool(dataset_of(cell), data_dir, progress)
+    needed: dict[tuple[DataOf, str], dict[tuple[str, int], None]] = {}
+    for cell in cells:
+        tested = cell.shots + cell.test_queries
+        trained = [("train", cell.train_shots + cell.training.queries)] if cell.training.iterations else []
+        tasks = [*trained, ("val", tested), ("test", tested)]
+        needed.setdefault((data_of(cell), cell.split), {}).update(dict.fromkeys(tasks))
+    faults = []
+    for ((name, options), split_name), tasks_of in needed.items():
+        known, pool = dataset_named(name, options), pools[name, options]
+        check_import(known, pool)
+        faults += size_faults(known, split_of(known, split_name, pool), pool, tasks_of)
+    if faults:
+        raise GridError(list(dict.fromkeys(faults)), "the grid, found by counting images")
     return pools
 
 

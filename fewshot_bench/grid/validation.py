@@ -12,8 +12,8 @@ from fewshot_bench.basics.memory import out_of_memory
 from fewshot_bench.basics.names import find
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell
-from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.data.splits import PARTS, read_split
+from fewshot_bench.data.datasets import dataset_of
+from fewshot_bench.data.splits import PARTS
 from fewshot_bench.grid.files import TABLES
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
@@ -42,21 +42,20 @@ def value_faults(cell: Cell) -> list[str]:
             value = getattr(section, key)
             if value is not None and value < least:
                 faults.append(f"[{name}]: `{key}` is {value}, but has to be at least {least}.")
-    dataset = DATASETS[cell.dataset]
+    known = dataset_of(cell)
     for kind, shots, queries in (
         ("training", cell.train_shots, cell.training.queries),
         ("evaluation", cell.shots, cell.test_queries),
     ):
-        if shots + queries > dataset.examples:
+        if known.examples is not None and shots + queries > known.examples:
             faults.append(
                 f"{counted(shots, 'shot')} + {counted(queries, 'query')} a class ({kind}) make "
-                f"{counted(shots + queries, 'image')}, but {cell.dataset} has {dataset.examples} of each class."
+                f"{counted(shots + queries, 'image')}, but {cell.dataset} has {known.examples} of each class."
             )
-    split = read_split(cell.dataset, cell.split)
-    for part in PARTS:
+    for part, classes in zip(PARTS, known.sizes(cell.split), strict=True):
         ways = cell.train_ways if part == "train" else cell.ways
-        if ways > len(split.part(part)):
-            there = counted(len(split.part(part)), f"{part} class")
+        if ways > classes:
+            there = counted(classes, f"{part} class")
             faults.append(f"{counted(ways, 'way')}: split {cell.split!r} of {cell.dataset} has {there}.")
     return faults
 
@@ -123,7 +122,7 @@ def network_faults(cells: Sequence[Cell]) -> list[str]:
     faults = []
     kinds: dict[Any, Cell] = {}
     for cell in cells:
-        kinds.setdefault((cell.backbone, cell.backbone_options, cell.dataset, cell.ways), cell)
+        kinds.setdefault((cell.backbone, cell.backbone_options, dataset_of(cell).shape, cell.ways), cell)
     for cell in kinds.values():
         where = f"backbone {cell.backbone!r} for {cell.dataset}, {counted(cell.ways, 'way')}"
         try:
@@ -131,7 +130,7 @@ def network_faults(cells: Sequence[Cell]) -> list[str]:
         except BenchError as error:
             faults.append(f"{where}: {error}")
         except Exception as error:  # a user's network may raise any error
-            image = ", ".join(map(str, DATASETS[cell.dataset].shape))
+            image = ", ".join(map(str, dataset_of(cell).shape))
             faults.append(f"{where}: {explained(error)} (the images of {cell.dataset} are [n, {image}])")
     return faults
 

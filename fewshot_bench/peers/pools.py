@@ -67,8 +67,7 @@ def pool_of(
         classes: Class name -> images, from `from_dataset`, `from_torchmeta` or `joined`.
         folder: The folder of the new pool.
         to_bytes: Converts an image to uint8 [channels, height, width].
-        cut_to_smallest: Use only the first images of each class, as many as the smallest class has. Otherwise classes
-            of different sizes are refused, since a pool is rectangular.
+        cut_to_smallest: Use only the first images of each class, as many as the smallest class has.
         manifest: Entries for the pool's manifest.
         progress: Called after each class.
 
@@ -76,7 +75,7 @@ def pool_of(
         The pool, memory-mapped.
 
     Raises:
-        DataError: If there are no classes, if their sizes differ, or if images are no bytes or differ in shape.
+        DataError: If there are no classes, or if images are no bytes or differ in shape.
     """
     names = tuple(sorted(classes, key=str))
     if not names:
@@ -86,32 +85,25 @@ def pool_of(
         raise DataError(
             f"a class is called {unnamed!r}; names of classes are strings. class_name() turns an integer into one."
         )
-    examples = _examples(classes, cut_to_smallest)
+    smallest = min(held.size for held in classes.values())
+    counts = [smallest if cut_to_smallest else classes[name].size for name in names]
     shape = ImageShape(*to_bytes(next(classes[names[0]].read())).shape)
 
     def fill(array: NDArray[np.uint8]) -> None:
-        for row, name in enumerate(names):
+        first = 0
+        for row, (name, count) in enumerate(zip(names, counts, strict=True)):
             filled = 0
-            for column, image in enumerate(islice(classes[name].read(), examples)):
-                array[row, column] = _checked(to_bytes(image), shape, f"{name}/{column}")
+            for column, image in enumerate(islice(classes[name].read(), count)):
+                array[first + column] = _checked(to_bytes(image), shape, f"{name}/{column}")
                 filled += 1
-            if filled < examples:  # the others would be black
+            if filled < count:  # the others would be black
                 claimed = counted(classes[name].size, "image")
                 raise DataError(f"class {name} has {claimed} by its size, but yields {filled}.")
+            first += count
             progress("images of classes", row + 1, len(names))
 
+    examples = counts[0] if len(set(counts)) == 1 else counts
     return write_pool(folder, names, examples, shape, fill, manifest or {})
-
-
-def _examples(classes: Classes, cut_to_smallest: bool) -> int:
-    smallest, largest = (which(classes, key=lambda name: classes[name].size) for which in (min, max))
-    fewest, most = classes[smallest].size, classes[largest].size
-    if fewest != most and not cut_to_smallest:
-        raise DataError(
-            f"classes differ in size: {smallest} has {counted(fewest, 'image')}, {largest} has {most}. Take as many of "
-            "each as the smallest has (cut_to_smallest=True), or leave the small ones out."
-        )
-    return fewest
 
 
 def _checked(pixels: NDArray[np.uint8], shape: ImageShape, which: str) -> NDArray[np.uint8]:

@@ -8,14 +8,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from fewshot_bench.basics.about import learners
+from fewshot_bench.basics.about import datasets, learners
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.cell import OPTIONS
 from fewshot_bench.cells.reading import CellFolder
 
 KINDS = ("dataset", "split", "learner", "backbone", "inner_optimizer", "option")
 """Tables of `citations` whose entries are names; "split" has "<dataset>:<split>"."""
 
-OPTIONS = ("learner_options", "backbone_options", "inner_optimizer_options")
 VERSIONS = {"fewshot_bench": "fewshot-bench", "ansel2024": "torch"}
 """Key -> what status.json calls the software whose version is told with it."""
 
@@ -33,9 +33,14 @@ def references() -> Mapping[str, str]:
 
 @cache
 def citations() -> Mapping[str, Any]:
-    """citations.toml, and for learners what their files say."""
+    """citations.toml, and for learners and datasets what their files say."""
     text = files("fewshot_bench.report").joinpath("citations.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text) | {"learner": {name: about["cite"] for name, about in learners().items()}}
+    splits = {f"{name}:{split}": cite for name, about in datasets().items() for split, cite in about["splits"].items()}
+    return tomllib.loads(text) | {
+        "learner": {name: about["cite"] for name, about in learners().items()},
+        "dataset": {name: about["cite"] for name, about in datasets().items()},
+        "split": splits,
+    }
 
 
 def bibtex(cells: Sequence[CellFolder]) -> str:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from fewshot_bench.report import published
 from fewshot_bench.report.groups import Config, differing
-from fewshot_bench.report.names import DATASETS, text_of, with_optimizer, with_setting
+from fewshot_bench.report.names import dataset as printed
+from fewshot_bench.report.names import text_of, with_optimizer, with_setting
 from fewshot_bench.report.protocol import against_paper
 from fewshot_bench.report.published_beside import protocol_differences
 from fewshot_bench.report.rows import Row
@@ -13,20 +14,13 @@ from fewshot_bench.report.statistics.families import best, better_by_test
 from fewshot_bench.report.statistics.twins import MEASURED_BY
 from fewshot_bench.report.table import NONE, Column, Entry, Table
 
-Setting = tuple[str, int, int]
-"""Dataset, ways, shots."""
-
-SETTINGS: tuple[Setting, ...] = (
-    ("omniglot", 5, 1), ("omniglot", 5, 5), ("omniglot", 20, 1), ("omniglot", 20, 5),
-    ("mini-imagenet", 5, 1), ("mini-imagenet", 5, 5),
-)  # fmt: skip
 BASE = ("vgg", "sgd")
 
 
 class Place(NamedTuple):
     """A column: a setting, what distinguishes its protocol from that of its neighbours, and the rows measured so."""
 
-    setting: Setting
+    setting: published.Setting
     protocol: str
     rows: list[Row]
 
@@ -44,7 +38,7 @@ def headline_table(rows: Sequence[Row]) -> Table | None:
     """Settings as columns, one more if a setting was measured under several protocols; None without such cells."""
     usable = [row for row in rows if row.axes["learner"] == published.COMPARED_LEARNER and row.n]
     usable = [row for row in usable if row.group.iterations != 0]
-    places = [place for setting in SETTINGS for place in _places(setting, usable)]
+    places = [place for setting in published.settings() for place in _places(setting, usable)]
     if not usable or not any(place.rows for place in places):
         return None
     bases = [best([row for row in place.rows if _model(row) == BASE]) for place in places]
@@ -63,7 +57,7 @@ def headline_table(rows: Sequence[Row]) -> Table | None:
     )
 
 
-def _places(setting: Setting, rows: Sequence[Row]) -> list[Place]:
+def _places(setting: published.Setting, rows: Sequence[Row]) -> list[Place]:
     """The setting's rows by evaluation protocol: validation accuracies of two protocols cannot be compared."""
     protocols: dict[str, tuple[Config, list[Row]]] = {}
     for row in rows:
@@ -85,7 +79,7 @@ def _fact(key: str, value: object) -> str:
 
 def _column(place: Place) -> Column:
     dataset, ways, shots = place.setting
-    return Column(f"{shots}-shot {place.protocol}".strip(), group=f"{DATASETS[dataset]} {ways}-way", wrap=True)
+    return Column(f"{shots}-shot {place.protocol}".strip(), group=f"{printed(dataset)} {ways}-way", wrap=True)
 
 
 def _quoted(place: Place) -> Entry:

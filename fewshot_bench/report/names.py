@@ -4,16 +4,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fewshot_bench.basics.about import datasets
 from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
 
-DATASETS = {"omniglot": "Omniglot", "mini-imagenet": "mini-ImageNet"}
 INNER_OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 """Inner optimizers as the paper prints them; others are printed as the grid names them."""
 
 
+def dataset(name: str) -> str:
+    """A dataset's name in print, such as "mini-ImageNet"; others are printed as the grid names them."""
+    known = datasets().get(name)
+    return known["title"] if known else name
+
+
 def task(axes: Mapping[str, Any]) -> str:
     """Such as "Omniglot 5-way 1-shot"."""
-    return f"{DATASETS.get(axes['dataset'], axes['dataset'])} {axes['ways']}-way {axes['shots']}-shot"
+    return f"{dataset(axes['dataset'])} {axes['ways']}-way {axes['shots']}-shot"
 
 
 def optimizer(axes: Mapping[str, Any]) -> str:

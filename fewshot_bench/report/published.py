@@ -170,6 +170,15 @@ def _stated(line: Mapping[str, str]) -> Stated:
     return {key: tuple(text.split("|")) if key == "split" else (int(text),) for key, text in found.items()}
 
 
+Setting = tuple[str, int, int]
+"""Dataset, ways, shots."""
+
+
+def settings() -> list[Setting]:
+    """The settings of the paper's Table 1, in its order."""
+    return [(row.dataset, row.ways, row.shots) for row in numbers() if row[:2] == (TABLE_1, AS_QUOTED)]
+
+
 def quoted(dataset: str, ways: int, shots: int) -> PublishedNumber | None:
     """What the paper's Table 1 quotes for MAML++ of Antoniou et al. 2019."""
     place = (TABLE_1, AS_QUOTED, dataset, ways, shots)

@@ -9,12 +9,13 @@ from torch import nn
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.backbones.functional import ELEMENTARY, FUSED, Operations
 from fewshot_bench.backbones.precision import in_bfloat16
+from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.cells.cell import Cell, Options
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.splits import duplicates, read_split
+from fewshot_bench.data.splits import crossing, split_in
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts, as_learner
@@ -55,7 +56,7 @@ class Network(NamedTuple):
 def build_network(cell: Cell) -> Network:
     """Builds a cell's network and tests it. Raises BenchError if it cannot be trained; see learners/smoke_test.py."""
     make = _with_options("backbone", BACKBONES, cell.backbone, cell.backbone_options)
-    image = DATASETS[cell.dataset].shape
+    image = dataset_of(cell).shape
     module = build_module(lambda: make(image, cell.ways), seed_for("init", cell.backbone, cell.init_seed))
     model = as_function(module, cell.ways)
     has_features = smoke_tested(model, module, image, cell.ways).head == model.head
@@ -74,7 +75,8 @@ def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None)
     Raises:
         BenchError: A name or an option is unknown, or the network cannot be trained.
     """
-    split = read_split(cell.dataset, cell.split)
+    known = dataset_of(cell)
+    split = split_in(known.splits, cell.split, pool)
     learner, parts = learner_and_parts(cell, plan, network)
     return Assembly(
         cell=cell,
@@ -85,7 +87,7 @@ def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None)
         fingerprint={
             "split_hash": split.hash,
             "pool_hash": pool.manifest["pool_hash"],
-            "duplicates": list(duplicates(cell.dataset, split)),
+            "duplicates": list(crossing(known.duplicates, split)),
             "queries": cell.test_queries,
             "batch_norm": learner.traits.batch_norm,
             "rotations": "train" if rotates(cell) else "none",
@@ -107,8 +109,7 @@ def learner_and_parts(cell: Cell, plan: Plan, network: Network | None = None) ->
     model = as_function(network.module, cell.ways, plan.device, operations(plan))
     if model.head and not network.has_features:
         model = without_features(model, cell.ways)
-    train_classes = len(read_split(cell.dataset, cell.split).part("train"))
-    return learner, Parts(model, make_optimizer(), train_classes)
+    return learner, Parts(model, make_optimizer(), dataset_of(cell).sizes(cell.split).train)
 
 
 def operations(plan: Plan) -> Operations:
@@ -123,13 +124,13 @@ def operations(plan: Plan) -> Operations:
 
 def count_weights(cell: Cell) -> int:
     """The number of weights of the cell's network."""
-    return _count_weights(cell.backbone, cell.backbone_options, cell.dataset, cell.ways)
+    return _count_weights(cell.backbone, cell.backbone_options, dataset_of(cell).shape, cell.ways)
 
 
 @cache
-def _count_weights(backbone: str, options: Options, dataset: str, ways: int) -> int:
+def _count_weights(backbone: str, options: Options, image: ImageShape, ways: int) -> int:
     make = _with_options("backbone", BACKBONES, backbone, options)
-    model = build(lambda: make(DATASETS[dataset].shape, ways), ways, seed=0)
+    model = build(lambda: make(image, ways), ways, seed=0)
     return _number_of_weights(model)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from fewshot_bench.basics.memory import NoRoomError, out_of_memory
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.training.assembly import Network, assemble, count_weights
 from fewshot_bench.training.gradients import gradients
@@ -160,7 +160,7 @@ def _candidates(cell: Cell, weights: int, seeds: int, device: str) -> list[Plan]
     weights: their number in the cell's network.
     """
     tasks = cell.training.tasks_per_batch
-    cores, image = torch.get_num_threads(), DATASETS[cell.dataset].shape
+    cores, image = torch.get_num_threads(), dataset_of(cell).shape
     if device != "cpu":
         return [Plan(device, cores, min(tasks, 64)), Plan(device, cores, tasks, "graph", replicas=seeds)]
     at_once = 8 if weights < 500_000 else 4 if weights < 2_000_000 else 2

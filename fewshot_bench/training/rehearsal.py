@@ -12,7 +12,7 @@ import torch
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import Batch, Task
 from fewshot_bench.training.assembly import Assembly, Network, learner_and_parts
@@ -34,7 +34,7 @@ def rehearse_cell(cell: Cell, plan: Plan, network: Network | None = None) -> Non
     """`rehearse` for a cell of a grid. Errors of its parts pass through; see basics.errors.explained."""
     with as_planned(plan):
         learner, parts = learner_and_parts(cell, plan, network)
-        streams = random_streams(cell, DATASETS[cell.dataset].shape, plan.device)
+        streams = random_streams(cell, dataset_of(cell).shape, plan.device)
         rehearse(Assembly(cell, plan, learner, parts, streams, {}))
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from fewshot_bench.basics.seeds import bits, seed_for
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.datasets import DATASETS, Dataset
+from fewshot_bench.data.dataset import Dataset
+from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import ClassSplit, Part
 from fewshot_bench.data.tasks import Bank, TaskShape, bank_of, copied, draw, gathered, labels, rows, task_key
@@ -50,7 +51,7 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
     If the device is not the CPU, the images of a part are copied to it as bytes when the part's first tasks are drawn.
     Later only indices are copied, those of AHEAD tasks at a time.
     """
-    dataset = DATASETS[cell.dataset]
+    dataset = dataset_of(cell)
     train = TaskShape(cell.train_ways, cell.train_shots, cell.training.queries)
     test = TaskShape(cell.ways, cell.shots, cell.test_queries)
 
@@ -85,7 +86,7 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
 def rotates(cell: Cell) -> bool:
     """Whether training tasks rotate their classes. As in the fork, evaluation tasks never do."""
     policy = cell.training.rotations
-    return DATASETS[cell.dataset].rotations if policy == "dataset" else policy == "train"
+    return dataset_of(cell).rotations if policy == "dataset" else policy == "train"
 
 
 def _cached_rows(
@@ -100,7 +101,7 @@ def _cached_rows(
     @lru_cache(maxsize=2)
     def block(number: int) -> TaskRows:
         indices = np.arange(number * AHEAD, (number + 1) * AHEAD)
-        chosen = draw(key, indices, shape, len(bank.first), bank.examples, rotations)
+        chosen = draw(key, indices, shape, bank.counts, rotations)
         support, query = np.split(rows(chosen, bank), [shape.shots], axis=-1)
         noise = bits(keys, indices.astype(np.uint64)).view(np.int64)
         return TaskRows(*(moved(array, device) for array in (support, query, chosen.classes, noise)))

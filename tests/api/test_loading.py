@@ -116,11 +116,11 @@ def test_a_sound_checkpoint_of_another_training_is_a_sentence(copied, finished):
 
 def test_other_images_are_a_sentence(finished, pattern_pool):
     from fewshot_bench.api.pools import DatasetPool
-    from fewshot_bench.data.datasets import DATASETS
+    from fewshot_bench.data.datasets import dataset_named
 
     other = pattern_pool._replace(manifest=pattern_pool.manifest | {"pool_hash": "0123456789"})
     with pytest.raises(BenchError, match="but the pool holds 01234567: another preparation of omniglot"):
-        evaluate_cell(load_cell(finished()), DatasetPool(DATASETS["omniglot"], other))
+        evaluate_cell(load_cell(finished()), DatasetPool(dataset_named("omniglot"), other))
 
 
 def test_a_pool_is_data_and_a_list_is_none(finished, pattern_pool):

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, ImageOps
 
-from fewshot_bench.api.preparing import _PREPARATIONS, prepare_images
+from fewshot_bench.api.preparing import prepare_images
 from fewshot_bench.basics.errors import BenchError
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import DATASETS, dataset_named
 from fewshot_bench.data.raw import decode_character, decode_photo
 
 
@@ -124,7 +124,7 @@ def test_a_camera_that_was_held_upright_is_believed():
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_what_is_in_a_pool_goes_as_it_is(dataset):
     random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (4, *DATASETS[dataset].shape), dtype=np.uint8)
+    pixels = random.integers(0, 256, (4, *dataset_named(dataset).shape), dtype=np.uint8)
     prepared = prepare_images(pixels, dataset)
     np.testing.assert_array_equal(prepared.pixels, pixels)
     assert set(prepared.done) == {"as it came"}
@@ -132,7 +132,7 @@ def test_what_is_in_a_pool_goes_as_it_is(dataset):
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_tensors_are_as_arrays(dataset):
-    shape = DATASETS[dataset].shape
+    shape = dataset_named(dataset).shape
     pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
     whole = torch.from_numpy(pixels)
     for given in (whole, list(whole), [pixels[0], whole[1], pixels[2]]):
@@ -249,10 +249,6 @@ def test_an_image_that_was_closed_is_a_sentence(tmp_path):
 def test_strokes_that_do_not_exist_are_a_sentence():
     with pytest.raises(BenchError, match=r"unknown value of strokes 'drak' \(did you mean 'dark'\?\)"):
         prepare_images(drawing(), "omniglot", strokes="drak")
-
-
-def test_every_dataset_has_a_preparation():
-    assert set(_PREPARATIONS) == set(DATASETS)
 
 
 def test_what_is_no_image_is_a_sentence(tmp_path):

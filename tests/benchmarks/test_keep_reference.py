@@ -36,7 +36,7 @@ def run(pattern_data, pattern_pool):
         cells = [twin, trained]
         folders.enroll(directory, cells)
         left = iter(range(calls))
-        run_cells(cells, directory, {"omniglot": pattern_pool}, "cpu", listener(lambda: next(left, None) is None))
+        run_cells(cells, directory, {("omniglot", ()): pattern_pool}, "cpu", listener(lambda: next(left, None) is None))
         return [directory / "cells" / cell.id for cell in cells]
 
     return running

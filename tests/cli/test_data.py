@@ -9,8 +9,7 @@ import pytest
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.cli.main import run_command
 from fewshot_bench.data import omniglot
-from fewshot_bench.data.datasets import DATASETS, open_pool
-from fewshot_bench.data.sources import SOURCES
+from fewshot_bench.data.datasets import DATASETS, dataset_named, open_pool
 from tests import fake_data as fake
 
 
@@ -18,7 +17,6 @@ from tests import fake_data as fake
 def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Omniglot's zips with two drawers instead of twenty."""
     monkeypatch.setattr(omniglot, "EXAMPLES", 2)
-    monkeypatch.setitem(DATASETS, "omniglot", DATASETS["omniglot"]._replace(examples=2))
     (tmp_path / "downloads").mkdir()
     return fake.write_omniglot_zips(tmp_path / "downloads", fake.omniglot_files(examples=2, drawings=2 * 1623))
 
@@ -27,7 +25,7 @@ def test_import_then_verify_then_list(raw: Path, tmp_path: Path, capsys: pytest.
     data = tmp_path / "data"  # does not exist yet
     assert run_command(["data", "import", "omniglot", "--from", str(raw), "--data-dir", str(data)]) == 0
     assert f"prepared from {raw} (two zips) in {data}" in capsys.readouterr().out
-    assert open_pool("omniglot", data).images.shape == (1623, 2, 1, 28, 28)
+    assert open_pool(dataset_named("omniglot"), data).images.shape == (1623 * 2, 1, 28, 28)
 
     assert run_command(["data", "verify", "--data-dir", str(data)]) == 0
     out = capsys.readouterr().out
@@ -52,7 +50,7 @@ def test_import_into_a_read_only_folder_uses_the_cache(raw: Path, tmp_path: Path
     data.mkdir(mode=0o555)
     run_command(["data", "import", "omniglot", "--from", str(raw), "--data-dir", str(data)])
     assert list(data.iterdir()) == []
-    assert open_pool("omniglot", data).images.shape[0] == 1623
+    assert open_pool(dataset_named("omniglot"), data).counts.tolist() == [2] * 1623
 
 
 def test_import_says_what_it_would_recognise(tmp_path: Path) -> None:
@@ -74,8 +72,9 @@ def test_get_of_files_that_are_there_prepares_them(
     raw.rename(folder)
     with pytest.raises(DataError, match="is there already and is not the published file"):
         run_command(["data", "get", "omniglot", "--data-dir", str(folder.parent)])
-    published = tuple(source._replace(md5=md5_of(folder / source.file)) for source in SOURCES["omniglot"])
-    monkeypatch.setitem(SOURCES, "omniglot", published)
+    known = dataset_named("omniglot")
+    published = tuple(source._replace(md5=md5_of(folder / source.file)) for source in known.downloads)
+    monkeypatch.setitem(DATASETS, "omniglot", lambda: known._replace(downloads=published))
     assert run_command(["data", "get", "omniglot", "--data-dir", str(folder.parent)]) == 0
     assert "omniglot: prepared in" in capsys.readouterr().out
 

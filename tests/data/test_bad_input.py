@@ -12,7 +12,7 @@ import pytest
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data import archives, mini_imagenet
-from fewshot_bench.data.datasets import DATASETS, open_pool
+from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.data.locations import prepared_pool
 from fewshot_bench.data.unpickling import load
 from tests import fake_data as fake
@@ -38,8 +38,8 @@ def two_photos_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
 def sentence(name: str, folder: Path) -> str:
     """What opening the dataset in `folder` complains of; it leaves no pool and no half-written file."""
     with pytest.raises(DataError) as caught:
-        open_pool(name, folder)
-    assert prepared_pool(name, folder) is None
+        open_pool(dataset_named(name), folder)
+    assert prepared_pool(dataset_named(name), folder) is None
     assert [path.name for path in folder.glob(".prepared/*/*")] == []
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -169,7 +169,7 @@ def test_member_names_lead_nowhere(tmp_path: Path, parts: dict[str, dict[str, by
     fake.write_csvs(inside, parts)
     fake.write_tar(inside / "images.tar", {f"../../{name}": content for name, content in flat(parts).items()})
     before = set(tmp_path.rglob("*"))
-    assert open_pool("mini-imagenet", inside).images.shape[:2] == (100, 2)
+    assert open_pool(dataset_named("mini-imagenet"), inside).counts.tolist() == [2] * 100
     made = {path.relative_to(tmp_path).parts[:2] for path in set(tmp_path.rglob("*")) - before}
     assert made == {("raw", ".prepared")}
 
@@ -237,7 +237,7 @@ def test_a_bad_pickle(fault: str, tmp_path: Path, parts: dict[str, dict[str, byt
     content, complaint = BAD_PICKLES[fault]
     (tmp_path / "mini-imagenet-cache-train.pkl").write_bytes(content())
     with pytest.raises(DataError, match=complaint):
-        open_pool("mini-imagenet", tmp_path)
+        open_pool(dataset_named("mini-imagenet"), tmp_path)
 
 
 def test_an_image_of_two_classes(tmp_path: Path, parts: dict[str, dict[str, bytes]]) -> None:
@@ -302,7 +302,7 @@ def test_folders_of_others_are_passed_over_and_named_where_something_is_missing(
     (tmp_path / "lost+found").mkdir()
     access = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "lost+found" and access(path, mode))
-    assert open_pool("mini-imagenet", tmp_path).images.shape[:2] == (100, 2)
+    assert open_pool(dataset_named("mini-imagenet"), tmp_path).counts.tolist() == [2] * 100
     (tmp_path / sorted(everything)[0]).unlink()
     shutil.rmtree(tmp_path / ".prepared")
     assert f"or unreadable folders: {tmp_path / 'lost+found'}" in sentence("mini-imagenet", tmp_path)
@@ -314,9 +314,9 @@ def test_archives_of_others_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "torn.zip").write_bytes(b"PK\x03\x04" + bytes(100))
     for name in ("omniglot", "mini-imagenet"):
         assert "neither a pool nor raw files" in sentence(name, tmp_path)
-    assert DATASETS["omniglot"].find_raw(tmp_path / "birds.tar") is None
+    assert dataset_named("omniglot").find_raw(tmp_path / "birds.tar") is None
     with pytest.raises(DataError, match=r"torn\.zip is cut short or damaged \(neither a whole zip nor a tar\)"):
-        DATASETS["omniglot"].find_raw(tmp_path / "torn.zip")
+        dataset_named("omniglot").find_raw(tmp_path / "torn.zip")
 
 
 def test_members_that_unpack_to_too_much(

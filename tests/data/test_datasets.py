@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_bench.data import glyphs
-from fewshot_bench.data.datasets import DATASETS, open_pool
+from fewshot_bench.data import glyph_drawing, glyphs
+from fewshot_bench.data.datasets import DATASETS, dataset_named, open_pool
 from fewshot_bench.data.glyph_letters import listed
 from fewshot_bench.data.locations import cache_dir, pool_places
 from fewshot_bench.data.pool import MANIFEST
 from fewshot_bench.data.splits import all_classes
 
-EVERY_SPLIT = [(name, split) for name, known in DATASETS.items() for split in known.splits]
+EVERY_SPLIT = [(name, split) for name in DATASETS for split in dataset_named(name).splits]
 
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_row_is_sound(name: str) -> None:
-    known = DATASETS[name]
+    known = dataset_named(name)
     assert known.name == name
     assert len(known.mean) == len(known.std) == known.shape.channels
     assert min(known.std) > 0
@@ -27,12 +27,14 @@ def test_a_row_is_sound(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "split"), EVERY_SPLIT)
 def test_a_split_divides_all_classes(name: str, split: str) -> None:
-    assert len(all_classes(name, split)) == DATASETS[name].classes
+    assert len(all_classes(name, split)) == dataset_named(name).classes
 
 
 def test_glyphs_are_what_the_table_says() -> None:
-    known = DATASETS["glyphs"]
-    assert (known.examples, known.shape, known.edition) == (glyphs.EXAMPLES, glyphs.SHAPE, glyphs.EDITION)
+    known = dataset_named("glyphs")
+    drawn = glyph_drawing.EXAMPLES, glyph_drawing.SHAPE, glyph_drawing.EDITION
+    assert (known.examples, known.shape, known.edition) == drawn
+    assert glyphs.EDITION == glyph_drawing.EDITION
     assert tuple(sorted(listed())) == all_classes("glyphs", "scripts")
 
 
@@ -41,12 +43,15 @@ def test_glyphs_of_an_older_edition_are_drawn_anew(glyphs_data: Path, tmp_path: 
     shutil.copytree(glyphs_data / ".prepared" / "glyphs", cached)
     manifest = json.loads((cached / MANIFEST).read_text())
     (cached / MANIFEST).write_text(json.dumps(manifest | {"edition": 1, "pool_hash": "old"}))
-    assert open_pool("glyphs", tmp_path).manifest == manifest
+    assert open_pool(dataset_named("glyphs"), tmp_path).manifest == manifest
 
 
-def test_glyphs_are_cached_once_for_all_folders(tmp_path: Path) -> None:
-    assert pool_places("glyphs", tmp_path / "a")[1] == pool_places("glyphs", tmp_path / "b")[1]
-    assert pool_places("omniglot", tmp_path / "a")[1] != pool_places("omniglot", tmp_path / "b")[1]
+def test_drawn_images_are_cached_once_for_all_folders(tmp_path: Path) -> None:
+    def cached(name: str, folder: str) -> Path:
+        return pool_places(dataset_named(name), tmp_path / folder)[1]
+
+    assert cached("glyphs", "a") == cached("glyphs", "b")
+    assert cached("omniglot", "a") != cached("omniglot", "b")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other folders")

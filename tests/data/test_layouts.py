@@ -12,7 +12,7 @@ from PIL import Image
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data import mini_imagenet, omniglot
-from fewshot_bench.data.datasets import DATASETS, prepare_pool
+from fewshot_bench.data.datasets import dataset_named, prepare_pool
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.raw import decode_character, decode_photo
 from tests import fake_data as fake
@@ -174,7 +174,7 @@ def test_mini_imagenet_layouts_give_the_same_pixels(
     for row, name in enumerate(sorted({name.split("/")[0] for name in everything})):
         for column in range(EXAMPLES):
             expected = decode_photo("", everything[f"{name}/{name}{column:08d}.jpg"]).pixels
-            np.testing.assert_array_equal(pool.images[row, column], expected)
+            np.testing.assert_array_equal(pool.of_class(row)[column], expected)
     assert contents(raw) == before
 
 
@@ -268,13 +268,13 @@ def test_omniglot_layouts_give_the_same_pool(
     pool = prepared("omniglot", raw, tmp_path / "pool")
     assert pool.manifest["source"]["layout"] == kind
     assert pool.classes == tuple(sorted(characters))
-    np.testing.assert_array_equal(pool.images[:, 0], np.stack([characters[name] for name in pool.classes]))
+    np.testing.assert_array_equal(pool.images, np.stack([characters[name] for name in pool.classes]))
 
 
 def test_a_single_file_of_a_set_names_the_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(omniglot, "EXAMPLES", 2)
     fake.write_omniglot_zips(tmp_path, fake.omniglot_files(examples=2))
-    raw = DATASETS["omniglot"].find_raw(tmp_path / "images_evaluation.zip")
+    raw = dataset_named("omniglot").find_raw(tmp_path / "images_evaluation.zip")
     assert raw is not None and raw.where == tmp_path
 
 
@@ -295,9 +295,9 @@ def test_photos_of_another_size_are_resized_and_said_to_be() -> None:
 
 
 def prepared(name: str, raw_folder: Path, pool_folder: Path) -> Pool:
-    raw = DATASETS[name].find_raw(raw_folder)
+    raw = dataset_named(name).find_raw(raw_folder)
     assert raw is not None
-    return prepare_pool(DATASETS[name], raw, pool_folder)
+    return prepare_pool(dataset_named(name), raw, pool_folder)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

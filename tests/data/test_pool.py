@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError, DataError
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.data.datasets import DATASETS, open_pool, prepare_pool, verify
+from fewshot_bench.data.datasets import dataset_named, open_pool, prepare_pool, verify
 from fewshot_bench.data.locations import default_data_dir, place_for_pool, prepared_pool
 from fewshot_bench.data.pool import Pool, Progress, content_of, read_pool, write_pool
 from fewshot_bench.data.raw import Raw
@@ -27,7 +27,8 @@ def make(folder: Path, progress: Progress | None = None) -> Pool:
     return write_pool(folder, ("a", "b"), 2, SHAPE, count_up, {"dataset": "toy"})
 
 
-TOY = DATASETS["omniglot"]._replace(name="toy", shape=SHAPE, classes=2, examples=2, splits=())
+TOY = dataset_named("omniglot")._replace(name="toy", shape=SHAPE, examples=2, splits={})
+STARTS = np.array([0, 2, 4])
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -40,20 +41,37 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_the_hash_sees_names_pixels_and_places() -> None:
-    images = np.arange(24, dtype=np.uint8).reshape(2, 2, 1, 2, 3)
+    images = np.arange(24, dtype=np.uint8).reshape(4, 1, 2, 3)
     hashes = {
-        content_of(images, ("a", "b")).hash,
-        content_of(images, ("a", "c")).hash,
-        content_of(images[::-1], ("a", "b")).hash,
-        content_of(images + np.uint8(1), ("a", "b")).hash,
+        content_of(images, STARTS, ("a", "b")).hash,
+        content_of(images, STARTS, ("a", "c")).hash,
+        content_of(images[::-1], STARTS, ("a", "b")).hash,
+        content_of(images + np.uint8(1), STARTS, ("a", "b")).hash,
+        content_of(images, np.array([0, 1, 4]), ("a", "b")).hash,
     }
-    assert len(hashes) == 4
+    assert len(hashes) == 5
 
 
 def test_duplicates_are_those_of_different_classes() -> None:
-    images = np.zeros((3, 2, 1, 1, 1), np.uint8)
-    images[:, :, 0, 0, 0] = [[1, 1], [2, 3], [3, 4]]
-    assert content_of(images, ("a", "b", "c")).duplicates == [["b/1", "c/0"]]
+    images = np.array([1, 1, 2, 3, 3, 4], np.uint8).reshape(6, 1, 1, 1)
+    assert content_of(images, np.array([0, 2, 4, 6]), ("a", "b", "c")).duplicates == [["b/1", "c/0"]]
+    assert content_of(images, np.array([0, 3, 4, 6]), ("a", "b", "c")).duplicates == [["b/0", "c/0"]]
+
+
+def test_classes_may_have_any_number_of_images(tmp_path: Path) -> None:
+    pool = write_pool(tmp_path, ("a", "b", "c"), [1, 3, 2], SHAPE, count_up, {})
+    assert pool.counts.tolist() == [1, 3, 2]
+    np.testing.assert_array_equal(pool.of_class(1).ravel(), np.arange(6, 24))
+    assert read_pool(tmp_path).manifest["examples"] == [1, 3, 2]
+
+
+def test_a_pool_of_an_older_release_is_read(tmp_path: Path) -> None:
+    """Its array had an axis of classes and one of examples; hash and images are the same."""
+    images = np.array(make(tmp_path).images)
+    np.save(tmp_path / "images.npy", images.reshape(2, 2, *SHAPE))
+    old = read_pool(tmp_path)
+    np.testing.assert_array_equal(old.images, images)
+    assert verify(TOY, old).pool_hash == old.manifest["pool_hash"]
 
 
 def test_a_changed_pool_is_found_out(tmp_path: Path) -> None:
@@ -133,18 +151,21 @@ def test_what_a_killed_maker_left_is_swept(tmp_path: Path) -> None:
 
 
 def test_a_pool_goes_beside_raw_data_that_can_be_written(tmp_path: Path) -> None:
-    assert place_for_pool("omniglot", tmp_path) == tmp_path / ".prepared" / "omniglot"
+    assert place_for_pool(dataset_named("omniglot"), tmp_path) == tmp_path / ".prepared" / "omniglot"
 
 
 def test_a_pool_goes_to_the_cache_where_the_data_folder_is_read_only(tmp_path: Path, cache: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     for folder in (one, other):
         folder.mkdir(mode=0o555)
-    places = [place_for_pool("omniglot", folder) for folder in (one, other)]
+    places = [place_for_pool(dataset_named("omniglot"), folder) for folder in (one, other)]
     assert all(cache in place.parents for place in places)
     assert places[0] != places[1]
     make(places[0])
-    assert (prepared_pool("omniglot", one), prepared_pool("omniglot", other)) == (places[0], None)
+    assert (prepared_pool(dataset_named("omniglot"), one), prepared_pool(dataset_named("omniglot"), other)) == (
+        places[0],
+        None,
+    )
     assert list(one.iterdir()) == []
 
 
@@ -157,6 +178,6 @@ def test_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_data_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no omniglot in .*data get omniglot.*data import omniglot --from PATH"):
-        open_pool("omniglot", tmp_path)
+        open_pool(dataset_named("omniglot"), tmp_path)
     with pytest.raises(BenchError, match="did you mean 'omniglot'"):
-        open_pool("omniglott", tmp_path)
+        open_pool(dataset_named("omniglott"), tmp_path)

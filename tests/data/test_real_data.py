@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewshot_bench.data.datasets import DATASETS, verify
+from fewshot_bench.data.datasets import dataset_named, verify
 from fewshot_bench.data.locations import raw_places
 from fewshot_bench.data.pool import Pool
 
@@ -18,7 +18,7 @@ MINI_IMAGENET_POOL = "26f943a4f4547361fec2ae6991fe4237e2883fb6ed32fce9cb465cadcd
 
 
 def test_omniglot(omniglot_pool: Pool) -> None:
-    assert omniglot_pool.images.shape == (1623, 20, 1, 28, 28)
+    assert omniglot_pool.images.shape == (1623 * 20, 1, 28, 28)
     assert omniglot_pool.manifest["pool_hash"] == OMNIGLOT_POOL
     assert omniglot_pool.manifest["known_as"].startswith("Omniglot")
     assert omniglot_pool.manifest["resize"] == {"nearest": 32460}
@@ -28,7 +28,7 @@ def test_omniglot(omniglot_pool: Pool) -> None:
 
 
 def test_an_omniglot_image_is_where_its_name_says(omniglot_pool: Pool, omniglot_data: Path) -> None:
-    zips = [place / "images_evaluation.zip" for place in raw_places("omniglot", omniglot_data)]
+    zips = [place / "images_evaluation.zip" for place in raw_places(dataset_named("omniglot"), omniglot_data)]
     archive = next((path for path in zips if path.exists()), None)
     if archive is None:
         pytest.skip("the real Omniglot here is not in zips")
@@ -36,11 +36,11 @@ def test_an_omniglot_image_is_where_its_name_says(omniglot_pool: Pool, omniglot_
         image = Image.open(io.BytesIO(opened.read("images_evaluation/Angelic/character03/0967_07.png")))
     expected = np.asarray(image.resize((28, 28), Image.Resampling.LANCZOS))
     row = omniglot_pool.classes.index("Angelic/character03")
-    np.testing.assert_array_equal(omniglot_pool.images[row, 6, 0] == 255, expected)
+    np.testing.assert_array_equal(omniglot_pool.of_class(row)[6, 0] == 255, expected)
 
 
 def test_mini_imagenet(mini_imagenet_pool: Pool) -> None:
-    assert mini_imagenet_pool.images.shape == (100, 600, 3, 84, 84)
+    assert mini_imagenet_pool.images.shape == (100 * 600, 3, 84, 84)
     assert mini_imagenet_pool.classes == tuple(sorted(mini_imagenet_pool.classes))
     assert mini_imagenet_pool.manifest["pool_hash"] == MINI_IMAGENET_POOL
     assert mini_imagenet_pool.manifest["known_as"].startswith("mini-ImageNet")
@@ -48,7 +48,7 @@ def test_mini_imagenet(mini_imagenet_pool: Pool) -> None:
 
 
 def test_a_mini_imagenet_image_is_where_its_name_says(mini_imagenet_pool: Pool, mini_imagenet_data: Path) -> None:
-    tars = [place / "images_val.tar.xz" for place in raw_places("mini-imagenet", mini_imagenet_data)]
+    tars = [place / "images_val.tar.xz" for place in raw_places(dataset_named("mini-imagenet"), mini_imagenet_data)]
     archive = next((path for path in tars if path.exists()), None)
     if archive is None:
         pytest.skip("the real mini-ImageNet here is not in tars")
@@ -58,10 +58,10 @@ def test_a_mini_imagenet_image_is_where_its_name_says(mini_imagenet_pool: Pool, 
         assert stored is not None
         expected = np.asarray(Image.open(io.BytesIO(stored.read()))).transpose(2, 0, 1)
     row = mini_imagenet_pool.classes.index(Path(first.name).name[:9])
-    np.testing.assert_array_equal(mini_imagenet_pool.images[row, 0], expected)
+    np.testing.assert_array_equal(mini_imagenet_pool.of_class(row)[0], expected)
 
 
 def test_omniglot_is_verified(omniglot_pool: Pool) -> None:
-    verdict = verify(DATASETS["omniglot"], omniglot_pool)
+    verdict = verify(dataset_named("omniglot"), omniglot_pool)
     assert verdict.pool_hash == OMNIGLOT_POOL
     assert len(verdict.splits) == 3

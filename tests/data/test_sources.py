@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.basics.errors import DataError
-from fewshot_bench.data.sources import SOURCES, Download, download, fetch
+from fewshot_bench.data.dataset import Download
+from fewshot_bench.data.datasets import DATASETS, dataset_named
+from fewshot_bench.data.sources import download, fetch
 
 CONTENT = b"PK\x03\x04" + bytes(range(256)) * 1000
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -97,10 +99,10 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 def test_what_is_not_offered_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no source has a checksum.*data import mini-imagenet --from PATH"):
-        download("mini-imagenet", tmp_path)
+        download(dataset_named("mini-imagenet"), tmp_path)
 
 
 def test_the_table_of_sources_is_sound() -> None:
-    files = [source for sources in SOURCES.values() for source in sources]
+    files = [source for name in DATASETS for source in dataset_named(name).downloads]
     assert len({source.md5 for source in files}) == len({source.url for source in files}) == len(files)
     assert all(len(source.md5) == 32 and source.url.endswith(source.file) for source in files)

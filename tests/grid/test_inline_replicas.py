@@ -64,7 +64,7 @@ def run(pattern_pool, tmp_path):
     def cells_in(folder, cells=CELLS, told=None, plan=PACKED):
         directory = tmp_path / folder
         folders.enroll(directory, cells)
-        return run_cells(cells, directory, {"omniglot": pattern_pool}, "cpu", told or listener(), plan)
+        return run_cells(cells, directory, {("omniglot", ()): pattern_pool}, "cpu", told or listener(), plan)
 
     return cells_in
 
@@ -74,7 +74,7 @@ def undisturbed(pattern_pool, tmp_path_factory):
     """Three seeds side by side, as nothing happened."""
     directory = tmp_path_factory.mktemp("packs")
     folders.enroll(directory, CELLS)
-    assert run_cells(CELLS, directory, {"omniglot": pattern_pool}, "cpu", listener(), PACKED) == []
+    assert run_cells(CELLS, directory, {("omniglot", ()): pattern_pool}, "cpu", listener(), PACKED) == []
     return directory
 
 

@@ -44,7 +44,7 @@ def run(out: Path, pool, kind: str, stop_after: int = 10**9, said: list[str] | N
     if said is not None:
         listener = listener._replace(say=said.append)
     with tracked(listener, kind, out) as told:
-        run_cells(cells, out, {"omniglot": pool}, "cpu", told)
+        run_cells(cells, out, {("omniglot", ()): pool}, "cpu", told)
     return [folders.folder_of(out, cell) for cell in cells]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torchvision
 from torch import nn
 
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import dataset_named
 from fewshot_bench.grid.validation import network_faults
 from tests.tiny import tiny_cell
 
@@ -25,7 +25,9 @@ def random(image, ways):
 
 def told(backbone, dataset):
     name = f"{__name__}:{backbone.__name__}"
-    return network_faults([replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=name)] * 2)
+    return network_faults(
+        [replace(CELL, dataset=dataset, split=next(iter(dataset_named(dataset).splits)), backbone=name)] * 2
+    )
 
 
 def test_a_network_of_others_is_usable_on_the_images_it_is_for():

@@ -9,7 +9,7 @@ import pytest
 from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells.reading import read_cells
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import DATASETS, dataset_named
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.report.citing import KINDS, bibtex, citations, reasons_of, references
@@ -70,7 +70,7 @@ def test_entries_are_well_formed_and_found_by_their_keys() -> None:
         ("backbone", BACKBONES),
         ("inner_optimizer", INNER_OPTIMIZERS),
         ("dataset", DATASETS),
-        ("split", [f"{name}:{split}" for name, known in DATASETS.items() for split in known.splits]),
+        ("split", [f"{name}:{split}" for name in DATASETS for split in dataset_named(name).splits]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fewshot_bench.backbones import BACKBONES
-from fewshot_bench.data.datasets import DATASETS
+from fewshot_bench.data.datasets import DATASETS, dataset_named
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.evaluation import evaluate, predictions
@@ -24,7 +24,9 @@ OTHERS = [("omniglot", "densenet-8", rule) for rule in INNER_OPTIMIZERS if rule 
 @pytest.mark.parametrize(("dataset", "backbone", "rule"), PAPERS + OTHERS)
 def test_meta_steps_are_finite(dataset, backbone, rule, request):
     pool = request.getfixturevalue(dataset.replace("-", "_") + "_pool")
-    cell = replace(CELL, dataset=dataset, split=DATASETS[dataset].splits[0], backbone=backbone, inner_optimizer=rule)
+    cell = replace(
+        CELL, dataset=dataset, split=next(iter(dataset_named(dataset).splits)), backbone=backbone, inner_optimizer=rule
+    )
     assembly = assemble(cell, pool, Plan("cpu", 1, 1))
     state = begin(assembly.learner, assembly.parts, 2, "cpu")
     find = gradients(assembly)

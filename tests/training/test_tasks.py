@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.utils._pytree import tree_map
 
-from fewshot_bench.data.datasets import DATASETS
-from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.datasets import dataset_named
+from fewshot_bench.data.pool import Pool, starts_of
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.data.tasks import copied, in_pool
 from fewshot_bench.hypergradients.problem import Task
@@ -23,8 +23,8 @@ ELSEWHERE = "cpu:0"
 @pytest.fixture
 def photos() -> Pool:
     """A pool in colours, whose images are no squares."""
-    pixels = np.random.default_rng(0).integers(0, 256, (7, 20, 3, 4, 5), dtype=np.uint8)
-    return Pool(pixels, tuple("abcdefg"), {})
+    pixels = np.random.default_rng(0).integers(0, 256, (7 * 20, 3, 4, 5), dtype=np.uint8)
+    return Pool(pixels, starts_of(20, 7), tuple("abcdefg"), {})
 
 
 def made(pool: Pool, rotations: str, device: str) -> Streams:
@@ -50,13 +50,13 @@ def test_a_device_gets_the_tasks_of_the_cpu(pattern_pool: Pool, rotations: str) 
 
 @pytest.mark.parametrize("dataset", ["omniglot", "mini-imagenet"])
 def test_images_are_normalised_alike_from_anywhere(photos: Pool, dataset: str) -> None:
-    known = DATASETS[dataset]
+    known = dataset_named(dataset)
     bank, place = copied(photos, MEMBERS, False), in_pool(photos, MEMBERS)
     rows = ROWS + place.first[:, None] - bank.first[:, None]
     found = in_memory(bank, known)(torch.from_numpy(ROWS))
     assert torch.equal(found, on_device(bank, known, ELSEWHERE)(torch.from_numpy(ROWS)))
     assert torch.equal(found, in_memory(place, known)(torch.from_numpy(rows)))
-    pixels = photos.images[MEMBERS].reshape(-1, 3, 4, 5)[ROWS].reshape(2, 12, 3, 4, 5) / 255
+    pixels = np.concatenate([photos.of_class(member) for member in MEMBERS])[ROWS].reshape(2, 12, 3, 4, 5) / 255
     mean, std = (np.array(values).reshape(-1, 1, 1) for values in (known.mean, known.std))
     assert found.dtype == torch.float32
     assert np.abs(found.numpy() - (pixels - mean) / std).max() < 1e-6
@@ -64,7 +64,9 @@ def test_images_are_normalised_alike_from_anywhere(photos: Pool, dataset: str) -
 
 def test_images_go_to_a_device_once_and_when_they_are_wanted(photos: Pool) -> None:
     bank, read = copied(photos, MEMBERS, False), []
-    gather = on_device(bank._replace(read=lambda: (read.append(1), bank.read())[1]), DATASETS["omniglot"], ELSEWHERE)
+    gather = on_device(
+        bank._replace(read=lambda: (read.append(1), bank.read())[1]), dataset_named("omniglot"), ELSEWHERE
+    )
     assert read == []
     gather(torch.from_numpy(ROWS))
     gather(torch.from_numpy(ROWS))
@@ -102,8 +104,8 @@ def test_a_copy_has_the_classes_and_their_turns_and_no_more(pattern_pool: Pool, 
     for turns in range(4 if rotations else 1):
         for place, member in enumerate(MEMBERS):
             first = bank.first[place] + turns * bank.turned
-            expected = np.rot90(pattern_pool.images[member], turns, axes=(-2, -1))
-            assert (images[first : first + bank.examples] == expected).all()
+            expected = np.rot90(pattern_pool.of_class(member), turns, axes=(-2, -1))
+            assert (images[first : first + bank.counts[place]] == expected).all()
 
 
 def test_a_pool_is_not_copied(photos: Pool) -> None:

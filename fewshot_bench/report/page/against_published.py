@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.report import published
 from fewshot_bench.report.columns import PAPER_DIFFERENCE, PAPER_MEAN, SHORT_KEYS, published_spread
-from fewshot_bench.report.names import DATASETS, model, short, with_commas
+from fewshot_bench.report.names import dataset, model, short, with_commas
 from fewshot_bench.report.page.drawing import Frame, Label, Mark, Panel, axes, dot, ticks, upright
 from fewshot_bench.report.protocol import against_paper
 from fewshot_bench.report.published_beside import PublishedSource
@@ -177,7 +177,7 @@ def _names(rows: Sequence[Row]) -> list[str]:
     names = []
     for row in rows:
         axes_ = row.axes
-        where = f"{DATASETS.get(axes_['dataset'], axes_['dataset'])} {axes_['ways']}w{axes_['shots']}s"
+        where = f"{dataset(axes_['dataset'])} {axes_['ways']}w{axes_['shots']}s"
         learner, batch_norm = axes_["learner"] * learners, row.batch_norm * batch_norms
         names.append(with_commas(learner, model(axes_), where, row.setting, batch_norm))
     return names

@@ -1,0 +1,108 @@
+"""What a dataset is: the value that says how its images are found, read, divided into classes, and used.
+
+A dataset is a function of options that returns a `Dataset`. Grids name it by its name in `data.datasets.DATASETS`, or
+by the import path of the function.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.data.raw import Raw
+from fewshot_bench.data.splits import ClassSplit, SplitSizes
+
+Strokes = Literal["auto", "dark", "light"]
+"""What is ink in drawn characters. "auto": dark if the edge of the image is light, and the reverse."""
+
+Prepare = Callable[[str, Image.Image, Strokes], tuple[NDArray[np.uint8], str]]
+"""(name, image, strokes) -> the image as the dataset has its own, uint8 [c, h, w]; and what was done, in words."""
+
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of colour photographs, after division by 255, as in torchvision's models and the MAML++ loader."""
+
+
+class Download(NamedTuple):
+    """A published file: its address, its name on disk, and the MD5 of its bytes."""
+
+    url: str
+    file: str
+    md5: str
+
+
+class Dataset(NamedTuple):
+    """All that is known of a dataset before any file is opened. The first four fields are required.
+
+    Attributes:
+        name: Its name in a grid; for a function named by import path, that path. Tasks depend on it.
+        shape: Channels, height and width of its images, in pixels.
+        splits: Name -> class split; the first is the default. A split may be known by its sizes alone if the pool's
+            manifest lists its classes.
+        find_raw: The raw data at a path, None if there is none. It may raise DataError for incomplete data.
+        layouts: The layouts of raw data that `find_raw` recognises, in words.
+        examples: Images of every class. None: classes differ, and the pool says how many each has.
+        mean: What is subtracted from each channel after division by 255 ...
+        std: ... and what each channel is divided by then.
+        rotations: Whether the published protocol turns each class of a TRAINING task by a random k * 90 degrees.
+        title: Its name in print; "": `name`.
+        folders: Subfolders of the data folder in which raw files are looked for, besides the data folder itself.
+        downloads: The files that `data get` downloads.
+        not_offered: Why there is no download, and what to do instead, in sentences.
+        drawn: Whether its images are drawn and not read, so that every data folder has the same pool.
+        prepare: How a user's image becomes one like the dataset's. None: as a photograph, resized to `shape`.
+        known_pools: Hash of a pool whose source was checked -> that source, in words.
+        duplicates: Groups of equal images, each as `class/example`, that the published files are known to have.
+        variant: Tells pools of one dataset apart that differ by options, such as "128"; "": the usual one.
+        edition: Raised if a release makes another pool of the same raw data; older pools are then made anew.
+        pool_hash: Which import a cell of an imported folder was made for; "": any pool.
+    """
+
+    name: str
+    shape: ImageShape
+    splits: Mapping[str, ClassSplit | SplitSizes]
+    find_raw: Callable[[Path], Raw | None]
+    layouts: str = "those of its function"
+    examples: int | None = None
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    rotations: bool = False
+    title: str = ""
+    folders: tuple[str, ...] = ()
+    downloads: tuple[Download, ...] = ()
+    not_offered: str = ""
+    drawn: bool = False
+    prepare: Prepare | None = None
+    known_pools: Mapping[str, str] = {}
+    duplicates: Sequence[Sequence[str]] = ()
+    variant: str = ""
+    edition: int = 1
+    pool_hash: str = ""
+
+    @property
+    def pool_name(self) -> str:
+        """The name of the folder of its pool."""
+        name = self.name.replace(":", "-").replace("/", "-")
+        return f"{name}-{self.variant}" if self.variant else name
+
+    @property
+    def classes(self) -> int:
+        """The number of classes that its first split divides."""
+        return sum(self.sizes(next(iter(self.splits))))
+
+    def sizes(self, split: str) -> SplitSizes:
+        """The number of classes in each part of a split."""
+        found = self.splits[split]
+        if isinstance(found, SplitSizes):
+            return found
+        return SplitSizes(len(found.train), len(found.val), len(found.test))
+
+
+def check_size(name: str, size: int, largest: int = 1024) -> None:
+    """Raises ValueError if the option `size` of a dataset is out of range."""
+    if not 8 <= size <= largest:
+        raise ValueError(f"`size` of {name} is {size}, but has to be from 8 to {largest} pixels a side.")
