@@ -152,7 +152,8 @@ def _near_number(key: str, value: float) -> Any:
 
 
 def test_cells_of_presets_have_the_ids_that_they_had():
-    assert ids_of_presets() == json.loads(RECORDED.read_text())["presets"]
+    recorded, found = json.loads(RECORDED.read_text())["presets"], ids_of_presets()
+    assert {name: found.get(name) for name in recorded} == recorded  # presets that came later are not pinned
 
 
 def test_cells_have_the_configurations_and_results_that_they_had(pattern_data, tmp_path):

@@ -150,9 +150,10 @@ def adapt(trained: TrainedCell, support: Support, *, strokes: Strokes = "auto") 
     cell, support = trained.cell, _by_class(support)
     if len(support) != cell.ways:
         raise BenchError(f"{counted(len(support), 'class')}, but {cell.id} was trained to tell {cell.ways} apart.")
-    return Adapted(
-        trained, {name: _prepared(name, support[name], dataset_of(cell), strokes) for name in support}, strokes
-    )
+    known = dataset_of(cell)
+    if known.loss != "cross-entropy":
+        raise BenchError(f"{cell.id} learned regression on {cell.dataset}; adapt is for classes of images.")
+    return Adapted(trained, {name: _prepared(name, support[name], known, strokes) for name in support}, strokes)
 
 
 def _by_class(support: Support) -> Mapping[str, Images]:

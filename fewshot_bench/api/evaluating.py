@@ -59,7 +59,8 @@ def scorer(trained: TrainedCell, pool: Pool, protocol: Protocol) -> Score:
         def shifted(start: int, stop: int) -> Task:
             return tasks(first + start, first + stop)
 
-        return evaluate(predict, members, now, shifted, end - first, protocol.batch_norm)
+        objective = assembly.parts.objective
+        return evaluate(predict, members, now, shifted, end - first, protocol.batch_norm, objective=objective)
 
     return score
 

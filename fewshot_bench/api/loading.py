@@ -15,6 +15,7 @@ from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.code import changed, source_of_cell
 from fewshot_bench.cells.config_file import from_table
+from fewshot_bench.cells.contents import is_regression
 from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
 from fewshot_bench.cells.reading import CellFolder, read_cell
 from fewshot_bench.grid.files import make_importable
@@ -60,9 +61,12 @@ class TrainedCell:
     changed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        accuracy, half = (100 * self.result[key] for key in ("test_accuracy", "test_ci95"))
+        score, half = (self.result[key] for key in ("test_accuracy", "test_ci95"))
+        test = f"test accuracy {100 * score:.2f} ± {100 * half:.2f} %"
+        if is_regression(self.result["fingerprint"]):
+            test = f"test squared error {-score:.3g} ± {half:.2g}"
         since = f"; {self.doubt}" if self.changed else ""
-        return f"{self.cell.id}: test accuracy {accuracy:.2f} ± {half:.2f} %, ensemble of {len(self.members)}{since}"
+        return f"{self.cell.id}: {test}, ensemble of {len(self.members)}{since}"
 
     @property
     def doubt(self) -> str:

@@ -16,6 +16,7 @@ from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.basics.lease import OthersError, TakenOverError, lease
+from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.report.markdown import markdown
 from fewshot_bench.report.table import Table
 
@@ -93,6 +94,8 @@ def sensitivity(
             f"{trained.cell.id}: {trained.doubt}. Restore the old code, or `run` its grid with --accept-code to keep "
             "the result for the new code too."
         )
+    if dataset_of(trained.cell).loss != "cross-entropy":
+        raise BenchError(f"{trained.cell.id} learned regression; the protocols compared here are those of accuracies.")
     pool = pool_for(trained.cell, data).pool
     check_same_images(trained, pool)
     chosen = variations(trained, values)

@@ -15,6 +15,7 @@ BACKBONES: dict[str, "Callable[..., nn.Module]"] = {
     "resnet-4": lazy(_RESNET, blocks=(1, 1, 1, 1)),
     "resnet-8": lazy(_RESNET, blocks=(2, 2, 2, 2)),
     "resnet-12": lazy(_RESNET, blocks=(3, 3, 3, 3)),
+    "mlp": lazy("fewshot_bench.backbones.mlp:mlp"),
     "densenet-8": lazy("fewshot_bench.backbones.densenet:densenet", layers=(2, 2, 2, 2)),
 }
 """Name in a grid -> function (image: ImageShape, ways: int, *, options) -> nn.Module; logits are [n, ways]."""

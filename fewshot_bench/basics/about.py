@@ -22,12 +22,14 @@ class Traits(NamedTuple):
 
     batch_norm: how queries are normalised, part of the protocol that a number stands for. inner_loop: whether it adapts
     with the inner optimizer; without, a grid has one cell of it for all of them. any_ways: whether it may be trained on
-    tasks of other ways than it is tested on.
+    tasks of other ways than it is tested on. only_classes: whether it needs tasks of classes, so that it cannot learn
+    regression.
     """
 
     batch_norm: BatchNorm = "transductive"
     inner_loop: bool = True
     any_ways: bool = False
+    only_classes: bool = False
 
 
 class Comparable(TypedDict):
@@ -54,7 +56,7 @@ class About(TypedDict):
     title: what sets it apart, a line without a full stop. learns: what is meta-learned. gradient: how its meta-gradient
     is computed. cite: key of report/references.bib -> why it is cited. metrics: what it logs beside loss, accuracy and
     meta_rate, by name -> meaning. published: numbers that stand beside its rows. options: where its options' defaults
-    differ from the function's. inner_loop, any_ways: its Traits, if they are not the usual ones.
+    differ from the function's. inner_loop, any_ways, only_classes: its Traits, if they are not the usual ones.
     """
 
     title: str
@@ -66,6 +68,7 @@ class About(TypedDict):
     options: NotRequired[dict[str, Any]]
     inner_loop: NotRequired[bool]
     any_ways: NotRequired[bool]
+    only_classes: NotRequired[bool]
 
 
 class AboutDataset(TypedDict):

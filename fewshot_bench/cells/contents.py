@@ -13,7 +13,7 @@ OTHER_TESTS = {f"test_{batch_norm}": batch_norm for batch_norm in ("transductive
 """Keys of result.json for a second test of the same network -> the batch norm of that test."""
 
 _TYPES = {"ways": int, "shots": int, "seed": int}
-_FRACTIONS = ("test_accuracy", "test_ci95", "val_accuracy")
+_TESTED = ("test_accuracy", "test_ci95")
 
 
 def wrong_config(config: Mapping[str, Any], folder: str) -> str:
@@ -41,17 +41,41 @@ def wrong_result(result: Mapping[str, Any], folder: str) -> str:
     """Why a result does not belong to the cell named `folder`; empty if it does."""
     if not result:
         return "result.json is missing"
-    for key in _FRACTIONS:
-        if not _is_fraction(result.get(key)):
-            return f"result.json: `{key}` is {result.get(key)!r}, not a fraction"
+    fingerprint = result.get("fingerprint")
+    errors = isinstance(fingerprint, dict) and is_regression(fingerprint)
+    is_score, is_width = (_is_minus_error, _is_width) if errors else (_is_fraction, _is_fraction)
+    kinds = {"test_accuracy": is_score, "test_ci95": is_width, "val_accuracy": is_score}
+    for key, fits in kinds.items():
+        if not fits(result.get(key)):
+            what = "minus a squared error" if errors else "a fraction"
+            return f"result.json: `{key}` is {result.get(key)!r}, not {what}"
     for key in OTHER_TESTS:
         other = result.get(key, {"test_accuracy": 0, "test_ci95": 0})
-        if not isinstance(other, dict) or not all(_is_fraction(other.get(name)) for name in _FRACTIONS[:2]):
+        if not isinstance(other, dict) or not all(kinds[name](other.get(name)) for name in _TESTED):
             return f"result.json: `{key}` holds no fractions"
-    fingerprint = result.get("fingerprint")
     if not isinstance(fingerprint, dict) or not isinstance(fingerprint.get("duplicates", []), list):
         return "result.json has no fingerprint"
     return "" if result.get("cell") == folder else f"result.json is that of {result.get('cell')}"
+
+
+def is_regression(fingerprint: Mapping[str, Any]) -> bool:
+    """Whether results of this protocol are minus mean squared errors in place of accuracies."""
+    return fingerprint.get("loss") == "squared-error"
+
+
+def score_text(score: float) -> str:
+    """A score for a person: an accuracy in percent, or the mean squared error, whose score is negative."""
+    return f"{100 * score:.1f} %" if score >= 0 else f"MSE {-score:.3g}"
+
+
+def _is_minus_error(value: object) -> bool:
+    real = number(value)
+    return real is not None and real <= 0
+
+
+def _is_width(value: object) -> bool:
+    real = number(value)
+    return real is not None and real >= 0
 
 
 def _is_fraction(value: object) -> bool:

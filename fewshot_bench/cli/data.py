@@ -110,6 +110,8 @@ def _import(name: str, source: Path, data_dir: Path) -> None:
     from fewshot_bench.data.locations import place_for_pool, prepared_pool
 
     known = dataset_named(name)
+    if known.draw_tasks is not None:
+        raise DataError(f"{name} needs no data: its tasks are drawn. Name it in a grid.")
     raw = known.find_raw(source) if source.exists() else None
     if raw is None:
         raise DataError(_nothing_in(source, known))
@@ -165,6 +167,9 @@ def _list(data_dir: Path) -> None:
 
     width, _ = screen(sys.stdout)
     for known in all_datasets(data_dir):
+        if known.draw_tasks is not None:
+            print(f"{known.name}: tasks are drawn, no data needed; splits {', '.join(known.splits)}")
+            continue
         each = f" x {known.examples}" if known.examples else ""
         text = (
             f"{known.name}: {counted(known.classes, 'class')}{each}, {'x'.join(map(str, known.shape))}; "

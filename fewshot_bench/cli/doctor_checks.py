@@ -308,6 +308,8 @@ def shared(free: int) -> Diagnosis:
 def datasets(data_dir: Path, needed: frozenset[str]) -> Iterator[Diagnosis]:
     """A diagnosis for each dataset. needed: names of datasets whose absence is a fault."""
     for known in all_datasets(data_dir):
+        if known.draw_tasks is not None:
+            continue
         place = prepared_pool(known, data_dir)
         yield unprepared(known, data_dir, needed) if place is None else prepared(known, place, data_dir, needed)
 
@@ -357,7 +359,7 @@ SOME = 600  # images of a class, if a dataset's classes differ
 def bytes_to_come(data_dir: Path, needed: frozenset[str]) -> int:
     """Bytes of the needed pools that are not prepared yet."""
     known = [dataset_named(name) for name in sorted(needed & DATASETS.keys())]
-    missing = [one for one in known if prepared_pool(one, data_dir) is None]
+    missing = [one for one in known if one.draw_tasks is None and prepared_pool(one, data_dir) is None]
     return sum(one.classes * (one.examples or SOME) * math.prod(one.shape) for one in missing)
 
 

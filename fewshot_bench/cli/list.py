@@ -125,6 +125,8 @@ def _about(kind: str, name: str, width: int) -> list[str]:
 
 
 def _dataset(known: "Dataset") -> str:
+    if known.draw_tasks is not None:
+        return f"tasks are drawn, with {known.loss.replace('-', ' ')} for a loss; splits {', '.join(known.splits)}"
     each = f" x {counted(known.examples, 'image')}" if known.examples else ", images"
     shape = "x".join(map(str, known.shape))
     return f"{counted(known.classes, 'class')}{each} of {shape}; splits {', '.join(known.splits)}"

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.cells.contents import score_text
 from fewshot_bench.cli.terminal import shown_progress
 from fewshot_bench.data.pool import Progress
 from fewshot_bench.grid.cell_run import Listener
@@ -79,7 +80,7 @@ class RunState:
         if moment is not None:
             words.append(f"{moment.iteration}/{cell.training.iterations}")
             words += [f"loss {moment.loss:.3f}"] if moment.loss is not None else []
-            words += [f"val {100 * moment.accuracy:.1f} %"] if moment.accuracy is not None else []
+            words += [f"val {score_text(moment.accuracy)}"] if moment.accuracy is not None else []
         return "  ".join([*words, self.left(cell)]).rstrip()
 
     def left(self, cell: Cell) -> str:
@@ -134,7 +135,7 @@ def _table(run: RunState) -> RenderableType:
             run.state.get(cell.id, "queued"),
             f"{moment.iteration if moment else 0}/{cell.training.iterations}",
             "" if moment is None or moment.loss is None else f"{moment.loss:.3f}",
-            "" if moment is None or moment.accuracy is None else f"{100 * moment.accuracy:.1f} %",
+            "" if moment is None or moment.accuracy is None else score_text(moment.accuracy),
             run.left(cell),
         )
     preparing = [Text(run.preparing)] if run.preparing else []

@@ -15,6 +15,7 @@ from PIL import Image
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.data.raw import Raw
 from fewshot_bench.data.splits import ClassSplit, SplitSizes
+from fewshot_bench.data.tasks import TaskShape
 
 Strokes = Literal["auto", "dark", "light"]
 """What is ink in drawn characters. "auto": dark if the edge of the image is light, and the reverse."""
@@ -25,6 +26,25 @@ Prepare = Callable[[str, Image.Image, Strokes], tuple[NDArray[np.uint8], str]]
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of colour photographs, after division by 255, as in torchvision's models and the MAML++ loader."""
+
+
+Loss = Literal["cross-entropy", "squared-error"]
+"""What the outputs of a network are measured by: classification, or regression."""
+
+
+class DrawnTasks(NamedTuple):
+    """Tasks that are drawn and not stored, on a leading axis; of each, support first.
+
+    x: float32 [tasks, shots + queries, channels, height, width], as the network takes it. y: float32 [tasks, shots +
+    queries, ways].
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+
+
+DrawTasks = Callable[[str, NDArray[np.int64], TaskShape], DrawnTasks]
+"""(key of the stream, indices of tasks, shape) -> these tasks: a pure function."""
 
 
 class Download(NamedTuple):
@@ -59,6 +79,8 @@ class Dataset(NamedTuple):
         duplicates: Groups of equal images, each as `class/example`, that the published files are known to have.
         variant: Tells pools of one dataset apart that differ by options, such as "128"; "": the usual one.
         edition: Raised if a release makes another pool of the same raw data; older pools are then made anew.
+        draw_tasks: Draws tasks of a dataset that stores none. It has no pool, and `ways` is the number of outputs.
+        loss: What the outputs of a network are measured by.
         pool_hash: Which import a cell of an imported folder was made for; "": any pool.
     """
 
@@ -81,6 +103,8 @@ class Dataset(NamedTuple):
     duplicates: Sequence[Sequence[str]] = ()
     variant: str = ""
     edition: int = 1
+    draw_tasks: DrawTasks | None = None
+    loss: Loss = "cross-entropy"
     pool_hash: str = ""
 
     @property

@@ -1,9 +1,11 @@
 """The datasets that a grid may name, and their pools: prepared, opened and verified."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from filelock import FileLock
 
 from fewshot_bench.basics.counting import counted
@@ -23,6 +25,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "omniglot": lazy("fewshot_bench.data.omniglot:omniglot"),
     "mini-imagenet": lazy("fewshot_bench.data.mini_imagenet:mini_imagenet"),
     "glyphs": lazy("fewshot_bench.data.glyphs:glyphs"),
+    "sinusoid": lazy("fewshot_bench.data.sinusoid:sinusoid"),
 }
 """Name in a grid -> function of options that returns the dataset. Imported folders of images have names too."""
 
@@ -117,6 +120,8 @@ def open_pool(known: Dataset, data_dir: Path, progress: Progress = silent) -> Po
 
     Raises DataError if there are neither, or if the raw files are damaged or incomplete.
     """
+    if known.draw_tasks is not None:
+        return empty_pool(known)
     there = prepared_pool(known, data_dir)
     if there is not None:
         pool = read_pool(there)
@@ -124,6 +129,14 @@ def open_pool(known: Dataset, data_dir: Path, progress: Progress = silent) -> Po
             return pool
     raw = raw_data(known, data_dir)
     return prepare_pool(known, raw, place_for_pool(known, data_dir), progress, afresh=there is not None)
+
+
+def empty_pool(known: Dataset) -> Pool:
+    """The pool of a dataset whose tasks are drawn: it has no images, and its hash is of the dataset's edition."""
+    nothing = hashlib.sha256(f"{known.name} {known.edition}".encode()).hexdigest()
+    splits: dict[str, dict[str, list[str]]] = {name: {part: [] for part in PARTS} for name in known.splits}
+    manifest: dict[str, Any] = {"pool_hash": nothing, "known_as": None, "duplicates": [], "splits": splits}
+    return Pool(np.zeros((0, *known.shape), np.uint8), np.zeros(1, np.int64), (), manifest)
 
 
 def raw_data(known: Dataset, data_dir: Path) -> Raw:

@@ -14,6 +14,8 @@ def download(known: Dataset, folder: Path, progress: Progress = silent) -> None:
 
     Raises DataError if no download is offered, if the host does not answer, or if a checksum differs.
     """
+    if known.draw_tasks is not None:
+        raise DataError(f"{known.name} needs no data: its tasks are drawn. Name it in a grid.")
     if not known.downloads and not known.drawn:
         raise DataError(known.not_offered or f"{known.name} has no download here.")
     for source in known.downloads:

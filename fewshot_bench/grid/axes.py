@@ -17,6 +17,7 @@ from fewshot_bench.basics.names import did_you_mean, find, unknown
 from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
 from fewshot_bench.cells.cell import AXES, Options, Training
 from fewshot_bench.cells.config_file import section_schema
+from fewshot_bench.data.dataset import Dataset
 from fewshot_bench.data.datasets import DATASETS, dataset_named, options_in, options_known
 from fewshot_bench.grid.files import OWN_OPTIONS, TABLES
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
@@ -37,11 +38,11 @@ Point = dict[str, Any]
 """A value for each axis."""
 
 
-SplitsOf = Callable[[str], Sequence[str]]
-"""Name of a dataset -> names of its class splits, the default first. Raises BenchError if there is no such dataset."""
+DatasetNamed = Callable[[str], Dataset]
+"""Name -> dataset, with the options that a grid sets. Raises BenchError if there is none, or if it cannot be made."""
 
 
-def points(table: dict[str, Any], where: str, splits_of: SplitsOf) -> tuple[list[Point], list[str]]:
+def points(table: dict[str, Any], where: str, dataset_called: DatasetNamed) -> tuple[list[Point], list[str]]:
     """All combinations of the axes in `table`, and a sentence for each fault. With faults, points may be missing.
 
     An absent `split` is the dataset's first one, and an absent `seed` is 0. Of several splits, each dataset takes those
@@ -53,23 +54,26 @@ def points(table: dict[str, Any], where: str, splits_of: SplitsOf) -> tuple[list
         if key not in AXES
     ]
     lists: dict[str, list[Any]] = {}
+    regression = False
     for axis in AXES:
         values = table.get(axis, [0] if axis == "seed" else [])
         values = values if isinstance(values, list) else [values]
-        wrong = [fault for value in values if (fault := _fault(axis, value, splits_of)) is not None]
+        wrong = [fault for value in values if (fault := _fault(axis, value, dataset_called, regression)) is not None]
         faults += [f"{where}: {fault}" for fault in dict.fromkeys(wrong)]
         if not values and axis != "split":
             faults.append(f"{where}: the axis `{axis}` is missing or empty.")
-        lists[axis] = [value for value in values if _fault(axis, value, splits_of) is None]
+        lists[axis] = [value for value in values if _fault(axis, value, dataset_called, regression) is None]
+        if axis == "dataset":
+            regression = any(dataset_called(name).loss != "cross-entropy" for name in lists[axis])
     combinations: list[Point] = []
-    known = {split for name in lists["dataset"] for split in splits_of(name)}
+    known = {split for name in lists["dataset"] for split in dataset_called(name).splits}
     for split in lists["split"] if lists["dataset"] else ():
         if split not in known and all(split not in dataset_named(name).splits for name in DATASETS):
             known |= {split for name in DATASETS for split in dataset_named(name).splits}
             faults.append(f"{where}: {unknown('split', split, known)}")
             lists["split"] = []  # told once
     for name in lists["dataset"]:
-        has = splits_of(name)
+        has = list(dataset_called(name).splits)
         splits = [split for split in lists["split"] if split in has] if lists["split"] else [has[0]]
         if not splits:
             names = ", ".join(map(repr, lists["split"]))
@@ -86,12 +90,12 @@ class Override(NamedTuple):
     training: dict[str, Any]
 
 
-def splits_of(name: str, content: dict[str, Any], own: dict[str, Any], data_dir: Path) -> Sequence[str]:
-    """The class splits of a dataset with the options that a grid sets; see `overrides` for the arguments."""
+def dataset_in(name: str, content: dict[str, Any], own: dict[str, Any], data_dir: Path) -> Dataset:
+    """A dataset with the options that a grid sets; see `overrides` for the arguments."""
     recorded = options_in(name, data_dir)
     table = content.get(TABLES["dataset"], {}).get(name, {}) | own
     known = options_known(name, data_dir)
-    return list(dataset_named(name, recorded or _off_default(understood(table, known), known)).splits)
+    return dataset_named(name, recorded or _off_default(understood(table, known), known))
 
 
 def overrides(
@@ -139,23 +143,28 @@ def traits_of(name: str, options: Options) -> Traits:
     """The traits of a learner. A learner named by import path is made for this, and its errors pass through."""
     if name in LEARNERS:
         about = learners()[name]
-        return Traits(inner_loop=about.get("inner_loop", True), any_ways=about.get("any_ways", False))
+        return Traits(
+            inner_loop=about.get("inner_loop", True),
+            any_ways=about.get("any_ways", False),
+            only_classes=about.get("only_classes", False),
+        )
     from fewshot_bench.learners.base import as_learner  # imports torch, as the learner itself does
 
     return as_learner(find("learner", name, LEARNERS)(**dict(options))).traits
 
 
-def _fault(axis: str, value: Any, splits_of: SplitsOf) -> str | None:
-    """The fault of one value of an axis; None if it is valid."""
+def _fault(axis: str, value: Any, dataset_called: DatasetNamed, regression: bool) -> str | None:
+    """The fault of one value of an axis; None if it is valid. regression: whether `ways` may be 1."""
     if axis in LOWEST:
-        whole = isinstance(value, int) and not isinstance(value, bool) and LOWEST[axis] <= value < 2**31
-        return None if whole else f"`{axis}` is {value!r}, but has to be a whole number, at least {LOWEST[axis]}."
+        least = 1 if axis == "ways" and regression else LOWEST[axis]
+        whole = isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**31
+        return None if whole else f"`{axis}` is {value!r}, but has to be a whole number, at least {least}."
     if not isinstance(value, str):
         return f"`{axis}` is {value!r}, but has to be a text."
     if axis in SEAMS:
         try:
             if axis == "dataset":
-                splits_of(value)
+                dataset_called(value)
             else:
                 find(axis.replace("_", " "), value, SEAMS[axis])
         except BenchError as error:

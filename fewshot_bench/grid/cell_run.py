@@ -124,7 +124,7 @@ class CellRun:
             self._ended_early(error)
             return
         self.done = True
-        folders.log(self.folder, f"{now()} done: test accuracy {outcome['test_accuracy']:.4f}")
+        folders.log(self.folder, f"{now()} done: test score {outcome['test_accuracy']:.4f}")
         self.listener.ended(self.cell, folders.DONE, "")
 
     def _ended_early(self, error: Exception) -> None:

@@ -15,7 +15,7 @@ from fewshot_bench.cells.cell import Cell, Evaluation, Training, without_what_do
 from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.data.locations import default_data_dir
-from fewshot_bench.grid.axes import TRAINING, Override, Point, overrides, points, splits_of, traits_of, unused
+from fewshot_bench.grid.axes import TRAINING, Override, Point, dataset_in, overrides, points, traits_of, unused
 from fewshot_bench.grid.files import OWN_OPTIONS, OWN_TABLES, TABLES, GridFile, check_shape
 from fewshot_bench.grid.validation import learner_faults, option_fault, value_faults
 
@@ -59,8 +59,8 @@ def expand(grid: GridFile, data_dir: Path | None = None) -> list[Cell]:
     everywhere: list[Point] = []
     for block in _grid_tables(content):
         options = {axis: block.own.get(key, {}) for axis, key in OWN_OPTIONS.items()}
-        splits = cache(partial(splits_of, content=content, own=options["dataset"], data_dir=data_dir))
-        combinations, wrong = points(block.axes, block.where, splits)
+        called = cache(partial(dataset_in, content=content, own=options["dataset"], data_dir=data_dir))
+        combinations, wrong = points(block.axes, block.where, called)
         faults += wrong + problems(block.own.get("training", {}), TRAINING, f"{block.where} training")
         faults += problems(block.own.get("evaluation", {}), EVALUATION, f"{block.where} evaluation")
         given, wrong = overrides(content, combinations, options, block.where, data_dir)

@@ -168,7 +168,7 @@ def tracked(listener: Listener, kind: str, directory: Path) -> Iterator[Listener
             with errors_reported(cell.id):
                 if status == folders.DONE:
                     result = json.loads((folders.folder_of(directory, cell) / RESULT).read_text(encoding="utf-8"))
-                    run.track.log({"test_accuracy": result["test_accuracy"]}, result["iterations"])
+                    run.track.log(_named("test", result["test_accuracy"]), result["iterations"])
                 run.track.close(status, reason)
         listener.ended(cell, status, reason)
 
@@ -191,6 +191,11 @@ def tracked(listener: Listener, kind: str, directory: Path) -> Iterator[Listener
                     run.track.close(folders.QUEUED, "interrupted")
 
 
+def _named(part: str, score: float) -> dict[str, float]:
+    """A score by its name: an accuracy, or the mean squared error of regression, whose score is negative."""
+    return {f"{part}_accuracy": score} if score >= 0 else {f"{part}_squared_error": -score}
+
+
 def _log(cell: Cell, at: Moment, run: Logged) -> None:
     """Log a new loss, which is that of the last meta-step, and a new accuracy, which is that of the last validation."""
     if at.loss is not None and at.loss != run.loss and at.iteration > 0:
@@ -201,5 +206,5 @@ def _log(cell: Cell, at: Moment, run: Logged) -> None:
     per_epoch = cell.training.iterations_per_epoch
     validated = at.iteration if at.phase == "test" else at.iteration // per_epoch * per_epoch
     if validated > run.validated:
-        run.track.log({"val_accuracy": at.accuracy}, validated)
+        run.track.log(_named("val", at.accuracy), validated)
         run.validated = validated

@@ -19,7 +19,7 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 
 _TRAINING = {
-    "ways": 2,
+    "ways": 1,
     "shots": 1,
     "iterations": 0,
     "iterations_per_epoch": 1,
@@ -43,6 +43,12 @@ def value_faults(cell: Cell) -> list[str]:
             if value is not None and value < least:
                 faults.append(f"[{name}]: `{key}` is {value}, but has to be at least {least}.")
     known = dataset_of(cell)
+    if known.loss == "cross-entropy":
+        for where, ways in (("", cell.ways), ("[training]: ", cell.train_ways)):
+            if ways < 2:
+                faults.append(f"{where}`ways` is {ways}, but has to be a whole number, at least 2.")
+    elif cell.training.rotations == "train":
+        faults.append(f"[training]: `rotations` is 'train', but {cell.dataset} has no images that could be turned.")
     for kind, shots, queries in (
         ("training", cell.train_shots, cell.training.queries),
         ("evaluation", cell.shots, cell.test_queries),
@@ -68,6 +74,12 @@ def learner_faults(cell: Cell, traits: Traits) -> list[str]:
             f"[training]: `ways` is {cell.train_ways} where tests have {counted(cell.ways, 'way')}, but {cell.learner} "
             "is trained on tasks of as many classes as it is tested on. Set the key for a learner that need not be, as "
             "in [learners.protonet]."
+        )
+    loss = dataset_of(cell).loss
+    if loss != "cross-entropy" and traits.only_classes:
+        faults.append(
+            f"{cell.learner} is for classification, and {cell.dataset} is regression (its loss is the {loss}). Take "
+            "another learner, such as maml."
         )
     if cell.inner_optimizer == NO_INNER_OPTIMIZER and traits.inner_loop:
         faults.append(

@@ -11,7 +11,7 @@ from fewshot_bench.inner_optimizers.base import Hyper, InnerOptimizer, Params, S
 
 
 class Batch(NamedTuple):
-    """Examples of one task. x: [n, channels, height, width] float; y: [n] int64 in [0, ways)."""
+    """Examples of one task. x: [n, channels, height, width] float; y: [n] int64 in [0, ways), or values [n, ways]."""
 
     x: Tensor
     y: Tensor

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fewshot_bench.backbones.noise import Noise
 from fewshot_bench.hypergradients.problem import Bilevel, Estimate, Task, last_step_only, solve
 from fewshot_bench.inner_optimizers.base import Params
-from fewshot_bench.learners.base import WEIGHTS, BatchNorm, Gradient, Meta, Parts, Stage, accuracy, select
-from fewshot_bench.learners.model import Model, query_logits
+from fewshot_bench.learners.base import WEIGHTS, BatchNorm, Gradient, Meta, Parts, Stage, select
+from fewshot_bench.learners.model import query_logits
 from fewshot_bench.learners.streams import noise
 
 Inner = Callable[[Params, Meta, Task, int], Tensor]
@@ -22,17 +21,17 @@ Outer = Callable[[Params, Meta, Task, int], tuple[Tensor, Tensor]]
 Predict = Callable[[Parts, Meta, Stage, Task, BatchNorm], Tensor]
 
 
-def support_loss(model: Model, w: Params, task: Task, noise: Noise | None = None) -> Tensor:
-    """Cross-entropy of the support images, in nats. noise: for dropout; None: without dropout."""
-    return F.cross_entropy(model.apply(w, task.support.x, noise), task.support.y)
+def support_loss(parts: Parts, w: Params, task: Task, noise: Noise | None = None) -> Tensor:
+    """The dataset's loss (cross-entropy, in nats) of the support images. noise: for dropout; None: without dropout."""
+    return parts.objective.loss(parts.model.apply(w, task.support.x, noise), task.support.y)
 
 
 def query_loss(
-    model: Model, batch_norm: BatchNorm, w: Params, task: Task, noise: Noise | None = None
+    parts: Parts, batch_norm: BatchNorm, w: Params, task: Task, noise: Noise | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of the query images, in nats, and their logits [queries, ways]."""
-    logits = query_logits(model.apply, batch_norm, w, task, noise)
-    return F.cross_entropy(logits, task.query.y), logits
+    """The dataset's loss (cross-entropy, in nats) of the query images, and their logits [queries, ways]."""
+    logits = query_logits(parts.model.apply, batch_norm, w, task, noise)
+    return parts.objective.loss(logits, task.query.y), logits
 
 
 def penalty(w: Params, centre: Params) -> Tensor:
@@ -74,7 +73,7 @@ def regularised(
     """
 
     def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
-        loss = support_loss(parts.model, w, task, noise(task, "support") if noisy else None)
+        loss = support_loss(parts, w, task, noise(task, "support") if noisy else None)
         return loss + strength(meta) * penalty(w, select(meta, WEIGHTS))
 
     return adaptation(parts, stage, inner, outer)
@@ -90,7 +89,7 @@ def after_adaptation(problem: Callable[[Parts, Stage], Bilevel]) -> Predict:
     return predict
 
 
-def as_gradient(estimate: Estimate, task: Task) -> Gradient:
+def as_gradient(parts: Parts, estimate: Estimate, task: Task) -> Gradient:
     """An estimate as the meta-gradient of one task, without memory. Its aux must be the queries' logits."""
-    metrics = {"loss": estimate.value, "accuracy": accuracy(estimate.aux, task.query.y)}
+    metrics = {"loss": estimate.value, "accuracy": parts.objective.score(estimate.aux, task.query.y)}
     return Gradient(estimate.dphi, metrics | estimate.metrics, {})

@@ -13,6 +13,7 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.inner_optimizers.base import InnerOptimizer, OuterState, Params
 from fewshot_bench.learners.model import Model
+from fewshot_bench.learners.objective import CLASSIFICATION, Objective
 
 Meta = dict[str, Tensor]
 """All meta-parameters in one flat dict: "weights/<parameter>", and "<group>/<name>" for other meta-parameters."""
@@ -24,11 +25,15 @@ WEIGHTS = "weights"
 
 
 class Parts(NamedTuple):
-    """The other parts of a cell: network and inner optimizer. train_classes: number of classes of the training part."""
+    """The other parts of a cell: network and inner optimizer.
+
+    train_classes: number of classes of the training part. objective: of the dataset, which gives loss and score.
+    """
 
     model: Model
     opt: InnerOptimizer
     train_classes: int
+    objective: Objective = CLASSIFICATION
 
 
 class Stage(NamedTuple):
@@ -49,8 +54,9 @@ class Stage(NamedTuple):
 class Gradient(NamedTuple):
     """The meta-gradient of one task, of several tasks (stacked on a leading axis), or of a batch.
 
-    meta: shaped like the meta-parameters. metrics: 0-dimensional tensors, at least "loss" and "accuracy". memory: for
-    the next task. Tasks of a learner with memory are computed one after another.
+    meta: shaped like the meta-parameters. metrics: 0-dimensional tensors, at least "loss" and "accuracy", which is the
+    score of `Parts.objective`. memory: for the next task. Tasks of a learner with memory are computed one after
+    another.
     """
 
     meta: Meta

@@ -41,6 +41,7 @@ NAMES: dict[str, About] = {
     "finetune": {
         "title": "the baseline: pre-training on all classes, then a new head for each task (Chen et al. 2019)",
         "any_ways": True,
+        "only_classes": True,
         "learns": "an embedding",
         "gradient": "plain",
         "cite": {"chen2019": "the baseline, and its protocol", "kingma2015": "the optimizer of pre-training"},
@@ -150,7 +151,7 @@ def finetune(
         predict,
         update=lambda parts: MetaUpdate(adam(meta_lr), constant(meta_lr)),
         start=start,
-        traits=Traits(batch_norm, any_ways=True),
+        traits=Traits(batch_norm, any_ways=True, only_classes=True),
     )
 
 

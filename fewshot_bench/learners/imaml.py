@@ -133,14 +133,12 @@ def imaml(
         return meta[LOG_LAM].exp() if learn_lam else lam
 
     def problem(parts: Parts, stage: Stage, *, noisy: bool) -> Bilevel:
-        model = parts.model
-
         def on_queries(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
-            return query_loss(model, batch_norm, w, task, noise(task, "query") if noisy else None)
+            return query_loss(parts, batch_norm, w, task, noise(task, "query") if noisy else None)
 
         def variational(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
             loss, logits = on_queries(w, meta, task, t)
-            own = support_loss(model, w, task, noise(task, "support") if noisy else None)
+            own = support_loss(parts, w, task, noise(task, "support") if noisy else None)
             held = lam * penalty(w, select(meta, WEIGHTS))
             return (1 - beta) * own + beta * loss + held, logits
 
@@ -148,7 +146,7 @@ def imaml(
         return regularised(parts, stage, strength, outer, noisy=noisy)
 
     def meta_gradient(parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
-        return as_gradient(estimator(problem(parts, stage, noisy=True), meta, task), task)
+        return as_gradient(parts, estimator(problem(parts, stage, noisy=True), meta, task), task)
 
     return Learner(
         meta_gradient,

@@ -27,7 +27,6 @@ from fewshot_bench.learners.base import (
     Parts,
     Stage,
     Traits,
-    accuracy,
     adam,
     constant,
     grouped,
@@ -100,10 +99,10 @@ def imaml_released(
         def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
             if t == stage.steps:
                 return lam * penalty(w, select(meta, WEIGHTS))
-            return support_loss(parts.model, w, task, noise(task, "support") if noisy else None)
+            return support_loss(parts, w, task, noise(task, "support") if noisy else None)
 
         def outer(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
-            return query_loss(parts.model, batch_norm, w, task)
+            return query_loss(parts, batch_norm, w, task)
 
         return adaptation(parts, stage._replace(steps=stage.steps + pull_back), inner, outer)
 
@@ -113,10 +112,10 @@ def imaml_released(
         w, _ = solve(descent(parts, stage, pull_back=True, noisy=True), meta, task)
 
         def on_support(w: Params) -> Tensor:
-            return support_loss(parts.model, w, task, noise(task, "support"))
+            return support_loss(parts, w, task, noise(task, "support"))
 
         def on_queries(w: Params) -> tuple[Tensor, Tensor]:
-            return query_loss(parts.model, batch_norm, w, task, noise(task, "query"))
+            return query_loss(parts, batch_norm, w, task, noise(task, "query"))
 
         b, (value, logits) = grad_and_value(on_queries, has_aux=True)(w)
         gradient, products = vjp(grad(on_support), w)[:2]
@@ -131,7 +130,7 @@ def imaml_released(
         x = conjugate_gradients(iterations)(released, b)
         metrics = {
             "loss": value,
-            "accuracy": accuracy(logits, task.query.y),
+            "accuracy": parts.objective.score(logits, task.query.y),
             "inner_residual": norm(plus(gradient, plus(w, centre, -1), lam)),
             "solver_residual": norm(plus(plus(x, hessian_times(x), 1 / lam), b, -1)) / norm(b),
         }

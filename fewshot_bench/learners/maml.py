@@ -129,10 +129,10 @@ def maml(
         fixed = parts.opt.hyperparameters({name: model.weights[name] for name in moved})
 
         def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
-            return support_loss(model, _whole(w, meta, t), task, noise(task, "support", t) if noisy else None)
+            return support_loss(parts, _whole(w, meta, t), task, noise(task, "support", t) if noisy else None)
 
         def outer(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
-            return query_loss(model, batch_norm, _whole(w, meta, t), task, noise(task, "query", t) if noisy else None)
+            return query_loss(parts, batch_norm, _whole(w, meta, t), task, noise(task, "query", t) if noisy else None)
 
         def hyper(meta: Meta, t: int) -> Hyper:
             return values_at(meta, t, parts.opt.bounds, grain, constraint) if learn_hyperparameters else fixed
@@ -153,7 +153,7 @@ def maml(
 
     def meta_gradient(parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
         weights = multi_step(stage.steps, stage.epoch, msl_epochs, msl_floor)
-        return as_gradient(estimator(stage)(problem(parts, stage, weights, noisy=True), meta, task), task)
+        return as_gradient(parts, estimator(stage)(problem(parts, stage, weights, noisy=True), meta, task), task)
 
     def phase(epoch: int) -> Hashable:
         return min(epoch, msl_epochs), first_order(epoch)

@@ -39,6 +39,7 @@ NAMES: dict[str, About] = {
         "title": "prototypical networks: the nearest class mean in a learned embedding (Snell et al. 2017)",
         "inner_loop": False,
         "any_ways": True,
+        "only_classes": True,
         "learns": "an embedding",
         "gradient": "plain",
         "cite": {"snell2017": "the algorithm", "kingma2015": "the meta-optimizer"},
@@ -127,7 +128,7 @@ def protonet(
         predict,
         update=lambda parts: MetaUpdate(adam(meta_lr), halving(meta_lr, halve_every)),
         start=start,
-        traits=Traits(batch_norm, inner_loop=False, any_ways=True),
+        traits=Traits(batch_norm, inner_loop=False, any_ways=True, only_classes=True),
     )
 
 

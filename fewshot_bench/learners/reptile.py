@@ -6,7 +6,6 @@ Facts of the code are from openai/supervised-reptile (supervised_reptile/reptile
 from math import inf
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fewshot_bench.basics.about import About
@@ -24,7 +23,6 @@ from fewshot_bench.learners.base import (
     Parts,
     Stage,
     Traits,
-    accuracy,
     grouped,
     linear,
     select,
@@ -94,10 +92,10 @@ def reptile(
     def problem(parts: Parts, stage: Stage, size: int, *, noisy: bool) -> Bilevel:
         def inner(w: Params, meta: Meta, task: Task, t: int) -> Tensor:
             x, y = minibatch(task.support, task.key, size, t)
-            return F.cross_entropy(parts.model.apply(w, x, noise(task, "batch", t) if noisy else None), y)
+            return parts.objective.loss(parts.model.apply(w, x, noise(task, "batch", t) if noisy else None), y)
 
         def outer(w: Params, meta: Meta, task: Task, t: int) -> tuple[Tensor, Tensor]:
-            return query_loss(parts.model, batch_norm, w, task)
+            return query_loss(parts, batch_norm, w, task)
 
         whole = adaptation(parts, stage, inner, outer)
         return whole._replace(state=lambda w: _nested(stage.memory)) if stage.memory else whole
@@ -105,10 +103,10 @@ def reptile(
     def meta_gradient(parts: Parts, meta: Meta, stage: Stage, task: Task) -> Gradient:
         start = select(meta, WEIGHTS)
         end, state = solve(problem(parts, stage, inner_batch, noisy=True), meta, task)
-        loss, logits = query_loss(parts.model, batch_norm, end, task)  # for the learning curve alone
+        loss, logits = query_loss(parts, batch_norm, end, task)  # for the learning curve alone
         return Gradient(
             grouped(WEIGHTS, {name: start[name] - end[name] for name in start}),
-            {"loss": loss, "accuracy": accuracy(logits, task.query.y)},
+            {"loss": loss, "accuracy": parts.objective.score(logits, task.query.y)},
             _flat(state) if carry_state else {},
         )
 

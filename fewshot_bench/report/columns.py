@@ -20,9 +20,12 @@ from fewshot_bench.report.table import NONE, Column, Entry, csv_columns, number,
 Rows = Sequence[Row]
 
 
-def tidy(rows: Rows) -> pd.DataFrame:
-    """The rows as plain numbers, in percent (differences and gains in percentage points): `report --format csv`."""
-    fields = csv_columns(COLUMNS)
+def tidy(rows: Rows, columns: Sequence[Column] | None = None) -> pd.DataFrame:
+    """The rows as plain numbers, in percent (differences and gains in percentage points): `report --format csv`.
+
+    columns: those of the rows; None: those of accuracies.
+    """
+    fields = csv_columns(COLUMNS if columns is None else columns)
     data = [{name: value(row) for name, value in fields.items()} for row in rows]
     return pd.DataFrame(data, columns=list(fields)).round(6)
 
@@ -293,3 +296,49 @@ PROTOCOL = (
 """How it was measured: in the CSV alone, since tables have it in words below."""
 
 COLUMNS = (*KEYS, *MEASURED, *PUBLISHED, *UNTRAINED, *PROTOCOL)
+
+
+def _error(title: str, of_row: Callable[[Row], float], explanation: str, **more: Any) -> Column:
+    """A column of squared errors. of_row: minus the error, as scores are; nan for none."""
+    return Column(
+        title,
+        "right",
+        value=lambda row: number(abs(of_row(row)), ".4g"),
+        explanation=explanation,
+        **more,
+    )
+
+
+_N = next(column for column in MEASURED if column.title == "n")
+
+ERROR_COLUMNS = (
+    *KEYS,
+    _error(
+        "MSE",
+        lambda row: row.mean,
+        "MSE: mean squared error over the query points of the test tasks, mean over n seeds.",
+        csv={"mean_squared_error": lambda row: -row.mean},
+    ),
+    _error(
+        "std",
+        lambda row: row.std,
+        "std: over these seeds (ddof 1).",
+        csv={"std_of_error_over_seeds": lambda row: row.std},
+    ),
+    _error(
+        "ci95",
+        lambda row: row.ci95,
+        "ci95: half the width of the 95 % interval of the mean.",
+        csv={"ci95_of_error": lambda row: row.ci95},
+    ),
+    _N,
+    _error(
+        "untrained",
+        lambda row: row.untrained,
+        "untrained: the same learner and network after 0 meta-steps.",
+        shown=_has_twin,
+        csv={"untrained_squared_error": lambda row: -row.untrained},
+    ),
+    *PROTOCOL,
+)
+"""Of rows of regression, whose `mean` is minus the mean squared error."""

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from fewshot_bench.cells.contents import is_regression
 from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.groups import Group
 from fewshot_bench.report.names import INNER_OPTIMIZERS
@@ -85,14 +86,23 @@ def curve_figure(curve: Curve) -> Figure:
 def _accuracy(axes: Axes, curve: Curve) -> None:
     shots = curve.cell.config.get("training", {}).get("shots", curve.cell.config["shots"])
     label = "training tasks" if shots == curve.cell.config["shots"] else f"training tasks, {shots}-shot"
-    axes.plot(curve.training["iteration"], curve.training["accuracy"], color=_TRAINING, linewidth=0.9, label=label)
-    steps, values = list(curve.validation["iteration"]), list(curve.validation["val_accuracy"])
+    regression = is_regression(curve.cell.fingerprint)
+    sign = -1 if regression else 1  # the score of regression is minus the squared error
+    axes.plot(
+        curve.training["iteration"], sign * curve.training["accuracy"], color=_TRAINING, linewidth=0.9, label=label
+    )
+    steps, values = list(curve.validation["iteration"]), [sign * each for each in curve.validation["val_accuracy"]]
     if curve.untrained is not None:
-        steps, values = [0, *steps], [curve.untrained, *values]
-        axes.axhline(curve.untrained, color=FAINT, linewidth=0.9, linestyle=(0, (4, 2)), label="untrained, validation")
+        steps, values = [0, *steps], [sign * curve.untrained, *values]
+        axes.axhline(
+            sign * curve.untrained, color=FAINT, linewidth=0.9, linestyle=(0, (4, 2)), label="untrained, validation"
+        )
     axes.plot(steps, values, color=_VALIDATION, marker="o", markersize=3.5, label="validation")
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set(title="accuracy", xlabel="meta-steps")
+    if regression:
+        set_log_scale(axes, "y", values)
+    else:
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set(title="mean squared error" if regression else "accuracy", xlabel="meta-steps")
     axes.legend(  # above the panel, beside its title, where it hides no curve
         loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2, handlelength=1.2, columnspacing=1.0
     )

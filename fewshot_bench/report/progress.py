@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.lease import holder
-from fewshot_bench.cells.contents import number
+from fewshot_bench.cells.contents import number, score_text
 from fewshot_bench.cells.folders import STATUSES, UNDER_WAY
 from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.table import Column, Table, tabulate
@@ -116,7 +116,7 @@ _COLUMNS = (
     Column("status", value=_status),
     Column("meta-steps", "right", value=_meta_steps),
     Column("loss", "right", value=lambda one: "" if one.loss is None else f"{one.loss:.3f}"),
-    Column("val, %", "right", value=lambda one: "" if one.accuracy is None else f"{100 * one.accuracy:.1f}"),
+    Column("val", "right", value=lambda one: "" if one.accuracy is None else score_text(one.accuracy)),
     Column("time left", "right", value=lambda one: "" if one.left is None else hours_and_minutes(one.left)),
     Column("who, or why", wrap=True, value=_who_or_why),
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fewshot_bench.cells import code_changes
+from fewshot_bench.cells.contents import is_regression
 from fewshot_bench.cells.reading import CellFolder, read_cells
 from fewshot_bench.report.groups import Group, each_test, grouped
 from fewshot_bench.report.rows import Row, rows_of
@@ -22,7 +23,8 @@ class Results(NamedTuple):
 
     cells: as they lie on disk. groups: the seeds of each configuration and kind of test. rows: one line of the table
     for each group; an untrained group has a row only if it is no trained group's twin. families: rows that can be
-    compared, with their differences (these rows lack `chosen`, which follows from the families).
+    compared, with their differences (these rows lack `chosen`, which follows from the families). errors: rows of
+    regression, whose mean is minus the mean squared error; they are in no family.
     remarks: sentences on changed code, and on what could not be read or compared.
     """
 
@@ -31,6 +33,7 @@ class Results(NamedTuple):
     rows: tuple[Row, ...]
     families: tuple[Family, ...]
     remarks: tuple[str, ...]
+    errors: tuple[Row, ...] = ()
 
 
 def read_results(directory: Path) -> Results:
@@ -42,6 +45,8 @@ def results_of(cells: Sequence[CellFolder]) -> Results:
     """Reads no more than the cells' episodes.parquet, and these only if seeds or pairs have to be compared."""
     groups = grouped(each_test(cells))
     rows, faults = rows_of(groups)
+    errors = [row for row in rows if is_regression(row.group.fingerprint)]
+    rows = [row for row in rows if row not in errors] if errors else rows
     families = families_of(rows)
     chosen = {id(row): note for family in families for row, note in _choices(family)}
     rows = [row._replace(chosen=(chosen[id(row)],)) if id(row) in chosen else row for row in rows]
@@ -49,7 +54,7 @@ def results_of(cells: Sequence[CellFolder]) -> Results:
     faults = list(dict.fromkeys([*faults, *(fault for family in families for fault in family.faults)]))
     if len(faults) > MANY:  # a folder copied without episodes has one a cell
         faults[MANY:] = [f"And {len(faults) - MANY:,} remarks more of this kind."]
-    return Results(tuple(cells), tuple(groups), tuple(rows), tuple(families), (*code, *faults))
+    return Results(tuple(cells), tuple(groups), tuple(rows), tuple(families), (*code, *faults), tuple(errors))
 
 
 def _choices(family: Family) -> Iterator[tuple[Row, str]]:

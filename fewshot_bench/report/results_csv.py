@@ -8,7 +8,7 @@ import pandas as pd
 
 from fewshot_bench.basics.files import write_text
 from fewshot_bench.cells.cell import AXES
-from fewshot_bench.cells.contents import whole
+from fewshot_bench.cells.contents import is_regression, whole
 from fewshot_bench.cells.reading import CellFolder, read_cells
 from fewshot_bench.report.groups import each_test, grouped, settings
 
@@ -48,7 +48,19 @@ def cells_table(cells: Sequence[CellFolder]) -> pd.DataFrame:
     rows = [_row(cell) | {"setting": setting.get(cell.name, "")} for cell in each_test(cells)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(WHOLE, "Int64") | dict.fromkeys((*FRACTIONS, "seconds"), "float64"))
+    if any(is_regression(cell.fingerprint) for cell in cells):
+        table = _with_errors(table)
     return table.sort_values([*AXES, "setting", "cell"], ignore_index=True)
+
+
+def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns of mean squared errors, whose scores are negative; accuracies of these rows are empty."""
+    of_errors = (table["test_accuracy"] < 0) | (table["val_accuracy"] < 0)
+    for part in ("val", "test"):
+        table[f"{part}_squared_error"] = -table[f"{part}_accuracy"].where(of_errors)
+    table["squared_error_ci95"] = table["test_ci95"].where(of_errors)
+    table[list(FRACTIONS)] = table[list(FRACTIONS)].where(~of_errors)
+    return table
 
 
 def _row(cell: CellFolder) -> dict[str, Any]:

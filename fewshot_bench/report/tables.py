@@ -12,7 +12,7 @@ from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
 from fewshot_bench.cells.folders import CELLS, STATUSES
 from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report import published
-from fewshot_bench.report.columns import BLOCK, COLUMNS, KEYS, LEARNER, UNTRAINED, tidy
+from fewshot_bench.report.columns import BLOCK, COLUMNS, ERROR_COLUMNS, KEYS, LEARNER, UNTRAINED, tidy
 from fewshot_bench.report.console import screen, show
 from fewshot_bench.report.headline import headline_table
 from fewshot_bench.report.latex import latex
@@ -36,7 +36,10 @@ class Report(NamedTuple):
     @property
     def data(self) -> pd.DataFrame:
         """The rows as plain numbers."""
-        return tidy(self.results.rows)
+        accuracies = tidy(self.results.rows)
+        if not self.results.errors:
+            return accuracies
+        return pd.concat([accuracies, tidy(self.results.errors, ERROR_COLUMNS)], ignore_index=True)
 
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {
@@ -59,6 +62,7 @@ def report_of(results: Results) -> Report:
         ablation_table(results.rows) if results.rows else None,
         headline_table(results.rows),
         pairwise_table(results.families),
+        error_table(results.errors),
         incomplete_table(results.cells),
     )
     return Report(tuple(table for table in tables if table), results.remarks, results)
@@ -98,6 +102,21 @@ def ablation_table(rows: Sequence[Row]) -> Table:
             *_notes(rows),
             *protocol(rows),
         ),
+    )
+
+
+def error_table(rows: Sequence[Row]) -> Table | None:
+    """The mean squared errors of regression, beside the untrained network's; None without rows."""
+    if not rows:
+        return None
+    return tabulate(
+        "errors",
+        "Mean squared error on test tasks",
+        ERROR_COLUMNS,
+        rows,
+        keys=KEYS,
+        section=BLOCK,
+        under=(*explanations(ERROR_COLUMNS, rows), *protocol(rows)),
     )
 
 

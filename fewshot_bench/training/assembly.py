@@ -20,6 +20,7 @@ from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts, as_learner
 from fewshot_bench.learners.model import Model, as_function, build, build_module
+from fewshot_bench.learners.objective import OBJECTIVES
 from fewshot_bench.learners.smoke_test import smoke_tested, without_features
 from fewshot_bench.training.plan import Plan
 from fewshot_bench.training.programs.interpreted import Note
@@ -95,6 +96,7 @@ def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None)
             "evaluation_tasks": cell.evaluation.tasks,
             "evaluation_seed": cell.evaluation.seed,
             "ensemble": cell.evaluation.ensemble,
+            **({} if known.loss == "cross-entropy" else {"loss": known.loss}),
         },
     )
 
@@ -109,7 +111,8 @@ def learner_and_parts(cell: Cell, plan: Plan, network: Network | None = None) ->
     model = as_function(network.module, cell.ways, plan.device, operations(plan))
     if model.head and not network.has_features:
         model = without_features(model, cell.ways)
-    return learner, Parts(model, make_optimizer(), dataset_of(cell).sizes(cell.split).train)
+    known = dataset_of(cell)
+    return learner, Parts(model, make_optimizer(), known.sizes(cell.split).train, OBJECTIVES[known.loss])
 
 
 def operations(plan: Plan) -> Operations:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fewshot_bench.basics.errors import CellError
 from fewshot_bench.hypergradients.problem import Task
 from fewshot_bench.learners.base import BatchNorm, Meta, Stage
+from fewshot_bench.learners.objective import CLASSIFICATION, Objective
 from fewshot_bench.training.assembly import Assembly
 from fewshot_bench.training.programs.base import Program
 from fewshot_bench.training.programs.program import program
@@ -19,7 +19,11 @@ CHUNK = 50  # tasks whose images are loaded at a time
 
 
 class Scores(NamedTuple):
-    """Accuracy (a fraction) and cross-entropy (nats) on the query set of each task, float64 [tasks] on the CPU."""
+    """Score and loss on the query set of each task, float64 [tasks] on the CPU.
+
+    accuracy: of classification, a fraction; of regression, minus the mean squared error. loss: cross-entropy in nats,
+    or the mean squared error.
+    """
 
     accuracy: Tensor
     loss: Tensor
@@ -57,6 +61,7 @@ def evaluate(
     count: int,
     batch_norm: BatchNorm,
     before_chunk: Callable[[], None] = lambda: None,
+    objective: Objective = CLASSIFICATION,
 ) -> Scores:
     """Scores on the first `count` tasks of a stream.
 
@@ -68,6 +73,7 @@ def evaluate(
         tasks: The stream of tasks.
         count: Number of tasks.
         batch_norm: How queries are normalised.
+        objective: Of the dataset.
         before_chunk: Called before each member predicts up to CHUNK tasks. It may raise to stop the evaluation.
 
     Raises:
@@ -83,8 +89,8 @@ def evaluate(
         mean = total / len(members)
         if not bool(mean.isfinite().all()):
             raise CellError(f"logits are not finite in the evaluation of tasks {first} to {first + len(mean) - 1}.")
-        accuracies.append((mean.argmax(-1) == batch.query.y).cpu().double().mean(-1))
-        losses.append(F.cross_entropy(mean.transpose(1, 2), batch.query.y, reduction="none").cpu().double().mean(-1))
+        accuracies.append(objective.scores(mean, batch.query.y).cpu().double().mean(-1))
+        losses.append(objective.losses(mean, batch.query.y).cpu().double().mean(-1))
     return Scores(torch.cat(accuracies), torch.cat(losses))
 
 

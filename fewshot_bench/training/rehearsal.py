@@ -12,6 +12,7 @@ import torch
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.cells.cell import Cell
+from fewshot_bench.data.dataset import Loss
 from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.hypergradients.batching import tree_map
 from fewshot_bench.hypergradients.problem import Batch, Task
@@ -34,7 +35,8 @@ def rehearse_cell(cell: Cell, plan: Plan, network: Network | None = None) -> Non
     """`rehearse` for a cell of a grid. Errors of its parts pass through; see basics.errors.explained."""
     with as_planned(plan):
         learner, parts = learner_and_parts(cell, plan, network)
-        streams = random_streams(cell, dataset_of(cell).shape, plan.device)
+        known = dataset_of(cell)
+        streams = random_streams(cell, known.shape, plan.device, known.loss)
         rehearse(Assembly(cell, plan, learner, parts, streams, {}))
 
 
@@ -54,7 +56,15 @@ def rehearse(assembly: Assembly) -> None:
         _meta_step(assembly, state)
     predict, now = predictions(assembly), stage(state, cell.test_steps, cell.training.iterations_per_epoch)
     for batch_norm in test_batch_norms(assembly):
-        evaluate(predict, [state.meta], now, assembly.streams.test, TASKS, batch_norm)
+        evaluate(
+            predict,
+            [state.meta],
+            now,
+            assembly.streams.test,
+            TASKS,
+            batch_norm,
+            objective=assembly.parts.objective,
+        )
 
 
 def _meta_step(assembly: Assembly, state: TrainingState) -> None:
@@ -67,16 +77,23 @@ def _meta_step(assembly: Assembly, state: TrainingState) -> None:
     read_metrics([apply_gradient(assembly, state, gradient)], 0)
 
 
-def random_streams(cell: Cell, image: ImageShape, device: str) -> Streams:
+def random_streams(cell: Cell, image: ImageShape, device: str, loss: Loss = "cross-entropy") -> Streams:
     """Streams of TASKS tasks of random pixels, with the cell's ways, shots and queries."""
 
     def stream(ways: int, shots: int, queries: int) -> Stream:
         drawn = random_tasks(image, ways, classes=ways, shots=shots, queries=queries)
+        if loss != "cross-entropy":
+            drawn = drawn._replace(support=_with_values(drawn.support, ways), query=_with_values(drawn.query, ways))
         tasks = tree_map(lambda tensor: tensor.to(device), drawn)
         return lambda first, end: tasks
 
     test = stream(cell.ways, cell.shots, cell.test_queries)
     return Streams(stream(cell.train_ways, cell.train_shots, cell.training.queries), test, test)
+
+
+def _with_values(batch: Batch, ways: int) -> Batch:
+    """The batch with a value for each output in place of labels, for regression."""
+    return batch._replace(y=batch.x.flatten(2).mean(-1, keepdim=True).expand(-1, -1, ways))
 
 
 def random_tasks(

@@ -143,7 +143,8 @@ def _scores(
     cell = replica.assembly.cell
     now = stage(replica.state, cell.test_steps, cell.training.iterations_per_epoch)
     before_chunk = partial(_tell_or_stop, replica, phase, stop)
-    return evaluate(replica.predict, members, now, tasks, cell.evaluation.tasks, batch_norm, before_chunk)
+    count, objective = cell.evaluation.tasks, replica.assembly.parts.objective
+    return evaluate(replica.predict, members, now, tasks, count, batch_norm, before_chunk, objective)
 
 
 def _tell_or_stop(replica: Replica, phase: str, stop: Callable[[], bool]) -> None:

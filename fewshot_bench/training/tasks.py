@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fewshot_bench.basics.seeds import bits, seed_for
 from fewshot_bench.cells.cell import Cell
-from fewshot_bench.data.dataset import Dataset
+from fewshot_bench.data.dataset import Dataset, DrawTasks
 from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import ClassSplit, Part
@@ -57,6 +57,8 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
 
     def stream(part: Part, shape: TaskShape, seed: int, rotations: bool) -> Stream:
         key = task_key(cell.dataset, cell.split, part, shape, seed)
+        if dataset.draw_tasks is not None:
+            return drawn(dataset.draw_tasks, key, shape, device)
         members = split.indices(part, pool)
         bank = bank_of(pool, members, rotations) if device == "cpu" else copied(pool, members, rotations)
         gather = in_memory(bank, dataset) if device == "cpu" else on_device(bank, dataset, device)
@@ -81,6 +83,25 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
         val=stream("val", test, cell.evaluation.seed, False),
         test=stream("test", test, cell.evaluation.seed, False),
     )
+
+
+def drawn(draw_tasks: DrawTasks, key: str, shape: TaskShape, device: str) -> Stream:
+    """The stream of a dataset whose tasks are drawn and not stored."""
+    keys = seed_for(key, "noise")
+
+    def tasks(first: int, end: int) -> Task:
+        indices = np.arange(first, end)
+        x, y = (torch.from_numpy(part).to(device) for part in draw_tasks(key, indices, shape))
+        noise = bits(keys, indices.astype(np.uint64)).view(np.int64)
+        classes = np.tile(np.arange(shape.ways), (end - first, 1))
+        return Task(
+            Batch(x[:, : shape.shots], y[:, : shape.shots]),
+            Batch(x[:, shape.shots :], y[:, shape.shots :]),
+            moved(classes, device),
+            moved(noise, device),
+        )
+
+    return tasks
 
 
 def rotates(cell: Cell) -> bool:

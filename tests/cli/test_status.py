@@ -40,7 +40,7 @@ def test_a_running_cell_says_how_far_it_is_and_who_has_it(tmp_path, capsys):
     with lease(folder, print):
         told = said(capsys, tmp_path)
     assert "2 cells: 1 running, 1 queued; 1 min of computing so far." in told
-    assert f"running, training 100/300 0.512 87.5 1 min process {os.getpid()} on" in told
+    assert f"running, training 100/300 0.512 87.5 % 1 min process {os.getpid()} on" in told
 
 
 @pytest.mark.parametrize("left", ["nothing", "a stale lease"])

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError
+from fewshot_bench.cells.contents import is_regression
 from fewshot_bench.cells.folders import EPISODES
 from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report.compare.counterparts import Pair, settings_of
@@ -62,6 +63,8 @@ def _tests(pair: Pair) -> Iterator[Tests]:
 
 def _paired_test(label: str, tests: Sequence[Tests]) -> PairedTest:
     a, b = (float(np.mean([pair[side].result["test_accuracy"] for pair in tests])) for side in (0, 1))
+    if any(is_regression(cell.fingerprint) for pair in tests for cell in pair):
+        return PairedTest(label, a, b, None, np.nan, _ERRORS)
     try:
         difference = estimate(np.stack([_difference(*pair) for pair in tests]))
     except BenchError as fault:
@@ -70,6 +73,7 @@ def _paired_test(label: str, tests: Sequence[Tests]) -> PairedTest:
 
 
 _EQUAL = "Equal on every task."
+_ERRORS = "Mean squared errors, which are not tested here: their spread over tasks is far from normal."
 
 
 def _difference(a: CellFolder, b: CellFolder) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from fewshot_bench.report.compare.counterparts import Counterparts, KeyDifferenc
 from fewshot_bench.report.compare.paired_tests import PairedTest, paired_tests
 from fewshot_bench.report.pairwise_table import TEST
 from fewshot_bench.report.results import MANY
-from fewshot_bench.report.table import Column, Entry, Table, percent, tabulate
+from fewshot_bench.report.table import Column, Entry, Table, number, percent, tabulate
 
 _UNDER = (
     "A, B: mean test accuracy over the seeds that both runs have finished, percent. diff: B minus A, percentage "
@@ -22,10 +22,16 @@ _UNDER = (
     "formulas."
 )
 
+
+def _score(score: float) -> Entry:
+    """An accuracy in percent, or a mean squared error, whose score is negative."""
+    return percent(score) if score >= 0 else number(-score, ".4g")
+
+
 _RESULTS = (
     Column("cells", wrap=True, value=lambda test: Entry(test.label, (test.note,) if test.note else ())),
-    Column("A", "right", value=lambda test: percent(test.accuracy_a)),
-    Column("B", "right", value=lambda test: percent(test.accuracy_b)),
+    Column("A", "right", value=lambda test: _score(test.accuracy_a)),
+    Column("B", "right", value=lambda test: _score(test.accuracy_b)),
     *TEST,
 )
 _DIFFERENCES = (
