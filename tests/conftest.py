@@ -4,6 +4,9 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch, for workers and subprocesses: threads fight for the cores
 
+import atexit
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,13 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import make_split, read_split
 from tests.no_skips import pytest_configure as pytest_configure
 from tests.pattern_data import write_patterns
+
+if sys.dont_write_bytecode:  # else each process that a test starts compiles torch again, in 2 to 5 s
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = tempfile.mkdtemp(prefix="fewshot-bench-bytecode-")
+    atexit.register(shutil.rmtree, sys.pycache_prefix, ignore_errors=True)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DATA_FOLDERS = [
