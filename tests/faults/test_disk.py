@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from fewshot_bench.basics.lease import LOCK
-from tests.faults.runs import believed, forker, grid_of, left
+from tests.faults.runs import believed, grid_of, left
 
 FULL = """
 import errno, os
@@ -68,12 +68,6 @@ time.time = lambda: now() + 3600 * next(hours)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    with forker(tmp_path_factory.mktemp("forker")) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def undisturbed(made, pattern_data, tmp_path_factory):
     """A one-cell grid's command without its data, and its results."""
     folder = tmp_path_factory.mktemp("undisturbed")
@@ -82,6 +76,7 @@ def undisturbed(made, pattern_data, tmp_path_factory):
     words = ["run", grid]
     ended = made.run([*words, "--data-dir", pattern_data, "--out", folder / "out"])
     assert ended.status == 0, ended.output
+    assert not (folder / "out" / "figures").exists()  # tests/faults/preloaded.py leaves them out
     return words, left(folder / "out")
 
 

@@ -9,13 +9,7 @@ import pytest
 
 from fewshot_bench.basics.lease import LOCK
 from fewshot_bench.cli.main import main
-from tests.faults.runs import believed, forker, grid_of, killed, left
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    with forker(tmp_path_factory.mktemp("forker")) as one:
-        yield one
+from tests.faults.runs import believed, grid_of, killed, left
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +22,7 @@ def undisturbed(made, pattern_data, tmp_path_factory):
     ended = made.run([*words, "--out", folder / "out"])
     assert ended.status == 0, ended.output
     assert len(believed(folder / "out")) == 2
+    assert not (folder / "out" / "figures").exists()  # tests/faults/preloaded.py leaves them out
     return words, left(folder / "out"), ended.seconds
 
 
