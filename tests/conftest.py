@@ -60,6 +60,14 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs draw no figures, which take longer than a small cell."""
+    from fewshot_bench.report import plots
+
+    monkeypatch.setattr(plots, "plot_new", lambda directory, cells=None: iter(()))
+
+
 @pytest.fixture(scope="session")
 def omniglot_data(cache: Path) -> Path:
     """A data folder with real Omniglot."""

@@ -156,7 +156,7 @@ def test_cells_of_presets_have_the_ids_that_they_had():
     assert {name: found.get(name) for name in recorded} == recorded  # presets that came later are not pinned
 
 
-def test_cells_have_the_configurations_and_results_that_they_had(pattern_data, tmp_path):
+def test_cells_have_the_configurations_and_results_that_they_had(pattern_data, tmp_path, no_figures):
     recorded = json.loads(RECORDED.read_text())
     found = computed(pattern_data, tmp_path)
     assert list(found) == list(recorded["cells"])

@@ -11,7 +11,7 @@ from fewshot_bench.cli.main import main
 from tests.tiny import tiny_grid
 
 
-def test_the_same_cells_and_bytes_as_the_command(pattern_data, tmp_path):
+def test_the_same_cells_and_bytes_as_the_command(pattern_data, tmp_path, no_figures):
     import tomli_w
 
     (folder,) = run_grid(tiny_grid(), tmp_path / "python", data_dir=pattern_data)

@@ -32,7 +32,7 @@ def net(image, ways, *, width: int = 8):
 
 
 @pytest.fixture
-def failed(pattern_data, tmp_path, monkeypatch):
+def failed(pattern_data, tmp_path, monkeypatch, no_figures):
     """A folder with a cell that is done and one that failed, by a module that is mended by then."""
     monkeypatch.chdir(tmp_path)
     grid = tmp_path / "grid.toml"

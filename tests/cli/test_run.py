@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,15 +12,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fewshot_bench.api.grids import run_grid
 from fewshot_bench.basics.lease import lease
 from fewshot_bench.cli.main import main
-from tests.tiny import tiny_toml
+from tests.tiny import tiny_grid, tiny_toml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def grid(tmp_path: Path) -> Path:
+def grid(tmp_path: Path, no_figures: None) -> Path:
     path = tmp_path / "small.toml"
     path.write_text(tiny_toml())
     return path
@@ -33,13 +35,29 @@ def results(out: Path) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in out.glob("cells/*/result.json")}
 
 
-def test_a_grid_from_its_file_to_its_table(grid, pattern_data, tmp_path, capsys):
-    out = tmp_path / "out"
+@pytest.fixture(scope="module")
+def computed(pattern_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of `grid`, computed once."""
+    folder = tmp_path_factory.mktemp("computed")
+    run_grid(tiny_grid(), folder / "out", data_dir=pattern_data)
+    return folder / "out"
+
+
+@pytest.fixture
+def out(computed: Path, tmp_path: Path) -> Path:
+    """A copy of them to damage."""
+    return Path(shutil.copytree(computed, tmp_path / "out"))
+
+
+def test_a_grid_from_its_file_to_its_table(pattern_data, tmp_path, capsys):
+    grid, out = tmp_path / "small.toml", tmp_path / "out"
+    grid.write_text(tiny_toml())
     assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
     shown = capsys.readouterr().out
     assert "mean acc" in shown
     assert str(out / "results.csv") in shown
     assert str(out / "figures") in shown
+    assert list((out / "figures").glob("*.png"))
     table = pd.read_csv(out / "results.csv")
     assert len(table) == 1
     assert table.loc[0, "status"] == "done"
@@ -50,9 +68,7 @@ def test_a_grid_from_its_file_to_its_table(grid, pattern_data, tmp_path, capsys)
     assert names >= {"result.json", "checkpoints", "log.txt"}
 
 
-def test_repeated_it_does_nothing_and_extended_only_what_is_new(grid, pattern_data, tmp_path):
-    out = tmp_path / "out"
-    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+def test_repeated_it_does_nothing_and_extended_only_what_is_new(grid, pattern_data, out):
     (first,) = out.glob("cells/*/result.json")
     written = first.stat().st_mtime_ns
     assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
@@ -85,16 +101,15 @@ def test_several_changes_at_once(grid, pattern_data, tmp_path, words):
     assert table[["iterations", "evaluation_tasks", "seed"]].values.tolist() == [[9, 7, 3]]
 
 
-@pytest.mark.parametrize("kills", [1, 3])
-def test_killed_at_any_moment_it_ends_with_the_same_bytes(grid, pattern_data, tmp_path, kills):
-    """SIGKILL while it trains, as often as asked; then the same command, and nobody can tell."""
-    grid.write_text(tiny_toml(training={"iterations": 60, "iterations_per_epoch": 6}))
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(grid, pattern_data, tmp_path):
+    """SIGKILL while it trains, three times; then the same command, and nobody can tell."""
+    grid.write_text(tiny_toml(training={"iterations": 40, "iterations_per_epoch": 4}))
     command = ["run", grid, "--data-dir", pattern_data]
     assert bench(*command, "--out", tmp_path / "undisturbed") == 0
     out = tmp_path / "killed"
     words = [sys.executable, CHECKOUT / "run_bench.py", *command, "--out", out]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    for kill in range(kills):  # the first before any checkpoint, the next after one, after two, ...
+    for kill in range(3):  # the first before any checkpoint, the next after one, after two, ...
         with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
             while process.poll() is None and not list(out.glob("cells/*/log.txt")):
                 time.sleep(0.01)
@@ -137,9 +152,7 @@ def test_a_failing_cell_is_a_row_with_its_reason_and_the_others_go_on(grid, patt
     assert "Traceback" in log.read_text()
 
 
-def test_a_cell_in_other_hands_is_left_alone_and_not_called_done(grid, pattern_data, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+def test_a_cell_in_other_hands_is_left_alone_and_not_called_done(grid, pattern_data, out, capsys):
     (result,) = out.glob("cells/*/result.json")
     result.unlink()
     with lease(result.parent, print):
@@ -149,9 +162,7 @@ def test_a_cell_in_other_hands_is_left_alone_and_not_called_done(grid, pattern_d
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"cell": "another"}'], ids=["empty", "torn", "of another cell"])
-def test_a_damaged_result_is_made_anew(grid, pattern_data, tmp_path, damage):
-    out = tmp_path / "out"
-    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+def test_a_damaged_result_is_made_anew(grid, pattern_data, out, damage):
     (result,) = out.glob("cells/*/result.json")
     whole = result.read_bytes()
     result.write_text(damage)
@@ -159,18 +170,14 @@ def test_a_damaged_result_is_made_anew(grid, pattern_data, tmp_path, damage):
     assert result.read_bytes() == whole
 
 
-def test_a_damaged_status_is_no_traceback(grid, pattern_data, tmp_path):
-    out = tmp_path / "out"
-    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+def test_a_damaged_status_is_no_traceback(grid, pattern_data, out):
     (status,) = out.glob("cells/*/status.json")
     status.write_text('{"status": "running", "seconds": "x", "iterations": null, "plan": 3}')
     assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
     assert json.loads(status.read_text())["status"] == "done"
 
 
-def test_a_resumed_cell_keeps_its_threads_to_itself(grid, pattern_data, tmp_path):
-    out = tmp_path / "out"
-    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+def test_a_resumed_cell_keeps_its_threads_to_itself(grid, pattern_data, out):
     (status,) = out.glob("cells/*/status.json")
     said = json.loads(status.read_text())
     said["plan"]["threads"] += 1
@@ -180,9 +187,7 @@ def test_a_resumed_cell_keeps_its_threads_to_itself(grid, pattern_data, tmp_path
     assert sorted(threads) == [said["plan"]["threads"] - 1, said["plan"]["threads"]]
 
 
-def test_a_cell_begun_with_other_images_does_not_go_on(grid, pattern_data, tmp_path):
-    out = tmp_path / "out"
-    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+def test_a_cell_begun_with_other_images_does_not_go_on(grid, pattern_data, out):
     (status,) = out.glob("cells/*/status.json")
     status.write_text(json.dumps(json.loads(status.read_text()) | {"status": "running", "pool_hash": "0123456789"}))
     assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 1
@@ -211,9 +216,7 @@ def test_a_backbone_and_an_inner_optimizer_of_ones_own(grid, pattern_data, tmp_p
     assert values[values.iteration == 0]["value"].unique() == pytest.approx([0.02])
 
 
-def test_a_tampered_cell_is_refused_before_any_work(grid, pattern_data, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert bench("run", grid, "--out", out, "--data-dir", pattern_data) == 0
+def test_a_tampered_cell_is_refused_before_any_work(grid, pattern_data, out, capsys):
     (config,) = out.glob("cells/*/config.toml")
     config.write_text(config.read_text().replace("tasks_per_batch = 2", "tasks_per_batch = 3"))
     before = results(out)
@@ -273,7 +276,7 @@ def test_ctrl_c_in_an_evaluation_ends_the_grid_too(grid, pattern_data, tmp_path)
 
 
 def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(grid, pattern_data, tmp_path):
-    grid.write_text(tiny_toml(training={"iterations": 5000}))
+    grid.write_text(tiny_toml(training={"iterations": 60, "tasks_per_batch": 3}))
     out = tmp_path / "out"
     words = [sys.executable, CHECKOUT / "run_bench.py", "run", grid, "--data-dir", pattern_data, "--out", out]
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
