@@ -125,6 +125,13 @@ def glyphs_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def newcomers(glyphs_data: Path) -> dict[str, str]:
+    """The environment of somebody who has the glyphs and no settings; Python's compiled code is where tests have it."""
+    compiled = {name: value for name, value in os.environ.items() if name == "PYTHONPYCACHEPREFIX"}
+    return {"FEWSHOT_DATA": str(glyphs_data), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"} | compiled
+
+
 @pytest.fixture(scope="session")
 def glyphs_pool(glyphs_data: Path) -> Pool:
     """The glyphs."""

@@ -33,13 +33,12 @@ def without_decimals(text: str) -> str:
 
 
 @pytest.mark.parametrize(("page", "newcomer"), PAGES)
-def test_from_nothing_to_a_row_in_the_table(page, newcomer, tmp_path, glyphs_data):
+def test_from_nothing_to_a_row_in_the_table(page, newcomer, tmp_path, newcomers):
     """The block as pasted, but for the folder of the data, the budget, and the program, which is not installed anew."""
     (script,) = blocks(page, "bash")
     program = shlex.join([sys.executable, str(CHECKOUT / "run_bench.py")])
-    environment = {"FEWSHOT_DATA": str(glyphs_data), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
     words = ["bash", "-euc", shortened(script).replace("uv run run_bench.py", program)]
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=tmp_path, env=newcomers, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tests, nothing failed" in done.stdout
     row, *_ = [line for line in done.stdout.splitlines() if line.startswith("|") and newcomer in line]
