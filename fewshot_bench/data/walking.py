@@ -24,8 +24,8 @@ def files_below(folder: Path) -> Iterator[Path]:
         yield from files_in(inner)
 
 
-def folders_below(folder: Path, levels: int) -> Iterator[Path]:
-    """The folders at most `levels` below `folder`, each before those inside it."""
+def folders_below(folder: Path, levels: int | None) -> Iterator[Path]:
+    """The folders at most `levels` below `folder` (None: any), each before those inside it."""
     return _below(folder, frozenset(), levels)
 
 
@@ -40,12 +40,12 @@ def files_in(folder: Path) -> list[Path]:
     return [folder / name for name in _listed(folder)[1]] if folder.is_dir() else []
 
 
-def dead_ends(folder: Path) -> list[Path]:
-    """Dead links and unreadable folders in `folder`, or at most two levels below it.
+def dead_ends(folder: Path, levels: int | None = 2) -> list[Path]:
+    """Dead links and unreadable folders in `folder`, or at most `levels` below it (None: any).
 
     They may be the reason that images are missing. Hidden ones are left out: Emacs locks a file by a dead link.
     """
-    places = (folder, *folders_below(folder, 2))
+    places = (folder, *folders_below(folder, levels))
     seen = (path for place in places for path in sorted(place.iterdir()) if not path.name.startswith("."))
     return [path for path in seen if is_dead_link(path) or (path.is_dir() and not _is_readable(path))]
 

@@ -1,0 +1,82 @@
+"""A torch Dataset of (image, label), or a list of such pairs, as labelled images. torch itself is not needed."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from fewshot_bench.basics.errors import DataError
+from fewshot_bench.data.importing.decoding import UnreadableError
+from fewshot_bench.data.importing.layouts import LabelledImage, layout, nfc
+from fewshot_bench.data.importing.scanning import Scan
+
+
+class Items(Protocol):
+    """Pairs (image, label) by index: a map-style Dataset, a Subset of one, or a list.
+
+    image: a PIL image; or an array or tensor, [c, h, w], [h, w, c] or [h, w], of uint8 or of floats in [0, 1]. label:
+    an integer or a text. If the items have a list `classes`, an integer stands for its entry.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+def scanned_items(items: Items) -> Scan:
+    """The images of `items`, each named by its index. Raises DataError if they are no such pairs."""
+    try:
+        number = len(items)
+    except TypeError as error:
+        raise DataError(
+            f"a {type(items).__name__} has no length. Give a Dataset with items by index, or a list."
+        ) from error
+    if not number:
+        raise DataError(f"the {type(items).__name__} is empty. Give one with images.")
+    names = getattr(items, "classes", None)
+    digits = len(str(number - 1))
+    images = [LabelledImage(f"{index:0{digits}d}", _label(items[index], index, names), None) for index in range(number)]
+    return Scan(layout(images, f"items of a {type(items).__name__}", ()), partial(_contents, items), {}, ())
+
+
+def image_of(value: Any) -> Image.Image:
+    """An item's image as a PIL image. Raises UnreadableError if it is none."""
+    if isinstance(value, Image.Image):
+        return value
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # a tensor on a GPU, one that wants a gradient, and whatever an item may hold
+        raise UnreadableError(f"it is a {type(value).__name__} and no array: {error}") from error
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4):
+        array = array.transpose(1, 2, 0)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if not array.size or (array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4))):
+        raise UnreadableError(f"it has the shape {list(array.shape)}; give [c, h, w], [h, w, c] or [h, w]")
+    if np.issubdtype(array.dtype, np.floating) and 0 <= array.min() <= array.max() <= 1:
+        array = np.rint(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        range_ = f"{array.dtype} from {array.min():.4g} to {array.max():.4g}"
+        raise UnreadableError(f"its values are {range_}; give uint8, or floats in [0, 1], not normalised")
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _contents(items: Items, files: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The image of each item: read one after another, since a Dataset may not be made for threads."""
+    return ((file, items[int(file)][0]) for file in files)
+
+
+def _label(item: Any, index: int, names: Any) -> str:
+    """The class of an item: its text, or the entry of `names` at its integer, or that integer."""
+    try:
+        _, label = item
+    except (TypeError, ValueError) as error:
+        raise DataError(f"item {index} is no pair. Give a dataset of (image, label).") from error
+    label = label.item() if hasattr(label, "item") and np.asarray(label).size == 1 else label
+    if isinstance(label, bool) or not isinstance(label, int | str) or label == "":
+        raise DataError(f"the label of item {index} is {label!r:.60}. Give an integer or a text.")
+    if isinstance(label, str):
+        return nfc(label)
+    return nfc(str(names[label])) if isinstance(names, list | tuple) and 0 <= label < len(names) else str(label)
