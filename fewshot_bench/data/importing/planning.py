@@ -88,7 +88,9 @@ def planned_import(source: Path | Items, options: ImportOptions, progress: Progr
     name = str(source) if isinstance(source, Path) else "the dataset"
     parts = class_parts(found.layout, options.split, options.split_seed)
     images = found.layout.images
-    faults = [*found.faults, *found.layout.faults, *parts.faults]
+    faults = [*found.faults, *found.layout.faults]
+    if images:  # otherwise the layout says what is wrong, and a split of no classes would only repeat it
+        faults += parts.faults
     notes = _left_out_files(found)
     if faults or _few(images, images) or options.skip_unreadable or options.skip_duplicates:
         reading = _read(found.contents, images, options, progress, None, "checking images")

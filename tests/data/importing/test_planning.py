@@ -87,6 +87,12 @@ def test_one_fault_is_one_line(tmp_path):
     )
 
 
+def test_a_flat_folder_is_told_of_its_missing_classes_alone(tmp_path):
+    said = complaint(write(tmp_path, {f"{number:02d}.png": png(number) for number in range(12)}))
+    assert said.startswith(f"{tmp_path} has 12 images outside any class folder: '00.png', ")
+    assert said.endswith("'09.png', and 2 more. Move it into a folder of its class. Nothing was written.")
+
+
 def test_ten_are_named_and_the_others_counted(tmp_path):
     write(tmp_path, {**TEN, **{f"class00/broken{number:02d}.png": b"" for number in range(13)}})
     assert "13 unreadable images" in complaint(tmp_path) and complaint(tmp_path).count("broken") == 10
