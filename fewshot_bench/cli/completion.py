@@ -55,6 +55,7 @@ def names() -> dict[str, list[str]]:
         "data import": DATASETS,
         "data get": DATASETS,
         "data verify": DATASETS,
+        "data remove": DATASETS,
         "illustrate": ["imaml"],
         "completion": get_args(Shell),
     }

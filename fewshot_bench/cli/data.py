@@ -1,4 +1,4 @@
-"""`fewshot-bench data`: imports, downloads, verifies and lists datasets."""
+"""`fewshot-bench data`: imports, downloads, verifies, lists and removes datasets."""
 
 import sys
 from dataclasses import dataclass
@@ -9,29 +9,13 @@ import tyro
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
+from fewshot_bench.cli.data_import import Import, import_dataset, not_known, print_known
 from fewshot_bench.cli.parsing import HiddenDefault
 from fewshot_bench.cli.terminal import wrapped
 from fewshot_bench.report.console import screen
 
 if TYPE_CHECKING:  # modules that read data take half a second to load
     from fewshot_bench.data.dataset import Dataset
-
-
-@dataclass(frozen=True)
-class Import:
-    """Prepare a dataset from files you have: archives, folders or pickles. They are read, never changed or copied.
-
-    datasets/README.md says what is recognised.
-
-    Example: fewshot-bench data import mini-imagenet --from /downloads/mini-imagenet
-    """
-
-    name: tyro.conf.Positional[str]
-    """Which dataset the files are."""
-    source: Annotated[Path, tyro.conf.arg(name="from")]
-    """The folder or file that holds them."""
-    data_dir: HiddenDefault[Path | None] = None
-    """Data folder, $FEWSHOT_DATA or datasets/ if absent; the pool goes there or, if it cannot, to your cache."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +56,19 @@ class List:
 
 
 @dataclass(frozen=True)
+class Remove:
+    """Remove a prepared pool, and say which files that were. Raw files, your own images and results stay.
+
+    Example: fewshot-bench data remove birds
+    """
+
+    name: tyro.conf.Positional[str]
+    """Which dataset; or which pool, such as mini-imagenet-128, for another size of a dataset."""
+    data_dir: HiddenDefault[Path | None] = None
+    """Data folder; $FEWSHOT_DATA or datasets/ if absent."""
+
+
+@dataclass(frozen=True)
 class Options:
     """Bring data in, check it, and say what is there.
 
@@ -82,7 +79,8 @@ class Options:
         Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Get, tyro.conf.subcommand("get")]
         | Annotated[Verify, tyro.conf.subcommand("verify")]
-        | Annotated[List, tyro.conf.subcommand("list")],
+        | Annotated[List, tyro.conf.subcommand("list")]
+        | Annotated[Remove, tyro.conf.subcommand("remove")],
         tyro.conf.arg(name=""),
     ]
 
@@ -93,38 +91,17 @@ def command(options: Options) -> int:
 
     data_dir = options.what.data_dir or default_data_dir()
     match options.what:
-        case Import(name, source):
-            _import(name, source, data_dir)
+        case Import():
+            import_dataset(options.what, data_dir)
         case Get(name):
             _get(name, data_dir)
         case Verify(which):
             _verify(which, data_dir)
+        case Remove(name):
+            _remove(name, data_dir)
         case List():
             _list(data_dir)
     return 0
-
-
-def _import(name: str, source: Path, data_dir: Path) -> None:
-    from fewshot_bench.cli.terminal import shown_progress
-    from fewshot_bench.data.datasets import dataset_named, prepare_pool
-    from fewshot_bench.data.locations import place_for_pool, prepared_pool
-
-    known = dataset_named(name)
-    if known.draw_tasks is not None:
-        raise DataError(f"{name} needs no data: its tasks are drawn. Name it in a grid.")
-    raw = known.find_raw(source) if source.exists() else None
-    if raw is None:
-        raise DataError(_nothing_in(source, known))
-    place = place_for_pool(known, data_dir, create=True)
-    with shown_progress() as progress:
-        prepare_pool(known, raw, place, progress)
-    shadow = prepared_pool(known, data_dir)
-    if shadow != place:
-        raise DataError(
-            f"{known.name} was prepared in {place}, but the older pool in {shadow} comes first. Delete that one."
-        )
-    print(f"{known.name}: prepared from {raw.where} ({raw.kind}) in {place}")
-    _print_known(known, place)
 
 
 def _get(name: str, data_dir: Path) -> None:
@@ -140,7 +117,7 @@ def _get(name: str, data_dir: Path) -> None:
     place = prepared_pool(known, data_dir)
     assert place is not None  # open_pool has just prepared it
     print(f"{known.name}: prepared in {place}")
-    _print_known(known, place)
+    print_known(known, place)
 
 
 def _verify(which: str | None, data_dir: Path) -> None:
@@ -157,9 +134,16 @@ def _verify(which: str | None, data_dir: Path) -> None:
         if place is not None:
             verdict = verify(known, read_pool(place))
             print(f"{known.name}: whole, in {place}\n  pool {verdict.pool_hash}")
-            print(f"  {verdict.known_as or _not_known(known)}")
+            print(f"  {verdict.known_as or not_known(known)}")
             for line in verdict.splits:
                 print(f"  split {line}")
+
+
+def _remove(name: str, data_dir: Path) -> None:
+    from fewshot_bench.data.importing.pools import remove_pool
+
+    for place in remove_pool(name, data_dir):
+        print(f"removed the pool {place}; raw files, your images and results are as they were")
 
 
 def _list(data_dir: Path) -> None:
@@ -190,26 +174,3 @@ def _state(known: "Dataset", data_dir: Path) -> str:
     except DataError as error:
         return f"not here: {error}"
     return f"prepared on first use from {raw.where} ({raw.kind})"
-
-
-def _not_known(known: "Dataset") -> str:
-    if not known.known_pools:
-        return "no published hash to compare with"
-    return "not a pool known to the package: other files or another decoder than those the published hash is of"
-
-
-def _print_known(known: "Dataset", place: Path) -> None:
-    from fewshot_bench.data.pool import read_pool
-
-    manifest = read_pool(place).manifest
-    print(f"  pool {manifest['pool_hash']}\n  {manifest['known_as'] or _not_known(known)}")
-
-
-def _nothing_in(path: Path, known: "Dataset") -> str:
-    from fewshot_bench.data.archives import broken, html_start
-
-    if not path.exists():
-        return f"{path} does not exist. Give --from the folder or file that holds {known.name}."
-    if path.is_file() and html_start(path):
-        return broken(path, "a web page")
-    return f"nothing in {path} is recognised as {known.name}. Recognised: {known.layouts}."

@@ -12,8 +12,8 @@ import PIL
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.data.imported import IMPORTED
 from fewshot_bench.data.importing.decoding import RESIZE
 from fewshot_bench.data.importing.faults import check_none, fault, some
 from fewshot_bench.data.importing.items import Items, scanned_items
@@ -25,7 +25,6 @@ from fewshot_bench.data.importing.splitting import ClassParts, class_parts
 from fewshot_bench.data.pool import Progress, silent
 from fewshot_bench.data.splits import PARTS, make_split
 
-LARGEST = 1024  # pixels
 SPLIT = "own"
 """The name of the class split that comes with an imported dataset."""
 
@@ -80,31 +79,29 @@ def planned_import(source: Path | Items, options: ImportOptions, progress: Progr
 
     Raises:
         DataError: With all faults of the images, their layout and the split.
-        BenchError: If an option is out of range.
     """
-    if not 1 <= options.size <= LARGEST:
-        raise BenchError(f"the size {options.size} is out of range. Give 1 to {LARGEST:,} pixels.")
     found = scan(source) if isinstance(source, Path) else scanned_items(source)
     name = str(source) if isinstance(source, Path) else "the dataset"
     parts = class_parts(found.layout, options.split, options.split_seed)
-    images = found.layout.images
+    images = tuple(image for image in found.layout.images if image.klass not in parts.unused)
     faults = [*found.faults, *found.layout.faults]
     if images:  # otherwise the layout says what is wrong, and a split of no classes would only repeat it
         faults += parts.faults
     notes = _left_out_files(found)
-    if faults or _few(images, images) or options.skip_unreadable or options.skip_duplicates:
+    if parts.unused:
+        names = some([repr(name) for name in parts.unused])
+        notes.append(f"{counted(len(parts.unused), 'class')} of no part left out: {names}")
+    classes = sorted({image.klass for image in images})
+    if faults or _few(images, classes) or options.skip_unreadable or options.skip_duplicates:
         reading = _read(found.contents, images, options, progress, None, "checking images")
         switches = (options.skip_unreadable, options.skip_duplicates)
         faults += faults_of(images, reading, *switches)
         notes += notes_of(images, reading, *switches)
         skipped = left_out(images, reading, *switches)
         images = tuple(image for number, image in enumerate(images) if number not in skipped)
-    check_none(faults + _few(images, found.layout.images), name)
+    check_none(faults + _few(images, classes), name)
     split = make_split(SPLIT, {str(part): names for part, names in parts.parts.items()})
     counts = Counter(image.klass for image in images)
-    classes = tuple(sorted(counts))
-    if parts.unused:
-        notes.append(f"{counted(len(parts.unused), 'class')} in no part: {some([*map(repr, parts.unused)])}")
     manifest = {
         "source": {"layout": found.layout.kind, "path": name},
         "pillow": PIL.__version__,
@@ -112,7 +109,9 @@ def planned_import(source: Path | Items, options: ImportOptions, progress: Progr
         "splits": {SPLIT: {part: list(split.part(part)) for part in PARTS}},
     }
     fill = partial(_fill, name, found.contents, images, parts, options, progress)
-    return ImportPlan(classes, tuple(counts[name] for name in classes), options.shape, fill, manifest, tuple(notes))
+    return ImportPlan(
+        tuple(classes), tuple(counts[name] for name in classes), options.shape, fill, manifest, tuple(notes)
+    )
 
 
 def _fill(
@@ -127,14 +126,10 @@ def _fill(
     """Decode all images into the array; returns what the manifest says of them. Raises DataError with all faults."""
     reading = _read(contents, images, options, progress, array, "decoding images")
     check_none(faults_of(images, reading, False, False), name)
-    mean, std = _moments(images, reading, parts, options)
     return {
-        "imported": {
-            "size": options.size,
-            "channels": options.shape.channels,
-            "mean": mean,
-            "std": std,
-            "split": parts.source,
+        IMPORTED: {
+            "split": SPLIT,
+            "split_by": parts.source,
             "resize": RESIZE,
             "on_white": reading.on_white,
             "enlarged": reading.enlarged,
@@ -155,24 +150,10 @@ def _read(
     return read_images(images, contents(files), options.size, options.gray, array, progress, what)
 
 
-def _moments(
-    images: Sequence[LabelledImage], reading: Reading, parts: ClassParts, options: ImportOptions
-) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel in the training images, of values in [0, 1], to four digits.
-
-    Of all images if no class trains. A deviation is no less than one grey level: images may be of one colour.
-    """
-    training = set(parts.parts["train"]) or {image.klass for image in images}
-    chosen = reading.sums[[image.klass in training for image in images]]
-    first, second = chosen.sum(0) / (len(chosen) * options.size**2 * 255.0 ** np.array([[1], [2]]))
-    std = np.sqrt(np.maximum(second - first**2, 0.0)).clip(1 / 255)
-    return [round(float(value), 4) for value in first], [round(float(value), 4) for value in std]
-
-
-def _few(images: Sequence[LabelledImage], all_images: Sequence[LabelledImage]) -> list[str]:
-    """The fault of classes with fewer than two of `images`, which are those of `all_images` that are not left out."""
+def _few(images: Sequence[LabelledImage], classes: Sequence[str]) -> list[str]:
+    """The fault of classes with fewer than two of these images."""
     counts = Counter(image.klass for image in images)
-    few = [f"{name!r} ({counts[name]})" for name in sorted({image.klass for image in all_images}) if counts[name] < 2]
+    few = [f"{name!r} ({counts[name]})" for name in classes if counts[name] < 2]
     remedy = "A task needs one for support and one for queries: add images, or move the class away."
     return [fault("class", "with fewer than 2 images", few, remedy)] if few else []
 

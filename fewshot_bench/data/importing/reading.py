@@ -35,15 +35,13 @@ class Reading(NamedTuple):
     """What one pass over the images shows; an image is named by its index.
 
     unreadable: image -> why. equal: groups of images of the same pixels. on_white: images that were transparent.
-    enlarged: images smaller than the pool's. sums: int64 [images, 2, channels], of each image's pixel values and of
-    their squares. sha256: of all files, names and content, in the order of the pool.
+    enlarged: images smaller than the pool's. sha256: of all files, names and content, in the order of the pool.
     """
 
     unreadable: dict[int, str]
     equal: list[list[int]]
     on_white: int
     enlarged: int
-    sums: NDArray[np.int64]
     sha256: str
 
 
@@ -80,7 +78,6 @@ def read_images(
     places: dict[bytes, list[int]] = defaultdict(list)
     seen: Counter[str] = Counter()
     files: list[bytes] = [b""] * len(images)
-    sums = np.zeros((len(images), 2, 1 if gray else 3), np.int64)
 
     def decode(file: str, content: Content) -> tuple[int, _Image]:
         return index[file], _image(file, content, size, gray)
@@ -93,7 +90,6 @@ def read_images(
             else:
                 pixels = np.ascontiguousarray(image.square.pixels)
                 places[hashlib.sha256(pixels.data.cast("B")).digest()].append(number)
-                sums[number] = _sums(pixels)
                 seen.update(on_white=image.square.on_white, enlarged=image.square.enlarged)
                 if array is not None:
                     array[number] = pixels
@@ -103,13 +99,7 @@ def read_images(
         whole.update(labelled.file.encode(errors="surrogateescape") + b"\n" + digest)
     equal = sorted(sorted(numbers) for numbers in places.values() if len(numbers) > 1)
     by_number = dict(sorted(unreadable.items()))
-    return Reading(by_number, equal, seen["on_white"], seen["enlarged"], sums, whole.hexdigest())
-
-
-def _sums(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The sum of pixel values and that of their squares, by channel: exact integers."""
-    values = pixels.astype(np.int64)
-    return np.stack([values.sum((1, 2)), (values * values).sum((1, 2))])
+    return Reading(by_number, equal, seen["on_white"], seen["enlarged"], whole.hexdigest())
 
 
 def _image(file: str, content: Content, size: int, gray: bool) -> _Image:
