@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fewshot_bench.api.evaluating import evaluate_cell
     from fewshot_bench.api.figures import plot_learned
     from fewshot_bench.api.grids import run_grid
+    from fewshot_bench.api.importing import import_images
     from fewshot_bench.api.loading import load_cell
     from fewshot_bench.api.pools import open_pool
     from fewshot_bench.api.preparing import prepare_images
@@ -23,6 +24,7 @@ __all__ = [
     "BenchError",
     "adapt",
     "evaluate_cell",
+    "import_images",
     "load_cell",
     "open_pool",
     "plot_learned",
@@ -36,6 +38,7 @@ _HOMES = {
     "BenchError": "basics.errors",
     "adapt": "api.adapting",
     "evaluate_cell": "api.evaluating",
+    "import_images": "api.importing",
     "load_cell": "api.loading",
     "open_pool": "api.pools",
     "plot_learned": "api.figures",

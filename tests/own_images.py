@@ -45,6 +45,11 @@ def classes(count: int, images: int = 3, prefix: str = "", make: Callable[[int],
     }
 
 
+def state(folder: Path) -> dict[Path, object]:
+    """Everything below a folder with its time and its content."""
+    return {path: (path.lstat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in folder.rglob("*")}
+
+
 def complaint(source: Path, **options: object) -> str:
     """The message with which the import of `source` ends, whether before or while the images are decoded."""
     try:

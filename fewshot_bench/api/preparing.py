@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fewshot_bench.api.opening import OneImage, array_of, is_one_image, opened
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import unknown
 from fewshot_bench.data.dataset import Dataset, Strokes
 from fewshot_bench.data.datasets import dataset_named as known_dataset
 from fewshot_bench.data.drawings import as_photo
+from fewshot_bench.data.opening import OneImage, array_of, is_one_image, opened
 from fewshot_bench.data.walking import files_below
 
 Images = OneImage | Sequence[OneImage]
@@ -48,6 +48,8 @@ def prepare_images(images: Images, dataset: str | Dataset, *, strokes: Strokes =
     a thirtieth of the side; thinner strokes break.
 
     glyphs: the same, but averaged to 28 x 28 in grey.
+
+    Images that were imported: the largest centred square, resized by Pillow's bicubic filter, as at the import.
 
     mini-imagenet, and datasets that do not say otherwise: in the dataset's channels, resized by Pillow's bicubic
     filter, ignoring the aspect ratio, as in MAML++'s loader.

@@ -105,8 +105,8 @@ def _import_known(options: Import, data_dir: Path) -> None:
         given.append("--size")
     if given:
         raise BenchError(
-            f"{given[0]} is for your own images, but {options.name} is a dataset of the package. Leave it out, or import "
-            "under another name."
+            f"{given[0]} is for your own images, but {options.name} is a dataset already. Leave it out, or import your "
+            "images under another name."
         )
     known = dataset_named(options.name, () if options.size is None else (("size", options.size),))
     source = options.source

@@ -4,12 +4,18 @@ A cell of such a dataset records the pool's size, channels, hashes and part size
 images and to the split that it was computed with, and a later import under the same name makes other cells.
 """
 
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.cells.cell import Options
-from fewshot_bench.data.dataset import IMAGENET_MEAN, IMAGENET_STD, Dataset
+from fewshot_bench.data.dataset import IMAGENET_MEAN, IMAGENET_STD, Dataset, Strokes
+from fewshot_bench.data.importing.decoding import square_of
 from fewshot_bench.data.locations import pool_roots
 from fewshot_bench.data.pool import MANIFEST, Pool, read_pool
 from fewshot_bench.data.splits import PARTS, SplitSizes, make_split
@@ -39,8 +45,15 @@ def imported(name: str, *, size: int, channels: int, split: str, parts: tuple[in
         layouts="a folder of images, by `data import`",
         mean=IMAGENET_MEAN if channels == 3 else (0.0,),
         std=IMAGENET_STD if channels == 3 else (1.0,),
+        prepare=partial(_prepared, size, channels == 1),
         pool_hash=pool,
     )
+
+
+def _prepared(size: int, gray: bool, name: str, image: Image.Image, strokes: Strokes) -> tuple[NDArray[np.uint8], str]:
+    """A new image as those of the folder were made when it was imported, and what was done."""
+    done = f"largest centred square of {image.width} x {image.height}, {size} x {size}, {'grey' if gray else 'RGB'}"
+    return square_of(image, size, gray).pixels, done
 
 
 def imported_names(data_dir: Path) -> list[str]:

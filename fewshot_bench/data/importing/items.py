@@ -7,17 +7,18 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from fewshot_bench.basics.errors import DataError
+from fewshot_bench.basics.errors import BenchError, DataError
 from fewshot_bench.data.importing.decoding import UnreadableError
 from fewshot_bench.data.importing.layouts import LabelledImage, layout, nfc
 from fewshot_bench.data.importing.scanning import Scan
+from fewshot_bench.data.opening import array_of, image_of_array
 
 
 class Items(Protocol):
     """Pairs (image, label) by index: a map-style Dataset, a Subset of one, or a list.
 
-    image: a PIL image; or an array or tensor, [c, h, w], [h, w, c] or [h, w], of uint8 or of floats in [0, 1]. label:
-    an integer or a text. If the items have a list `classes`, an integer stands for its entry.
+    image: a PIL image, or an array or tensor, [c, h, w], [h, w, c] or [h, w], of uint8 or of floats in [0, 1].
+    label: an integer or a text. If the items have a list `classes`, an integer stands for its entry.
     """
 
     def __len__(self) -> int: ...
@@ -46,21 +47,12 @@ def image_of(value: Any) -> Image.Image:
     if isinstance(value, Image.Image):
         return value
     try:
-        array = np.asarray(value)
-    except Exception as error:  # a tensor on a GPU, one that wants a gradient, and whatever an item may hold
-        raise UnreadableError(f"it is a {type(value).__name__} and no array: {error}") from error
-    if array.ndim == 3 and array.shape[0] in (1, 3, 4):
-        array = array.transpose(1, 2, 0)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if not array.size or (array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4))):
-        raise UnreadableError(f"it has the shape {list(array.shape)}; give [c, h, w], [h, w, c] or [h, w]")
-    if np.issubdtype(array.dtype, np.floating) and 0 <= array.min() <= array.max() <= 1:
-        array = np.rint(array * 255).astype(np.uint8)
-    if array.dtype != np.uint8:
-        range_ = f"{array.dtype} from {array.min():.4g} to {array.max():.4g}"
-        raise UnreadableError(f"its values are {range_}; give uint8, or floats in [0, 1], not normalised")
-    return Image.fromarray(np.ascontiguousarray(array))
+        array = array_of(value)
+        if array is None:
+            raise UnreadableError(f"it is a {type(value).__name__}; give a PIL image, an array or a tensor")
+        return image_of_array("it", array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+    except BenchError as error:
+        raise UnreadableError(str(error).rstrip(".")) from error
 
 
 def _contents(items: Items, files: Sequence[str]) -> Iterator[tuple[str, Any]]:

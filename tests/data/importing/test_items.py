@@ -58,9 +58,9 @@ def test_gray_arrays_and_channels_first_or_last():
 
 
 BAD = {
-    "normalised": (torch.randn(3, 8, 8), "give uint8, or floats in [0, 1], not normalised"),
-    "a batch": (torch.zeros(2, 3, 8, 8), "it has the shape [2, 3, 8, 8]"),
-    "nothing": (None, "it has the shape []"),
+    "normalised": (torch.randn(3, 8, 8), "it is an array of float32 [3, 8, 8]. Give [height, width]"),
+    "a batch": (torch.zeros(2, 3, 8, 8), "it is an array of float32 [2, 3, 8, 8]"),
+    "nothing": (None, "it is a NoneType; give a PIL image, an array or a tensor"),
 }
 
 
@@ -68,7 +68,7 @@ BAD = {
 def test_an_item_that_is_no_image_is_named(case):
     value, why = BAD[case]
     items = [(value if number == 7 else image, number // 3) for number, image in enumerate(PICTURES)]
-    assert why in complaint(items).partition("1 unreadable image: '07' (")[2]
+    assert f"1 unreadable image: '07' ({why}" in complaint(items)
 
 
 def test_items_that_are_equal_are_faults():

@@ -7,14 +7,9 @@ import numpy as np
 
 from fewshot_bench.data.importing.planning import ImportOptions, planned_import
 from tests import fake_data as fake
-from tests.own_images import classes, complaint, encoded, imported, picture, png, write
+from tests.own_images import classes, complaint, encoded, imported, picture, png, state, write
 
 TEN = classes(10)
-
-
-def state(folder):
-    """Every file below a folder with its content and its time."""
-    return {path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in folder.rglob("*")}
 
 
 def test_a_folder_becomes_pixels_by_class(tmp_path):

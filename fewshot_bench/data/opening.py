@@ -67,7 +67,7 @@ def opened(name: str, one: OneImage) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large, but still opened
             array = array_of(one)
             if array is not None:
-                return _upright(what, _from_array(what, array))
+                return _upright(what, image_of_array(what, array))
             if isinstance(one, Image.Image):
                 return _upright(what, one)
             source: Any = io.BytesIO(one) if isinstance(one, bytes | bytearray | memoryview) else one
@@ -97,7 +97,8 @@ def _upright(what: str, image: Image.Image) -> Image.Image:
     return image if image.mode in _PLAIN else image.convert("RGB")
 
 
-def _from_array(what: str, given: NDArray[Any]) -> Image.Image:
+def image_of_array(what: str, given: NDArray[Any]) -> Image.Image:
+    """An array of one image as a PIL image. Raises BenchError, which names it `what`, for other shapes and numbers."""
     array = given
     flat = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if not flat and array.ndim == 3 and array.shape[0] in (1, 3):
