@@ -82,7 +82,7 @@ def help_of(command: str) -> str:
     """What a command prints for --help."""
     printed = io.StringIO()
     with redirect_stdout(printed), suppress(SystemExit):
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     return printed.getvalue()
 
 
@@ -94,7 +94,8 @@ def test_commands_of_the_pages_have_these_options(page):
     for command, words in PROGRAM.findall("\n".join(code)):
         assert f"fewshot-bench {command}" in help_of(command), command
         options = re.findall(r"(?<=\s)--[a-z][a-z-]*", words.partition(";")[0])
-        assert [option for option in options if option not in help_of(command)] == [], (command, words)
+        known = help_of(f"data {words.split()[0]}" if command == "data" and words.split() else command)
+        assert [option for option in options if option not in known] == [], (command, words)
 
 
 def test_the_readme_is_short_and_counts_the_presets():
@@ -149,6 +150,22 @@ def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, newcomers):
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in ("mine:two_layers", "mine:sign_sgd"))
     assert len(list((tmp_path / "results" / "mine" / "figures").glob("*learning-rates.png"))) == 4
+
+
+def test_ones_own_images(tmp_path, glyphs_data):
+    """The block as pasted, but for the budget, and the program and the Python, which are not installed anew."""
+    (tmp_path / "datasets" / ".prepared").mkdir(parents=True)
+    (tmp_path / "datasets" / ".prepared" / "glyphs").symlink_to(glyphs_data / ".prepared" / "glyphs")
+    script = block("bash", "data import letters")
+    few = "training.iterations=2 training.iterations_per_epoch=1 training.tasks_per_batch=1 evaluation.tasks=4"
+    script = script.replace("grid.backbone=vgg", f"grid.backbone=vgg {few}").replace("uv run python", sys.executable)
+    script = script.replace("uv run run_bench.py", shlex.join([sys.executable, str(CHECKOUT / "run_bench.py")]))
+    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    words = ["bash", "-euc", script]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "letters: 1,000 images of 50 classes, 20 images each, 1x28x28" in done.stdout
+    assert len(list((tmp_path / "results" / "letters").rglob("result.json"))) == 4
 
 
 REPRODUCE = {

@@ -27,7 +27,7 @@ COMMANDS = {
     "sensitivity": "evaluate a trained cell by other protocols, to see how much of a difference is protocol",
     "cite": "print the BibTeX of what a results folder used",
     "plot": "draw the learned learning rates (and betas) over training",
-    "data": "import, download, verify or list the datasets",
+    "data": "import, download, verify, list or remove datasets, and your own images",
     "list": "say what there is: learners, backbones, inner optimizers, datasets, presets, and their options",
     "new": "write a starting file and its test: a backbone, an inner optimizer or a learner of your own",
     "check": "run on one of these the tests that the package's own pass",
