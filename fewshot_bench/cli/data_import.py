@@ -109,6 +109,8 @@ def _import_known(options: Import, data_dir: Path) -> None:
             "images under another name."
         )
     known = dataset_named(options.name, () if options.size is None else (("size", options.size),))
+    if known.draw_tasks is not None:
+        raise DataError(f"{known.name} needs no data: its tasks are drawn. Name it in a grid.")
     source = options.source
     raw = known.find_raw(source) if source.exists() else None
     if raw is None:
