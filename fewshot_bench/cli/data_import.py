@@ -35,16 +35,15 @@ class Import:
     """The folder or file that holds them."""
     size: HiddenDefault[int | None] = None
     """Height and width of the prepared images, in pixels; 84 if absent, or the dataset's own."""
-    gray: bool = False
+    gray: HiddenDefault[bool] = False
     """Own images: one grey channel in place of red, green and blue."""
     split: HiddenDefault[str | None] = None
-    """Own images: which classes train, validate and test. `folders` (default if there are train, val and test),
-    shares such as 64:16:20 (default otherwise), or a JSON or CSV of classes by part."""
+    """Own images: folders (train, val and test), shares such as 64:16:20, or a JSON or CSV of classes by part."""
     split_seed: int = 0
     """Own images: seed of the order in which classes are dealt by shares."""
-    skip_unreadable: bool = False
+    skip_unreadable: HiddenDefault[bool] = False
     """Own images: leave out unreadable ones, and say which."""
-    skip_duplicates: bool = False
+    skip_duplicates: HiddenDefault[bool] = False
     """Own images: keep the first of equal images in a class, and none of those that are in two classes."""
     data_dir: HiddenDefault[Path | None] = None
     """Data folder, $FEWSHOT_DATA or datasets/ if absent; the pool goes there or, if it cannot, to your cache."""

@@ -75,7 +75,7 @@ def test_elsewhere_come_files_and_folders(offered, command):
 
 def test_words_of_a_kind(offered):
     assert offered("completion", "") == ["bash", "zsh", "fish"]
-    assert offered("data", "") == ["get", "import", "list", "verify"]
+    assert offered("data", "") == ["get", "import", "list", "remove", "verify"]
     assert offered("data", "get", "omni") == ["omniglot"]
     assert offered("data", "verify", "--d") == ["--data-dir", "--debug"]
     assert offered("list", "inner") == ["inner-optimizers"]
