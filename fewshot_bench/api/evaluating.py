@@ -67,7 +67,7 @@ def scorer(trained: TrainedCell, pool: Pool, protocol: Protocol) -> Score:
 
 def check_same_images(trained: TrainedCell, pool: Pool) -> None:
     """Raise BenchError if the pool is not the one that the cell was tested on."""
-    tested_on, held = trained.result["fingerprint"].get("pool_hash"), pool.manifest["pool_hash"]
+    tested_on, held = trained.result["fingerprint"].get("pool_hash"), (pool.tested_on or pool).manifest["pool_hash"]
     if tested_on != held:
         raise BenchError(
             f"{trained.cell.id} was tested on the images {str(tested_on)[:8]}, but the pool holds {held[:8]}: another "

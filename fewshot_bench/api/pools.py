@@ -9,9 +9,8 @@ from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.options import frozen, problems
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.dataset import Dataset
-from fewshot_bench.data.datasets import dataset_of, find_dataset, options_known
+from fewshot_bench.data.datasets import dataset_of, find_dataset, open_pool_of, options_known
 from fewshot_bench.data.datasets import open_pool as opened
-from fewshot_bench.data.imported import check_import
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.data.pool import Pool, Progress, silent
 
@@ -49,9 +48,7 @@ def pool_for(cell: Cell, data: Data, progress: Progress = silent) -> DatasetPool
     if isinstance(data, Pool):
         return DatasetPool(known, data)
     if data is None or isinstance(data, str | Path):
-        pool = opened(known, folder_of(data), progress)
-        check_import(known, pool)
-        return DatasetPool(known, pool)
+        return DatasetPool(known, open_pool_of(cell, folder_of(data), progress))
     raise BenchError(f"data is a {type(data).__name__}. Give what open_pool returns, or the folder of the data.")
 
 

@@ -83,8 +83,20 @@ class Evaluation:
     both_batch_norms: bool = False
     """Test once more with the batch norm that the learner is not trained with: its own row in the table."""
 
+    dataset: str | None = None
+    """Dataset of validation and test tasks, with images of the same shape; absent: the one of training."""
 
-OPTIONS = ("dataset_options", "learner_options", "backbone_options", "inner_optimizer_options")
+    split: str | None = None
+    """Class split of that other dataset; absent: its first."""
+
+
+OPTIONS = (
+    "dataset_options",
+    "learner_options",
+    "backbone_options",
+    "inner_optimizer_options",
+    "test_dataset_options",
+)
 """The fields of a cell that hold options."""
 
 Options = tuple[tuple[str, Any], ...]
@@ -109,6 +121,7 @@ class Cell:
     learner_options: Options = ()
     backbone_options: Options = ()
     inner_optimizer_options: Options = ()
+    test_dataset_options: Options = ()
 
     @property
     def id(self) -> str:
@@ -132,6 +145,14 @@ class Cell:
     @property
     def test_queries(self) -> int:
         return self.training.queries if self.evaluation.queries is None else self.evaluation.queries
+
+    @property
+    def test_dataset(self) -> str:
+        return self.dataset if self.evaluation.dataset is None else self.evaluation.dataset
+
+    @property
+    def test_split(self) -> str:
+        return self.split if self.evaluation.split is None else self.evaluation.split
 
     @property
     def test_steps(self) -> int:

@@ -71,7 +71,7 @@ def source_of_cell(cell: Cell) -> Source:
 
 
 def _import_paths(cell: Cell) -> tuple[str, ...]:
-    values = [getattr(cell, axis) for axis in AXES]
+    values = [*(getattr(cell, axis) for axis in AXES), cell.evaluation.dataset]
     return tuple(value for value in values if isinstance(value, str) and ":" in value)
 
 

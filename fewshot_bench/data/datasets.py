@@ -15,7 +15,7 @@ from fewshot_bench.basics.names import find, lazy, unknown
 from fewshot_bench.basics.options import Option, schema
 from fewshot_bench.cells.cell import Cell, Options
 from fewshot_bench.data.dataset import Dataset
-from fewshot_bench.data.imported import imported, imported_names, recorded_options
+from fewshot_bench.data.imported import check_import, imported, imported_names, recorded_options
 from fewshot_bench.data.locations import place_for_pool, prepared_pool, raw_places
 from fewshot_bench.data.pool import MANIFEST, Content, Pool, Progress, content_of, read_pool, silent
 from fewshot_bench.data.raw import Raw
@@ -58,20 +58,44 @@ def dataset_named(name: str, options: Options = ()) -> Dataset:
     return made._replace(name=name)  # by import path, so that two functions' datasets never share tasks or pools
 
 
-DataOf = tuple[str, Options]
-"""The name and options of a dataset: what cells with the same pool have in common."""
+DataOf = tuple[str, Options, str, Options]
+"""Names and options of the datasets of training and of test: what cells with the same pools have in common."""
 
 Pools = dict[DataOf, Pool]
 
 
 def data_of(cell: Cell) -> DataOf:
-    """The name and options of a cell's dataset."""
-    return cell.dataset, cell.dataset_options
+    """The names and options of a cell's datasets."""
+    return cell.dataset, cell.dataset_options, cell.test_dataset, cell.test_dataset_options
 
 
 def dataset_of(cell: Cell) -> Dataset:
-    """The dataset of a cell."""
+    """The dataset that a cell is trained on."""
     return dataset_named(cell.dataset, cell.dataset_options)
+
+
+def test_dataset_of(cell: Cell) -> Dataset:
+    """The dataset of a cell's validation and test: that of training, if `evaluation.dataset` names no other."""
+    if cell.evaluation.dataset is None:
+        return dataset_of(cell)
+    return dataset_named(cell.evaluation.dataset, cell.test_dataset_options)
+
+
+def open_pool_of(cell: Cell, data_dir: Path, progress: Progress = silent) -> Pool:
+    """The pool of a cell's dataset, with that of its test dataset if it has another. Raises as `open_pool`."""
+    known = dataset_of(cell)
+    pool = open_pool(known, data_dir, progress)
+    check_import(known, pool)
+    if cell.evaluation.dataset is None:
+        return pool
+    tested_on = open_pool(test_dataset_of(cell), data_dir, progress)
+    check_import(test_dataset_of(cell), tested_on)
+    return pool._replace(tested_on=tested_on)
+
+
+def test_split_of(cell: Cell, pool: Pool) -> ClassSplit:
+    """The class split of a cell's validation and test. pool: of the cell."""
+    return split_in(test_dataset_of(cell).splits, cell.test_split, pool.tested_on or pool)
 
 
 def find_dataset(name: str, data_dir: Path, options: Options = ()) -> Dataset:

@@ -64,6 +64,7 @@ NAMES: dict[str, AboutDataset] = {
         "splits": {
             "ravi": {"ravi2017": "the 64, 16 and 20 classes of its parts"},
             "gimli-fork": {"grefenstette2019": "its released configuration shuffles the classes so"},
+            "all": {"chen2019": "all 100 classes train, for tests on another dataset"},
         },
     },
 }
@@ -88,7 +89,7 @@ def mini_imagenet(*, size: int = 84) -> Dataset:
     return Dataset(
         name="mini-imagenet",
         shape=ImageShape(3, size, size),
-        splits=read_splits("mini-imagenet", ("ravi", "gimli-fork")),
+        splits=read_splits("mini-imagenet", ("ravi", "gimli-fork", "all")),
         find_raw=partial(find_mini_imagenet, size=size),
         layouts=LAYOUTS,
         examples=EXAMPLES,

@@ -34,13 +34,15 @@ class Pool(NamedTuple):
     """The images of a dataset, memory-mapped and read only.
 
     images: uint8 [n, channels, height, width], class after class. starts: int64 [classes + 1]; images of class i are
-    those from starts[i] to starts[i + 1]. classes: their names, in that order.
+    those from starts[i] to starts[i + 1]. classes: their names, in that order. tested_on: the pool that validation and
+    test tasks come from, if it is that of another dataset.
     """
 
     images: NDArray[np.uint8]
     starts: NDArray[np.int64]
     classes: tuple[str, ...]
     manifest: dict[str, Any]
+    tested_on: "Pool | None" = None
 
     @property
     def shape(self) -> ImageShape:

@@ -5,7 +5,7 @@ that learner, and keys of [training] for its cells alone. [[cells]] may set opti
 inner_optimizer_options = { lr = 0.01 }, which override those of the table.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from fewshot_bench.basics.about import Traits, learners
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, find, unknown
 from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
-from fewshot_bench.cells.cell import AXES, Options, Training
+from fewshot_bench.cells.cell import AXES, Evaluation, Options, Training
 from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.data.dataset import Dataset
 from fewshot_bench.data.datasets import DATASETS, dataset_named, options_in, options_known
@@ -126,11 +126,62 @@ def overrides(
     return by_name, faults
 
 
-def unused(content: dict[str, Any], points: Sequence[Point]) -> list[str]:
-    """A sentence for each table of a name that no point has."""
+class TestedOn(NamedTuple):
+    """The other dataset of a cell's validation and test; None: the one of training. options: as of a cell."""
+
+    dataset: str | None = None
+    split: str | None = None
+    options: Options = ()
+
+
+EVALUATION = section_schema(Evaluation) | {
+    "dataset": Option(str | tuple[str, ...], None),
+    "split": Option(str | tuple[str, ...], None),
+}
+"""The keys of [evaluation] in a grid: of several datasets, each makes cells of its own."""
+
+
+def tested_on(
+    evaluation: dict[str, Any], content: dict[str, Any], where: str, data_dir: Path
+) -> tuple[list[TestedOn], list[str]]:
+    """The datasets that the cells of a table are tested on, and a sentence for each fault.
+
+    evaluation: the keys of [evaluation] that hold for these cells. Of several splits, each dataset takes those it has.
+    """
+    names, splits = (_listed(evaluation.get(key)) for key in ("dataset", "split"))
+    if not all(isinstance(name, str) for name in (*names, *splits)):
+        return [TestedOn()], []  # told as the fault of a key
+    if splits and not names:
+        return [TestedOn()], [f"{where}: `split` is for the `dataset` beside it; [grid] has the split of training."]
+    found, faults = [], []
+    for name in names:
+        try:
+            known = dataset_in(name, content, {}, data_dir)
+        except BenchError as error:
+            faults.append(f"{where}: {error}")
+            continue
+        chosen = [split for split in splits if split in known.splits] if splits else [next(iter(known.splits))]
+        if not chosen:
+            has = ", ".join(known.splits)
+            faults.append(f"{where}: {name} has none of the splits {', '.join(map(repr, splits))}. It has: {has}.")
+        options = options_in(name, data_dir)
+        if not options:
+            schema_ = options_known(name, data_dir)
+            table = content.get(TABLES["dataset"], {}).get(name, {})
+            options = _off_default(understood(table, schema_), schema_)
+        found += [TestedOn(name, split, options) for split in chosen]
+    return found or [TestedOn()], faults
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+
+
+def unused(content: dict[str, Any], points: Sequence[Point], tested: Iterable[str]) -> list[str]:
+    """A sentence for each table of a name that no point has. tested: datasets of tests, which have a table too."""
     faults = []
     for axis, table_name in TABLES.items():
-        names = {point[axis] for point in points}
+        names = {point[axis] for point in points} | (set(tested) if axis == "dataset" else set())
         faults += [
             f'[{table_name}."{name}"]: no cell of this grid has that {axis}{did_you_mean(name, names)}.'
             for name in content.get(table_name, {})

@@ -84,7 +84,7 @@ class CellRun:
         entries = {
             "plan": self.plan._asdict(),
             "environment": environment(self.plan.device, source.libraries),
-            "pool_hash": pool.manifest["pool_hash"],
+            "pool_hash": _hash_of(pool),
             **code_entries(before, source, self.folder.parent.parent),
         }
         folders.mark(
@@ -175,12 +175,17 @@ def status_if_begun(folder: Path) -> dict[str, Any]:
 
 def _check_same_images(before: dict[str, Any], pool: Pool) -> None:
     """Raises BenchError if a cell was begun with another preparation of its dataset."""
-    began_with, now = before.get("pool_hash"), pool.manifest["pool_hash"]
+    began_with, now = before.get("pool_hash"), _hash_of(pool)
     if began_with not in (None, now):
         raise BenchError(
             f"begun with the images {str(began_with)[:8]}, but the pool now holds {now[:8]}. Bring those back, or move "
             "the cell's folder away to train it anew."
         )
+
+
+def _hash_of(pool: Pool) -> str:
+    """The hash of a cell's images; of both pools if it is tested on another dataset."""
+    return "+".join(each.manifest["pool_hash"] for each in (pool, pool.tested_on) if each is not None)
 
 
 def now() -> str:

@@ -4,6 +4,7 @@ Nothing here imports torch, unless the grid names code by import path. grid/vali
 """
 
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,15 +13,25 @@ from fewshot_bench.basics.errors import GridError
 from fewshot_bench.basics.names import did_you_mean
 from fewshot_bench.basics.options import problems, understood
 from fewshot_bench.cells.cell import Cell, Evaluation, Training, without_what_does_not_concern
-from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.data.datasets import dataset_of
 from fewshot_bench.data.locations import default_data_dir
-from fewshot_bench.grid.axes import TRAINING, Override, Point, dataset_in, overrides, points, traits_of, unused
+from fewshot_bench.grid.axes import (
+    EVALUATION,
+    TRAINING,
+    Override,
+    Point,
+    TestedOn,
+    dataset_in,
+    overrides,
+    points,
+    tested_on,
+    traits_of,
+    unused,
+)
 from fewshot_bench.grid.files import OWN_OPTIONS, OWN_TABLES, TABLES, GridFile, check_shape
 from fewshot_bench.grid.validation import learner_faults, option_fault, value_faults
 
 SECTIONS = ("grid", "training", "evaluation", *TABLES.values(), "cells")
-EVALUATION = section_schema(Evaluation)
 
 
 class GridTable(NamedTuple):
@@ -57,6 +68,7 @@ def expand(grid: GridFile, data_dir: Path | None = None) -> list[Cell]:
     faults += problems(content.get("evaluation", {}), EVALUATION, "[evaluation]")
     cells: dict[Cell, None] = {}
     everywhere: list[Point] = []
+    others: set[str] = set()
     for block in _grid_tables(content):
         options = {axis: block.own.get(key, {}) for axis, key in OWN_OPTIONS.items()}
         called = cache(partial(dataset_in, content=content, own=options["dataset"], data_dir=data_dir))
@@ -67,12 +79,16 @@ def expand(grid: GridFile, data_dir: Path | None = None) -> list[Cell]:
         faults += wrong
         traits, wrong = _traits(given)
         faults += wrong
-        for point in combinations:
-            cell = _cell(point, given, traits[point["learner"]], content, block)
+        evaluation = content.get("evaluation", {}) | block.own.get("evaluation", {})
+        tested, wrong = tested_on(evaluation, content, f"{block.where}, [evaluation]", data_dir)
+        faults += wrong
+        others |= {other.dataset for other in tested if other.dataset}
+        for point, other in product(combinations, tested):
+            cell = _cell(point, given, traits[point["learner"]], content, block, other)
             faults += value_faults(cell) + learner_faults(cell, traits[cell.learner])
             cells[cell] = None
         everywhere += combinations
-    faults += unused(content, everywhere)
+    faults += unused(content, everywhere, others)
     if faults:
         raise GridError(list(dict.fromkeys(faults)), grid.where)
     return list(cells)
@@ -107,11 +123,16 @@ def _cell(
     traits: Traits,
     content: dict[str, Any],
     block: GridTable,
+    other: TestedOn,
 ) -> Cell:
     """The cell at a point. Its training settings: the grid's, overridden by the tables of its names, then by its own.
 
-    traits: of its learner. If it has no inner loop, settings in tables of inner optimizers are ignored.
+    traits: of its learner. If it has no inner loop, settings in tables of inner optimizers are ignored. other: the
+    dataset of its test, if it is another.
     """
+    evaluation = content.get("evaluation", {}) | block.own.get("evaluation", {}) | {"dataset": None, "split": None}
+    if other.dataset not in (None, point["dataset"]):
+        evaluation |= {"dataset": other.dataset, "split": other.split}
     training = dict(content.get("training", {}))
     for axis in TABLES:
         if axis != "inner_optimizer" or traits.inner_loop:
@@ -119,9 +140,8 @@ def _cell(
     cell = Cell(
         **point,
         training=Training(**understood(training | block.own.get("training", {}), TRAINING)),
-        evaluation=Evaluation(
-            **understood(content.get("evaluation", {}) | block.own.get("evaluation", {}), EVALUATION)
-        ),
+        evaluation=Evaluation(**understood(evaluation, EVALUATION)),
+        test_dataset_options=other.options if evaluation["dataset"] else (),
         dataset_options=given["dataset", point["dataset"]].options,
         learner_options=given["learner", point["learner"]].options,
         backbone_options=given["backbone", point["backbone"]].options,

@@ -36,6 +36,9 @@ def as_grid(cell: Cell) -> GridFile:
         options = dict(getattr(cell, OWN_OPTIONS[axis]))
         if options:
             content[table] = {getattr(cell, axis): {key: _listed(value) for key, value in options.items()}}
+    if cell.test_dataset_options:
+        options = {key: _listed(value) for key, value in cell.test_dataset_options}
+        content.setdefault(TABLES["dataset"], {})[cell.test_dataset] = options
     return GridFile(cell.id, cell.id, content)
 
 

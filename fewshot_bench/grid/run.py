@@ -11,16 +11,14 @@ from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.code import accept_or_refuse
 from fewshot_bench.data.datasets import (
-    DataOf,
     Pools,
     data_of,
-    dataset_named,
     dataset_of,
-    open_pool,
+    open_pool_of,
     size_faults,
     split_of,
+    test_dataset_of,
 )
-from fewshot_bench.data.imported import check_import
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.data.pool import Progress, silent
 from fewshot_bench.grid.cell_run import Listener
@@ -148,18 +146,24 @@ def open_pools(cells: Iterable[Cell], data_dir: Path, progress: Progress = silen
     pools: Pools = {}
     for cell in cells:
         if data_of(cell) not in pools:
-            pools[data_of(cell)] = open_pool(dataset_of(cell), data_dir, progress)
-    needed: dict[tuple[DataOf, str], dict[tuple[str, int], None]] = {}
+            pools[data_of(cell)] = open_pool_of(cell, data_dir, progress)
+    faults, checked = [], set()
     for cell in cells:
+        pool = pools[data_of(cell)]
         tested = cell.shots + cell.test_queries
         trained = [("train", cell.train_shots + cell.training.queries)] if cell.training.iterations else []
-        tasks = [*trained, ("val", tested), ("test", tested)]
-        needed.setdefault((data_of(cell), cell.split), {}).update(dict.fromkeys(tasks))
-    faults = []
-    for ((name, options), split_name), tasks_of in needed.items():
-        known, pool = dataset_named(name, options), pools[name, options]
-        check_import(known, pool)
-        faults += size_faults(known, split_of(known, split_name, pool), pool, tasks_of)
+        test = [("val", tested), ("test", tested)]
+        if pool.tested_on is None:
+            uses = [(dataset_of(cell), cell.split, pool, [*trained, *test])]
+        else:
+            uses = [
+                (dataset_of(cell), cell.split, pool, trained),
+                (test_dataset_of(cell), cell.test_split, pool.tested_on, test),
+            ]
+        for known, split_name, images, tasks in uses:
+            if (key := (known.name, known.variant, split_name, *tasks)) not in checked:
+                checked.add(key)
+                faults += size_faults(known, split_of(known, split_name, images), images, tasks)
     if faults:
         raise GridError(list(dict.fromkeys(faults)), "the grid, found by counting images")
     return pools

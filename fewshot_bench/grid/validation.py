@@ -12,7 +12,7 @@ from fewshot_bench.basics.memory import out_of_memory
 from fewshot_bench.basics.names import find
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER, Cell
-from fewshot_bench.data.datasets import dataset_of
+from fewshot_bench.data.datasets import dataset_of, test_dataset_of
 from fewshot_bench.data.splits import PARTS
 from fewshot_bench.grid.files import TABLES
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
@@ -42,7 +42,13 @@ def value_faults(cell: Cell) -> list[str]:
             value = getattr(section, key)
             if value is not None and value < least:
                 faults.append(f"[{name}]: `{key}` is {value}, but has to be at least {least}.")
-    known = dataset_of(cell)
+    known, tested = dataset_of(cell), test_dataset_of(cell)
+    if (known.shape, known.loss) != (tested.shape, tested.loss):
+        shapes = ("x".join(map(str, one.shape)) for one in (known, tested))
+        faults.append(
+            f"[evaluation]: `dataset` is {tested.name!r}, whose images are {{1}}, but {known.name} has {{0}}, and one "
+            "network has to take both. Set `size` in [datasets] for one of them.".format(*shapes)
+        )
     if known.loss == "cross-entropy":
         for where, ways in (("", cell.ways), ("[training]: ", cell.train_ways)):
             if ways < 2:
@@ -53,16 +59,19 @@ def value_faults(cell: Cell) -> list[str]:
         ("training", cell.train_shots, cell.training.queries),
         ("evaluation", cell.shots, cell.test_queries),
     ):
-        if known.examples is not None and shots + queries > known.examples:
+        used = known if kind == "training" else tested
+        if used.examples is not None and shots + queries > used.examples:
             faults.append(
                 f"{counted(shots, 'shot')} + {counted(queries, 'query')} a class ({kind}) make "
-                f"{counted(shots + queries, 'image')}, but {cell.dataset} has {known.examples} of each class."
+                f"{counted(shots + queries, 'image')}, but {used.name} has {used.examples} of each class."
             )
-    for part, classes in zip(PARTS, known.sizes(cell.split), strict=True):
+    for part in PARTS:
         ways = cell.train_ways if part == "train" else cell.ways
+        used, split = (known, cell.split) if part == "train" else (tested, cell.test_split)
+        classes = getattr(used.sizes(split), part)
         if ways > classes:
             there = counted(classes, f"{part} class")
-            faults.append(f"{counted(ways, 'way')}: split {cell.split!r} of {cell.dataset} has {there}.")
+            faults.append(f"{counted(ways, 'way')}: split {split!r} of {used.name} has {there}.")
     return faults
 
 

@@ -79,6 +79,10 @@ def reasons_of(cells: Sequence[CellFolder]) -> tuple[Reasons, list[str]]:
 def _used(cell: CellFolder) -> Iterator[tuple[str, str]]:
     """(kind, name) of what a cell names, as `citations` calls it."""
     config = cell.config
+    other = config.get("evaluation", {})
+    if other.get("dataset"):
+        yield "dataset", str(other["dataset"])
+        yield "split", f"{other['dataset']}:{other.get('split')}"
     for kind in KINDS[:-1]:
         yield kind, f"{config['dataset']}:{config['split']}" if kind == "split" else str(config[kind])
     for table in OPTIONS:

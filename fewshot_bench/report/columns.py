@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.report.names import model, optimizer, task
+from fewshot_bench.report.names import TO, model, optimizer, task
 from fewshot_bench.report.protocol import against_paper
 from fewshot_bench.report.published import TABLE_2
 from fewshot_bench.report.rows import Row
@@ -71,11 +71,23 @@ SETTING = Column(
     shown=lambda rows: any(row.setting for row in rows),
     csv={"setting": lambda row: row.setting},
 )
+
+
+def _datasets(item: Any) -> list[str]:
+    """The dataset of training, and the one of the test if it is another."""
+    return str(item.axes["dataset"]).split(TO)
+
+
 SHORT_KEYS = (LEARNER, TASK, MODEL, BATCH_NORM, SETTING)
 """Which configuration a row is, in few columns; the first two open a new block of rows."""
 
 TASK_AXES = (
-    _axis("dataset", "dataset"),
+    _axis("dataset", "dataset")._replace(value=lambda item: _datasets(item)[0]),
+    Column(
+        "tested on",
+        value=lambda item: _datasets(item)[-1],
+        shown=lambda items: any(len(_datasets(item)) > 1 for item in items),
+    ),
     _axis("split", "split", _splits_differ),
     _axis("nway", "ways")._replace(align="right"),
     _axis("kshot", "shots")._replace(align="right"),

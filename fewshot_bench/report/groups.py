@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from fewshot_bench.cells.contents import GRID_AXES, OTHER_TESTS
 from fewshot_bench.cells.reading import CellFolder
-from fewshot_bench.report.names import text_of
+from fewshot_bench.report.names import TO, text_of
 
 Config = Mapping[str, Any]
 
@@ -92,7 +92,7 @@ def _by_protocol(plan: Sequence[CellFolder]) -> list[Group]:
     for cell in plan:
         if cell.status == "done":
             seeds.setdefault(key_of(cell.fingerprint), {}).setdefault(cell.seed, cell)
-    axes = {axis: plan[0].config[axis] for axis in GRID_AXES}
+    axes = axes_of(plan[0].config)
     config = flat({key: value for key, value in plan[0].config.items() if key not in (*GRID_AXES, "seed")})
     planned = len({cell.seed for cell in plan})
     return [
@@ -142,6 +142,15 @@ def _init_seed(table: Config) -> Any:
 
 def _naming(table: Config, seed: int) -> dict[str, Any]:
     return {**table, _TABLE: {**table.get(_TABLE, {}), _KEY: seed}}
+
+
+def axes_of(config: Mapping[str, Any]) -> Config:
+    """The values of GRID_AXES. A cell tested on another dataset has "mini-imagenet -> cub", and so its split."""
+    axes = {axis: config[axis] for axis in GRID_AXES}
+    other = config.get("evaluation", {})
+    if other.get("dataset"):
+        axes |= {key: f"{axes[key]}{TO}{other.get(key)}" for key in ("dataset", "split")}
+    return axes
 
 
 def settings(groups: Sequence[Group]) -> list[str]:

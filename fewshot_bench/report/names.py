@@ -7,14 +7,17 @@ from typing import Any
 from fewshot_bench.basics.about import datasets
 from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
 
+TO = " -> "
+"""Between the dataset of training and another one of the test."""
+
 INNER_OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 """Inner optimizers as the paper prints them; others are printed as the grid names them."""
 
 
 def dataset(name: str) -> str:
     """A dataset's name in print, such as "mini-ImageNet"; others are printed as the grid names them."""
-    known = datasets().get(name)
-    return known["title"] if known else name
+    known = datasets()
+    return TO.join(known[each]["title"] if each in known else each for each in name.split(TO))
 
 
 def task(axes: Mapping[str, Any]) -> str:

@@ -13,9 +13,9 @@ from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.cells.cell import Cell, Options
-from fewshot_bench.data.datasets import dataset_of
+from fewshot_bench.data.datasets import dataset_of, test_dataset_of, test_split_of
 from fewshot_bench.data.pool import Pool
-from fewshot_bench.data.splits import crossing, split_in
+from fewshot_bench.data.splits import ClassSplit, crossing, split_in
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
 from fewshot_bench.learners import LEARNERS
 from fewshot_bench.learners.base import Learner, Parts, as_learner
@@ -77,18 +77,19 @@ def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None)
         BenchError: A name or an option is unknown, or the network cannot be trained.
     """
     known = dataset_of(cell)
-    split = split_in(known.splits, cell.split, pool)
+    split, tested = split_in(known.splits, cell.split, pool), test_split_of(cell, pool)
+    test_pool = pool.tested_on or pool
     learner, parts = learner_and_parts(cell, plan, network)
     return Assembly(
         cell=cell,
         plan=plan,
         learner=learner,
         parts=parts,
-        streams=streams(cell, pool, split, plan.device),
+        streams=streams(cell, pool, split, plan.device, tested),
         fingerprint={
-            "split_hash": split.hash,
-            "pool_hash": pool.manifest["pool_hash"],
-            "duplicates": list(crossing(known.duplicates, split)),
+            "split_hash": tested.hash,
+            "pool_hash": test_pool.manifest["pool_hash"],
+            "duplicates": list(crossing(test_dataset_of(cell).duplicates, tested)),
             "queries": cell.test_queries,
             "batch_norm": learner.traits.batch_norm,
             "rotations": "train" if rotates(cell) else "none",
@@ -97,8 +98,14 @@ def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None)
             "evaluation_seed": cell.evaluation.seed,
             "ensemble": cell.evaluation.ensemble,
             **({} if known.loss == "cross-entropy" else {"loss": known.loss}),
+            **({} if test_pool is pool else _trained_on(split, pool)),
         },
     )
+
+
+def _trained_on(split: ClassSplit, pool: Pool) -> dict[str, str]:
+    """What the fingerprint of a cell that is tested on another dataset says of the one of training."""
+    return {"train_split_hash": split.hash, "train_pool_hash": pool.manifest["pool_hash"]}
 
 
 def learner_and_parts(cell: Cell, plan: Plan, network: Network | None = None) -> tuple[Learner, Parts]:

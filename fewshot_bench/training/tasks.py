@@ -45,8 +45,11 @@ class TaskRows(NamedTuple):
     key: Tensor
 
 
-def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
+def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str, test_split: ClassSplit | None = None) -> Streams:
     """The three task streams of a cell.
+
+    Images of another dataset of the test are normalised as those of training, which the network knows. test_split: of
+    validation and test; None: `split`.
 
     If the device is not the CPU, the images of a part are copied to it as bytes when the part's first tasks are drawn.
     Later only indices are copied, those of AHEAD tasks at a time.
@@ -56,11 +59,14 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str) -> Streams:
     test = TaskShape(cell.ways, cell.shots, cell.test_queries)
 
     def stream(part: Part, shape: TaskShape, seed: int, rotations: bool) -> Stream:
-        key = task_key(cell.dataset, cell.split, part, shape, seed)
+        own = part == "train"
+        name, split_name = (cell.dataset, cell.split) if own else (cell.test_dataset, cell.test_split)
+        key = task_key(name, split_name, part, shape, seed)
         if dataset.draw_tasks is not None:
             return drawn(dataset.draw_tasks, key, shape, device)
-        members = split.indices(part, pool)
-        bank = bank_of(pool, members, rotations) if device == "cpu" else copied(pool, members, rotations)
+        images = pool if own else pool.tested_on or pool
+        members = (split if own else test_split or split).indices(part, images)
+        bank = bank_of(images, members, rotations) if device == "cpu" else copied(images, members, rotations)
         gather = in_memory(bank, dataset) if device == "cpu" else on_device(bank, dataset, device)
         task_rows = _cached_rows(key, bank, shape, rotations, device)
         of_support, of_query = (

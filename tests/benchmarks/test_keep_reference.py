@@ -11,6 +11,7 @@ from fewshot_bench.api.loading import load_cell
 from fewshot_bench.basics.lease import lease
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.reading import read_cells
+from fewshot_bench.data.datasets import data_of
 from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
@@ -36,7 +37,13 @@ def run(pattern_data, pattern_pool):
         cells = [twin, trained]
         folders.enroll(directory, cells)
         left = iter(range(calls))
-        run_cells(cells, directory, {("omniglot", ()): pattern_pool}, "cpu", listener(lambda: next(left, None) is None))
+        run_cells(
+            cells,
+            directory,
+            {data_of(trained): pattern_pool},
+            "cpu",
+            listener(lambda: next(left, None) is None),
+        )
         return [directory / "cells" / cell.id for cell in cells]
 
     return running

@@ -28,6 +28,7 @@ SPLITS = [
     ("omniglot", "lake", (813, 151, 659), "8aa370521ee111fd"),
     ("mini-imagenet", "ravi", (64, 16, 20), "cede7f2d56c0ce83"),
     ("mini-imagenet", "gimli-fork", (64, 16, 20), "fc67aeac9170c86a"),
+    ("mini-imagenet", "all", (100, 0, 0), "9a6b65a75c704f68"),
 ]
 
 KNOWN = known_duplicates("mini-imagenet")

@@ -8,6 +8,7 @@ import pytest
 
 from fewshot_bench.basics.lease import LOCK, lease
 from fewshot_bench.cells import folders
+from fewshot_bench.data.datasets import data_of
 from fewshot_bench.grid import cluster, inline
 from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.inline import run_cells
@@ -33,7 +34,7 @@ def run(tmp_path, pattern_pool):
     """run(...) -> the ids of cells that are not done then. Arguments: see Listener."""
 
     def cells(moment=lambda cell, at: None, ended=lambda *unused: None, stop=lambda: False):
-        return run_cells([CELL], tmp_path, {("omniglot", ()): pattern_pool}, "cpu", Listener(moment, ended, stop))
+        return run_cells([CELL], tmp_path, {data_of(CELL): pattern_pool}, "cpu", Listener(moment, ended, stop))
 
     return cells
 
@@ -65,7 +66,7 @@ def test_whether_torchs_interpreter_was_used_is_recorded(tmp_path, pattern_pool,
     for name in ("used", "broken"):
         if name == "broken":
             monkeypatch.setattr(InterpreterGraph, "function", broken)
-        assert run_cells([CELL], tmp_path / name, {("omniglot", ()): pattern_pool}, "cpu", listener, plan) == []
+        assert run_cells([CELL], tmp_path / name, {data_of(CELL): pattern_pool}, "cpu", listener, plan) == []
         folder = folders.folder_of(tmp_path / name, CELL)
         said.append(folders.status(folder).get("interpreter"))
         results.append((folder / "result.json").read_bytes())

@@ -13,6 +13,7 @@ from fewshot_bench.basics.lease import lease
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell, Evaluation
 from fewshot_bench.cells.folders import CHECKPOINTS, RESULT
+from fewshot_bench.data.datasets import data_of
 from fewshot_bench.grid import cell_run, inline
 from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.inline import run_cells
@@ -64,7 +65,7 @@ def run(pattern_pool, tmp_path):
     def cells_in(folder, cells=CELLS, told=None, plan=PACKED):
         directory = tmp_path / folder
         folders.enroll(directory, cells)
-        return run_cells(cells, directory, {("omniglot", ()): pattern_pool}, "cpu", told or listener(), plan)
+        return run_cells(cells, directory, {data_of(CELLS[0]): pattern_pool}, "cpu", told or listener(), plan)
 
     return cells_in
 
@@ -74,7 +75,7 @@ def undisturbed(pattern_pool, tmp_path_factory):
     """Three seeds side by side, as nothing happened."""
     directory = tmp_path_factory.mktemp("packs")
     folders.enroll(directory, CELLS)
-    assert run_cells(CELLS, directory, {("omniglot", ()): pattern_pool}, "cpu", listener(), PACKED) == []
+    assert run_cells(CELLS, directory, {data_of(CELLS[0]): pattern_pool}, "cpu", listener(), PACKED) == []
     return directory
 
 

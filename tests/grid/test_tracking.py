@@ -11,6 +11,7 @@ import pytest
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells import folders
+from fewshot_bench.data.datasets import data_of
 from fewshot_bench.grid import tracking
 from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.expand import expand
@@ -44,7 +45,7 @@ def run(out: Path, pool, kind: str, stop_after: int = 10**9, said: list[str] | N
     if said is not None:
         listener = listener._replace(say=said.append)
     with tracked(listener, kind, out) as told:
-        run_cells(cells, out, {("omniglot", ()): pool}, "cpu", told)
+        run_cells(cells, out, {data_of(cells[0]): pool}, "cpu", told)
     return [folders.folder_of(out, cell) for cell in cells]
 
 
