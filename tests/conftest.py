@@ -8,10 +8,12 @@ import atexit
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.data.locations import prepared_pool, raw_places
@@ -92,12 +94,23 @@ def mini_imagenet_pool(mini_imagenet_data: Path) -> Pool:
     return open_pool(dataset_named("mini-imagenet"), mini_imagenet_data)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], object]) -> Path:
+    """A folder that the first process of this session to ask for it fills, and all others use."""
+    session = factory.getbasetemp()
+    session = session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
+    folder = session / name
+    with FileLock(session / f"{name}.lock"):
+        if not folder.exists():
+            unfinished = factory.mktemp(name)
+            fill(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def pattern_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder whose Omniglot is a stand-in, for tests of everything but data."""
-    folder = tmp_path_factory.mktemp("patterns")
-    write_patterns(folder)
-    return folder
+    return made_once(tmp_path_factory, "patterns", write_patterns)
 
 
 @pytest.fixture(scope="session")
@@ -120,9 +133,7 @@ def few_training_classes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def glyphs_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the glyphs, drawn once in a session: about 10 s."""
-    folder = tmp_path_factory.mktemp("glyphs")
-    open_pool(dataset_named("glyphs"), folder)
-    return folder
+    return made_once(tmp_path_factory, "glyphs", partial(open_pool, dataset_named("glyphs")))
 
 
 @pytest.fixture
