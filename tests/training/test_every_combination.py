@@ -15,7 +15,8 @@ from fewshot_bench.training.meta_step import begin, meta_step, stage
 from fewshot_bench.training.plan import Plan
 from tests.tiny import tiny_cell
 
-CELL = tiny_cell({"tasks_per_batch": 1, "inner_steps": 1}, {"tasks": 1}, backbone="densenet-8")
+CELL = tiny_cell({"tasks_per_batch": 1, "inner_steps": 1}, {"tasks": 1}, backbone_options=())
+SMALL = replace(CELL, backbone_options=(("filters", 4),))
 
 
 def check(cell, pool):
@@ -44,4 +45,4 @@ def test_learner_with_backbone(learner, backbone, pattern_pool):
 @pytest.mark.parametrize("learner", ["maml++", "maml++-original", "imaml", "imaml-released", "reptile", "finetune"])
 def test_learner_with_inner_optimizer(learner, rule, pattern_pool):
     """The others adapt as the first of these do: they are options of one class."""
-    check(replace(CELL, learner=learner, inner_optimizer=rule), pattern_pool)
+    check(replace(SMALL, learner=learner, inner_optimizer=rule), pattern_pool)

@@ -76,6 +76,14 @@ def after(assembly, steps):
     return [meta_step(assembly, find, state)["loss"] for _ in range(steps)], state.meta
 
 
+@pytest.fixture(scope="module", params=["maml++", "reptile"])
+def as_written(request, pattern_pool):
+    """A cell, and what five meta-steps give as they are written."""
+    options = (("msl_epochs", 1),) if request.param == "maml++" else (("carry_state", True),)
+    cell = replace(CELL, learner=request.param, learner_options=options)
+    return cell, *after(in_float64(assemble(cell, pattern_pool, EAGER)), 5)
+
+
 @pytest.mark.parametrize(
     "plan",
     [
@@ -86,12 +94,9 @@ def after(assembly, steps):
         Plan("cpu", 1, 1, recompute=True),
     ],
 )
-@pytest.mark.parametrize("learner", ["maml++", "reptile"])
-def test_every_plan_trains_alike(pattern_pool, plan, learner):
+def test_every_plan_trains_alike(pattern_pool, as_written, plan):
     """Over an epoch's end, where the weights of the multi-step loss change and so the program does."""
-    options = (("msl_epochs", 1),) if learner == "maml++" else (("carry_state", True),)
-    cell = replace(CELL, learner=learner, learner_options=options)
-    losses, meta = after(in_float64(assemble(cell, pattern_pool, EAGER)), 5)
+    cell, losses, meta = as_written
     found, also = after(in_float64(assemble(cell, pattern_pool, plan)), 5)
     assert found == pytest.approx(losses, rel=1e-9)
     for name, value in meta.items():
@@ -114,19 +119,19 @@ def test_workers_change_no_bit(pattern_pool):
     ],
 )
 def test_replicas_train_as_each_would_alone(pattern_pool, program, learner, rule):
-    """Three seeds side by side, 20 meta-steps: each equal to its own run to 1e-10 in float64."""
+    """Three seeds side by side, 8 meta-steps: each equal to its own run to 1e-10 in float64."""
     training = replace(CELL.training, iterations_per_epoch=30)
     cells = [replace(CELL, seed=seed, learner=learner, inner_optimizer=rule, training=training) for seed in range(3)]
     plan = Plan("cpu", 1, 3, program, replicas=3)
     packed = [in_float64(assemble(cell, pattern_pool, plan)) for cell in cells]
     states = [begin(one.learner, one.parts, 2, "cpu") for one in packed]
     find = gradients(packed[0])
-    for _ in range(20):
+    for _ in range(8):
         found = find(states, [batch(one, state.iteration) for one, state in zip(packed, states, strict=True)])
         for one, state, gradient in zip(packed, states, found, strict=True):
             apply_gradient(one, state, gradient)
     for cell, state in zip(cells, states, strict=True):
-        _, meta = after(in_float64(assemble(cell, pattern_pool, plan)), 20)
+        _, meta = after(in_float64(assemble(cell, pattern_pool, plan)), 8)
         for name, value in meta.items():
             torch.testing.assert_close(state.meta[name], value, rtol=1e-10, atol=1e-10)
     assert not torch.equal(*(tree_leaves(state.meta)[0] for state in states[:2]))
