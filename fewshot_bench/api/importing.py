@@ -28,7 +28,7 @@ def import_images(
 
     Args:
         source: A folder of class folders, also in train, val and test; a table of files and labels; an archive; or a
-            torch Dataset (or a list) of (image, label). There, an image is a PIL image, or an array or tensor
+            torch Dataset (or a list) of (image, label). There, an image is a PIL image, a path, or an array or tensor
             [c, h, w], [h, w, c] or [h, w] of uint8 or of floats in [0, 1]; a label is an integer or a text.
         name: Its name in a grid. An older import of that name is replaced.
         size: Height and width of the prepared images, in pixels. The largest centred square is resized.

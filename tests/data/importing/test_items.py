@@ -80,12 +80,27 @@ class Stream(IterableDataset):
         return iter(())
 
 
+class Failing(Birds):
+    def __getitem__(self, index):
+        if index == 3:
+            raise OSError("broken file")
+        return super().__getitem__(index)
+
+
+def test_paths_are_read(tmp_path):
+    files = sorted(write(tmp_path, classes(10)).rglob("*.png"))
+    _, pixels, _ = imported([(str(file), file.parent.name) for file in files])
+    assert np.array_equal(pixels, imported(tmp_path)[1])
+
+
 @pytest.mark.parametrize(
     ("items", "message"),
     [
         (Stream(), "a Stream has no length"),
         ([], "the list is empty"),
-        ([PICTURES[0]], "item 0 is no pair"),
+        ([PICTURES[0]], "item 0 is a Image and no pair"),
+        ([{"image": PICTURES[0], "label": 0}], "item 0 is a dict and no pair"),
+        (Failing(), "item 3 of the Failing cannot be read: OSError: broken file. Mend it"),
         ([(PICTURES[0], [1, 2])], r"the label of item 0 is \[1, 2\]\. Give an integer or a text"),
         ([(PICTURES[0], 0.5)], r"the label of item 0 is 0\.5"),
     ],
