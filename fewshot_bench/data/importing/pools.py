@@ -124,11 +124,19 @@ def _check_meant(name: str, source: Path | Items) -> None:
     """Raises BenchError if the name is nearly that of a dataset of the package, and the source holds its files."""
     for near in difflib.get_close_matches(name, list(DATASETS), cutoff=0.6):
         known = dataset_named(near)
-        if isinstance(source, Path) and source.exists() and not known.drawn and known.find_raw(source) is not None:
+        if isinstance(source, Path) and source.exists() and _is_raw(known, source):
             raise BenchError(
                 f"{unknown('dataset', name, DATASETS)} {source} holds {near}: run `fewshot-bench data import {near} "
                 f"--from {source}`. To import its images as your own, take a name that is less alike."
             )
+
+
+def _is_raw(known: Dataset, source: Path) -> bool:
+    """Whether a path holds raw data of a dataset, complete or not."""
+    try:
+        return not known.drawn and known.find_raw(source) is not None
+    except DataError:
+        return True
 
 
 def _pool_of(name: str, data_dir: Path) -> Pool:
