@@ -21,6 +21,7 @@ from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import ClassSplit, Part
 from fewshot_bench.data.tasks import Bank, TaskShape, bank_of, copied, draw, gathered, labels, rows, task_key
 from fewshot_bench.hypergradients.problem import Batch, Task
+from fewshot_bench.training.augmentation import augmented, numbers
 
 AHEAD = 512  # tasks drawn together; takes about as long as drawing one, and a GPU waits less often
 
@@ -67,7 +68,9 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str, test_split: 
         images = pool if own else pool.tested_on or pool
         members = (split if own else test_split or split).indices(part, images)
         bank = bank_of(images, members, rotations) if device == "cpu" else copied(images, members, rotations)
-        gather = in_memory(bank, dataset) if device == "cpu" else on_device(bank, dataset, device)
+        augment = augmenter(dataset, key, device) if own and cell.training.augmentation != "none" else None
+        scaled = dataset if augment is None else dataset._replace(mean=(0.0,), std=(1.0,))
+        gather = in_memory(bank, scaled) if device == "cpu" else on_device(bank, scaled, device)
         task_rows = _cached_rows(key, bank, shape, rotations, device)
         of_support, of_query = (
             torch.from_numpy(labels(shape.ways, count)).to(device) for count in (shape.shots, shape.queries)
@@ -75,9 +78,12 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str, test_split: 
 
         def tasks(first: int, end: int) -> Task:
             support, query, classes, keys = task_rows(first, end)
+            images = gather(support), gather(query)
+            if augment is not None:
+                images = augment(images, first, end)
             return Task(
-                Batch(gather(support), of_support.expand(end - first, -1)),
-                Batch(gather(query), of_query.expand(end - first, -1)),
+                Batch(images[0], of_support.expand(end - first, -1)),
+                Batch(images[1], of_query.expand(end - first, -1)),
                 classes,
                 keys,
             )
@@ -164,6 +170,24 @@ def on_device(bank: Bank, dataset: Dataset, device: str) -> Gather:
         return normalised(images.view(tasks, ways * per_class, *images.shape[1:]))
 
     return gather
+
+
+Augment = Callable[[tuple[Tensor, Tensor], int, int], tuple[Tensor, Tensor]]
+"""(support and query images in [0, 1], first, end) -> the same of tasks first ... end - 1, augmented and normalised."""
+
+
+def augmenter(dataset: Dataset, key: str, device: str) -> Augment:
+    """The augmentation of a stream's training images (training/augmentation.py). key: of the stream."""
+    mean, std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in (dataset.mean, dataset.std))
+
+    def augment(images: tuple[Tensor, Tensor], first: int, end: int) -> tuple[Tensor, Tensor]:
+        both = torch.cat(images, 1)
+        drawn = torch.from_numpy(numbers(key, np.arange(first, end), both.shape[1])).to(device, torch.float32)
+        changed = augmented(both.flatten(0, 1), drawn.flatten(0, 1)).sub(mean).div(std).view(both.shape)
+        support, query = changed.split([part.shape[1] for part in images], 1)
+        return support, query
+
+    return augment
 
 
 def normaliser(dataset: Dataset, device: str) -> Callable[[Tensor], Tensor]:
