@@ -49,8 +49,10 @@ def import_images(
             written then.
 
     Examples:
-        >>> import_images("photos/birds", "birds", size=84)
-        birds: 37 classes, 3 to 900 images each, 3 x 84 x 84
+        >>> letters = open_pool("glyphs").pool
+        >>> items = [(letters.images[i], letters.classes[i // 20]) for i in range(200)]
+        >>> import_images(items, "ten-letters", size=28, gray=True, split="60:20:20")
+        ten-letters: 10 classes, 20 images each, 1 x 28 x 28
     """
     options = ImportOptions(
         size=size,

@@ -60,8 +60,8 @@ class Training:
     rotations: Literal["dataset", "train", "none"] = field(default="dataset", metadata=_ONLY_TRAINING)
     """Quarter turns by class and task: in training tasks, nowhere, or as the dataset's published protocol has it."""
 
-    augmentation: Literal["none", "crop-jitter-flip"] = field(default="none", metadata=_ONLY_TRAINING)
-    """What is done to training images: nothing, or random crops, colour jitter and flips (Chen et al. 2019)."""
+    augmentation: Literal["crop-jitter-flip"] | None = field(default=None, metadata=_ONLY_TRAINING)
+    """Random crops, colour jitter and flips of training images (Chen et al. 2019); absent: none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,7 @@ def value_faults(cell: Cell) -> list[str]:
         for where, ways in (("", cell.ways), ("[training]: ", cell.train_ways)):
             if ways < 2:
                 faults.append(f"{where}`ways` is {ways}, but has to be a whole number, at least 2.")
-    elif cell.training.augmentation != "none":
+    elif cell.training.augmentation is not None:
         faults.append(f"[training]: `augmentation` is for images, and {cell.dataset} has none.")
     elif cell.training.rotations == "train":
         faults.append(f"[training]: `rotations` is 'train', but {cell.dataset} has no images that could be turned.")

@@ -98,7 +98,7 @@ def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None)
             "evaluation_seed": cell.evaluation.seed,
             "ensemble": cell.evaluation.ensemble,
             **({} if known.loss == "cross-entropy" else {"loss": known.loss}),
-            **({} if cell.training.augmentation == "none" else {"augmentation": cell.training.augmentation}),
+            **({} if cell.training.augmentation is None else {"augmentation": cell.training.augmentation}),
             **({} if test_pool is pool else _trained_on(split, pool)),
         },
     )

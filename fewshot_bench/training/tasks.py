@@ -68,7 +68,7 @@ def streams(cell: Cell, pool: Pool, split: ClassSplit, device: str, test_split: 
         images = pool if own else pool.tested_on or pool
         members = (split if own else test_split or split).indices(part, images)
         bank = bank_of(images, members, rotations) if device == "cpu" else copied(images, members, rotations)
-        augment = augmenter(dataset, key, device) if own and cell.training.augmentation != "none" else None
+        augment = augmenter(dataset, key, device) if own and cell.training.augmentation is not None else None
         scaled = dataset if augment is None else dataset._replace(mean=(0.0,), std=(1.0,))
         gather = in_memory(bank, scaled) if device == "cpu" else on_device(bank, scaled, device)
         task_rows = _cached_rows(key, bank, shape, rotations, device)

@@ -89,4 +89,4 @@ def test_training_tasks_alone_are_augmented_and_the_protocol_says_so(pattern_dat
 def test_an_untrained_cell_has_none() -> None:
     grid = tiny_grid(training={"iterations": 0, "augmentation": "crop-jitter-flip"})
     (cell,) = expand(GridFile("grid", "grid.toml", grid))
-    assert cell.training.augmentation == "none"
+    assert cell.training.augmentation is None
