@@ -26,6 +26,8 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "mini-imagenet": lazy("fewshot_bench.data.mini_imagenet:mini_imagenet"),
     "glyphs": lazy("fewshot_bench.data.glyphs:glyphs"),
     "sinusoid": lazy("fewshot_bench.data.sinusoid:sinusoid"),
+    "cifar-fs": lazy("fewshot_bench.data.cifar_100:cifar_fs"),
+    "fc100": lazy("fewshot_bench.data.cifar_100:fc100"),
 }
 """Name in a grid -> function of options that returns the dataset. Imported folders of images have names too."""
 

@@ -36,10 +36,11 @@ from fewshot_bench.data.mini_imagenet_photos import (
     in_class_folder,
     last,
 )
-from fewshot_bench.data.mini_imagenet_pickles import LARGEST, Pickles, fill_from_pickles, opened
+from fewshot_bench.data.mini_imagenet_pickles import LARGEST, fill_from_pickles
 from fewshot_bench.data.pool import Fill, Pool, Progress, write_pool
 from fewshot_bench.data.raw import PHOTO, Raw, decode_photo, fill, places_of, source_record
 from fewshot_bench.data.splits import all_classes, known_duplicates, read_splits
+from fewshot_bench.data.unpickling import Pickles, opened
 from fewshot_bench.data.walking import folders_below, is_dead_link
 
 EXAMPLES = 600

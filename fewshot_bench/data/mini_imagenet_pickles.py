@@ -1,7 +1,7 @@
 """mini-ImageNet as three pickles, one a part: {"image_data": uint8 [n, 84, 84, 3], "class_dict": label -> indices}."""
 
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -13,23 +13,9 @@ from numpy.typing import NDArray
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data.pool import Progress
-from fewshot_bench.data.unpickling import load
+from fewshot_bench.data.unpickling import Pickles, load, text_of
 
 LARGEST = 1 << 31  # bytes of a pickle: the images of all parts together are 1.27 GB
-
-Pickles = Generator[tuple[str, IO[bytes]], None, None]
-"""(name for messages, open file) of pickles, one at a time."""
-
-
-def opened(files: Sequence[Path]) -> Pickles:
-    """Pickles on disk, each open until the next is asked for. Raises DataError if one cannot be read."""
-    for path in files:
-        try:
-            file = path.open("rb")
-        except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror}.") from error
-        with file:
-            yield str(path), file
 
 
 def fill_from_pickles(
@@ -68,13 +54,13 @@ def fill_from_pickles(
 def _content(name: str, file: IO[bytes], shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], dict[str, list[int]]]:
     """(images, class name -> indices) of one pickle. Keys are bytes if Python 2 wrote it."""
     content = load(name, file)
-    keys = {_text(key): value for key, value in content.items()} if isinstance(content, dict) else {}
+    keys = {text_of(key): value for key, value in content.items()} if isinstance(content, dict) else {}
     images, classes = keys.get("image_data"), keys.get("class_dict")
     if not isinstance(images, np.ndarray) or not isinstance(classes, dict):
         raise DataError(f"{name} holds no image_data and class_dict: it is another pickle. Get the original.")
     if images.dtype != np.uint8 or images.shape[1:] != shape:
         raise DataError(f"{name} holds {images.dtype} {images.shape}, not uint8 [n, {shape[0]}, {shape[1]}, 3].")
-    indices = {_text(key): _indices(name, _text(key), value) for key, value in classes.items()}
+    indices = {text_of(key): _indices(name, text_of(key), value) for key, value in classes.items()}
     twice = [index for index, times in Counter(chain.from_iterable(indices.values())).items() if times > 1]
     if twice:
         raise DataError(f"{name}: image {twice[0]} has two places in class_dict. Get the original file.")
@@ -87,7 +73,3 @@ def _indices(name: str, label: str, value: Any) -> list[int]:
     if not all(isinstance(index, int | np.integer) and not isinstance(index, bool) for index in listed):
         raise DataError(f"{name}: class {label} has indices that are no integers. Get the original file.")
     return [int(index) for index in listed]
-
-
-def _text(key: Any) -> str:
-    return key.decode("latin1") if isinstance(key, bytes) else str(key)

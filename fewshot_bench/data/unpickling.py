@@ -2,12 +2,28 @@
 
 import mmap
 import pickle
+from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data.archives import page_start
+
+Pickles = Generator[tuple[str, IO[bytes]], None, None]
+"""(name for messages, open file) of pickles, one at a time."""
+
+
+def opened(files: Sequence[Path]) -> Pickles:
+    """Pickles on disk, each open until the next is asked for. Raises DataError if one cannot be read."""
+    for path in files:
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}.") from error
+        with file:
+            yield str(path), file
 
 
 def _array_maker() -> Any:
@@ -87,6 +103,11 @@ def load(name: str, file: IO[bytes]) -> Any:
         page = page_start(_head(file))
         what = f"is a web page (it starts with {page!r})" if page else f"is refused ({type(error).__name__}: {error})"
         raise DataError(f"{name} {what}: not a pickle of arrays. Nothing in it was run; get the file again.") from error
+
+
+def text_of(value: Any) -> str:
+    """A key or name of a pickle as text; Python 2 wrote bytes."""
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
 
 
 def _head(file: IO[bytes]) -> bytes:

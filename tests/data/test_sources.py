@@ -103,6 +103,6 @@ def test_what_is_not_offered_says_so(tmp_path: Path) -> None:
 
 
 def test_the_table_of_sources_is_sound() -> None:
-    files = [source for name in DATASETS for source in dataset_named(name).downloads]
+    files = {source for name in DATASETS for source in dataset_named(name).downloads}
     assert len({source.md5 for source in files}) == len({source.url for source in files}) == len(files)
     assert all(len(source.md5) == 32 and source.url.endswith(source.file) for source in files)

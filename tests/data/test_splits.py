@@ -29,6 +29,8 @@ SPLITS = [
     ("mini-imagenet", "ravi", (64, 16, 20), "cede7f2d56c0ce83"),
     ("mini-imagenet", "gimli-fork", (64, 16, 20), "fc67aeac9170c86a"),
     ("mini-imagenet", "all", (100, 0, 0), "9a6b65a75c704f68"),
+    ("cifar-fs", "bertinetto", (64, 16, 20), "8a04773215e49dab"),
+    ("fc100", "oreshkin", (60, 20, 20), "fbe72601118580c5"),
 ]
 
 KNOWN = known_duplicates("mini-imagenet")
@@ -44,7 +46,8 @@ def test_splits_are_whole_and_pinned(dataset: str, name: str, sizes: tuple[int, 
 
 
 def test_every_split_in_the_package_is_offered() -> None:
-    listed = {(name, split) for name in ("omniglot", "mini-imagenet") for split in dataset_named(name).splits}
+    names = ("omniglot", "mini-imagenet", "cifar-fs", "fc100")
+    listed = {(name, split) for name in names for split in dataset_named(name).splits}
     assert listed == {(dataset, name) for dataset, name, *_ in SPLITS}
 
 
@@ -139,6 +142,10 @@ def test_tolerated_duplicates_have_a_text() -> None:
     fork = crossing(KNOWN, read_split("mini-imagenet", "gimli-fork"))
     assert (len(fork), sum("(test)" in text for text in fork)) == (7, 7)
     assert crossing(known_duplicates("omniglot"), read_split("omniglot", "gimli")) == ()
+    fs = crossing(known_duplicates("cifar-100"), read_split("cifar-fs", "bertinetto"))
+    assert (len(fs), sum("(test)" in text for text in fs)) == (15, 7)
+    fc = crossing(known_duplicates("cifar-100"), read_split("fc100", "oreshkin"))
+    assert (len(fc), sum("(test)" in text for text in fc)) == (3, 1)
 
 
 @pytest.mark.parametrize("name", dataset_named("omniglot").splits)
