@@ -22,7 +22,6 @@ from fewshot_bench.data.cifar_100_files import (
     PICKLES,
     RECORDS,
     SIDE,
-    Labelled,
     class_of,
     from_folders,
     from_pickles,
@@ -33,7 +32,7 @@ from fewshot_bench.data.cifar_100_files import (
 )
 from fewshot_bench.data.dataset import Dataset, Download, check_size
 from fewshot_bench.data.pool import Pool, Progress, write_pool
-from fewshot_bench.data.raw import Decoded, Raw, fill, places_of, source_record
+from fewshot_bench.data.raw import Decoded, Labelled, Raw, fill, places_of, source_record
 from fewshot_bench.data.splits import all_classes, known_duplicates, read_splits
 from fewshot_bench.data.walking import folders_below
 

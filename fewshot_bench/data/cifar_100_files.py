@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from PIL import Image
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data.archives import extracted, files_of, member_names, members
-from fewshot_bench.data.raw import Decoded, Images, opened_image
+from fewshot_bench.data.raw import Decoded, Images, Labelled, opened_image
 from fewshot_bench.data.unpickling import Pickles, load, opened, text_of
 
 SIDE = 32  # pixels
@@ -24,19 +24,6 @@ LARGEST = 1 << 28  # bytes of a pickle; the training images take 154 MB
 PICKLES = ("train", "test", "meta")
 RECORDS = ("train.bin", "test.bin", "fine_label_names.txt")
 IN_CLASS_FOLDER = re.compile(r"(?:^|/)([^/]+)/[^/.][^/]*\.png$", re.IGNORECASE)
-
-
-class Labelled(NamedTuple):
-    """Images and their classes.
-
-    names: class -> names of its images. images(): (name, content) of each. decode(name, content): an image's pixels.
-    files: the files on disk that hold them.
-    """
-
-    names: dict[str, list[str]]
-    images: Callable[[], Images]
-    decode: Callable[[str, bytes], Decoded]
-    files: list[Path]
 
 
 def is_pickle(name: str) -> bool:

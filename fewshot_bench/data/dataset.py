@@ -76,7 +76,8 @@ class Dataset(NamedTuple):
         drawn: Whether its images are drawn and not read, so that every data folder has the same pool.
         prepare: How a user's image becomes one like the dataset's. None: as a photograph, resized to `shape`.
         known_pools: Hash of a pool whose source was checked -> that source, in words.
-        duplicates: Groups of equal images, each as `class/example`, that the published files are known to have.
+        duplicates: Groups of equal images, each as `class/example`, that the published files are known to have. None:
+            nobody has looked, so those that a pool turns out to have are tolerated, and named in every fingerprint.
         variant: Tells pools of one dataset apart that differ by options, such as "128"; "": the usual one.
         edition: Raised if a release makes another pool of the same raw data; older pools are then made anew.
         draw_tasks: Draws tasks of a dataset that stores none. It has no pool, and `ways` is the number of outputs.
@@ -100,7 +101,7 @@ class Dataset(NamedTuple):
     drawn: bool = False
     prepare: Prepare | None = None
     known_pools: Mapping[str, str] = {}
-    duplicates: Sequence[Sequence[str]] = ()
+    duplicates: Sequence[Sequence[str]] | None = ()
     variant: str = ""
     edition: int = 1
     draw_tasks: DrawTasks | None = None

@@ -19,7 +19,7 @@ from fewshot_bench.data.imported import check_import, imported, imported_names, 
 from fewshot_bench.data.locations import place_for_pool, prepared_pool, raw_places
 from fewshot_bench.data.pool import MANIFEST, Content, Pool, Progress, content_of, read_pool, silent
 from fewshot_bench.data.raw import Raw
-from fewshot_bench.data.splits import PARTS, ClassSplit, check_images, crossing, split_in
+from fewshot_bench.data.splits import PARTS, ClassSplit, Groups, check_images, crossing, split_in
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "omniglot": lazy("fewshot_bench.data.omniglot:omniglot"),
@@ -28,6 +28,8 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "sinusoid": lazy("fewshot_bench.data.sinusoid:sinusoid"),
     "cifar-fs": lazy("fewshot_bench.data.cifar_100:cifar_fs"),
     "fc100": lazy("fewshot_bench.data.cifar_100:fc100"),
+    "cub": lazy("fewshot_bench.data.cub:cub"),
+    "tiered-imagenet": lazy("fewshot_bench.data.tiered_imagenet:tiered_imagenet"),
 }
 """Name in a grid -> function of options that returns the dataset. Imported folders of images have names too."""
 
@@ -205,8 +207,14 @@ def prepare_pool(known: Dataset, raw: Raw, folder: Path, progress: Progress = si
 def split_of(known: Dataset, name: str, pool: Pool) -> ClassSplit:
     """A class split of a dataset, after a check that no image lies in two parts. Raises DataError if one does."""
     split = split_in(known.splits, name, pool)
-    check_images(known.name, split, pool, known.duplicates)
+    check_images(known.name, split, pool, tolerated(known, pool))
     return split
+
+
+def tolerated(known: Dataset, pool: Pool) -> Groups:
+    """The groups of equal images that may lie in different parts of a split."""
+    groups: Groups = pool.manifest["duplicates"] if known.duplicates is None else known.duplicates
+    return groups
 
 
 def size_faults(known: Dataset, split: ClassSplit, pool: Pool, needed: Iterable[tuple[str, int]]) -> list[str]:
@@ -267,6 +275,6 @@ def verify(known: Dataset, pool: Pool) -> Verified:
 def _split_line(known: Dataset, name: str, pool: Pool) -> str:
     split = split_of(known, name, pool)
     counts = "/".join(str(len(split.indices(part, pool))) for part in PARTS)
-    listed = crossing(known.duplicates, split)
+    listed = crossing(tolerated(known, pool), split)
     leaks = f", {counted(len(listed), 'known duplicate image')} between parts" if listed else ""
     return f"{name} {counts} classes{leaks}, {split.hash[:16]}"

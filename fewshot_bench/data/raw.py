@@ -50,19 +50,35 @@ class Decoded(NamedTuple):
 Decode = Callable[[str, bytes], Decoded]
 
 
-def places_of(by_class: Mapping[str, Sequence[str]], expected: Sequence[str], examples: int, where: Path) -> Places:
+class Labelled(NamedTuple):
+    """Images and their classes.
+
+    names: class -> names of its images. images(): (name, content) of each. decode(name, content): an image's pixels.
+    files: the files on disk that hold them.
+    """
+
+    names: dict[str, list[str]]
+    images: Callable[[], Images]
+    decode: Decode
+    files: list[Path]
+
+
+def places_of(
+    by_class: Mapping[str, Sequence[str]], expected: Sequence[str], examples: int | None, where: Path
+) -> Places:
     """The place of every image: classes by name, examples by file name, so that every layout gives the same order.
 
-    by_class: class name -> names of its images; expected: the class names of the dataset.
+    by_class: class name -> names of its images. expected: the class names of the dataset. examples: images of every
+    class; None: classes differ.
+
     Raises DataError if a class is missing, foreign or without `examples` images, or if an image is in two places.
     """
     missing, foreign = sorted(set(expected) - set(by_class)), sorted(set(by_class) - set(expected))
-    uneven = [f"{name} has {len(by_class[name])}" for name in sorted(by_class) if len(by_class[name]) != examples]
-    for problem, which in (
-        ("missing", missing),
-        ("not of this dataset", foreign),
-        (f"without {counted(examples, 'image')}", uneven),
-    ):
+    problems = [("missing", missing), ("not of this dataset", foreign)]
+    if examples is not None:
+        uneven = [f"{name} has {len(by_class[name])}" for name in sorted(by_class) if len(by_class[name]) != examples]
+        problems.append((f"without {counted(examples, 'image')}", uneven))
+    for problem, which in problems:
         if which:
             raise DataError(f"{where}: {counted(len(which), 'class')} {problem}: {_some(which)}. {_remedy(where)}")
     twice = sorted(name for name, times in Counter(chain.from_iterable(by_class.values())).items() if times > 1)
@@ -177,7 +193,7 @@ def decode_photo(name: str, content: bytes, side: int = PHOTO.width) -> Decoded:
 def photo(name: str, image: Image.Image, side: int = PHOTO.width) -> Decoded:
     """`decode_photo` for an open image."""
     if image.mode not in ("RGB", "L", "CMYK"):
-        raise DataError(f"{name} has image mode {image.mode!r}, as no photograph of ImageNet has. Use the originals.")
+        raise DataError(f"{name} has image mode {image.mode!r}, not RGB, grey or CMYK. Use the originals.")
     image = image.convert("RGB")
     resize = "none"
     if image.size != (side, side):

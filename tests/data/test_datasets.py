@@ -13,6 +13,7 @@ from fewshot_bench.data.glyph_letters import listed
 from fewshot_bench.data.locations import cache_dir, pool_places
 from fewshot_bench.data.pool import MANIFEST
 from fewshot_bench.data.splits import SplitSizes, all_classes
+from fewshot_bench.data.splits import ClassSplit, all_classes
 
 EVERY_SPLIT = [(name, split) for name in DATASETS for split in dataset_named(name).splits]
 
@@ -33,6 +34,9 @@ def test_a_split_divides_all_classes(name: str, split: str) -> None:
         assert known.draw_tasks is not None  # or its pool would list the classes
     else:
         assert len(all_classes(name, split)) == sum(known.sizes(split)) == known.classes
+    assert sum(known.sizes(split)) == known.classes
+    if isinstance(known.splits[split], ClassSplit):
+        assert len(all_classes(name, split)) == known.classes
 
 
 def test_glyphs_are_what_the_table_says() -> None:

@@ -31,6 +31,7 @@ SPLITS = [
     ("mini-imagenet", "all", (100, 0, 0), "9a6b65a75c704f68"),
     ("cifar-fs", "bertinetto", (64, 16, 20), "8a04773215e49dab"),
     ("fc100", "oreshkin", (60, 20, 20), "fbe72601118580c5"),
+    ("cub", "chen", (100, 50, 50), "836a868ab41dab05"),
 ]
 
 KNOWN = known_duplicates("mini-imagenet")
@@ -46,7 +47,7 @@ def test_splits_are_whole_and_pinned(dataset: str, name: str, sizes: tuple[int, 
 
 
 def test_every_split_in_the_package_is_offered() -> None:
-    names = ("omniglot", "mini-imagenet", "cifar-fs", "fc100")
+    names = ("omniglot", "mini-imagenet", "cifar-fs", "fc100", "cub")
     listed = {(name, split) for name in names for split in dataset_named(name).splits}
     assert listed == {(dataset, name) for dataset, name, *_ in SPLITS}
 
