@@ -73,6 +73,9 @@ RECIPES = [  # preset, (ways, shots), and of its source: test steps, rate, tasks
     ("reptile-omniglot", (20, 1), (50, 0.0005, 5, 1, 1)),
     ("reptile-mini-imagenet", (5, 1), (50, 0.001, 5, 1, 1)),
     ("finetune-mini-imagenet", (5, 5), (700, 0.01, 1, 1, 15)),  # CloserLookFewShot, methods/baselinefinetune.py
+    ("finetune-cub", (5, 1), (200, 0.01, 1, 1, 15)),
+    ("maml-cub", (5, 5), (5, 0.01, 4, 16, 15)),  # CloserLookFewShot, methods/maml.py
+    ("maml-cifar-fs", (5, 1), (10, 0.05, 4, 15, 1)),  # as maml-mini-imagenet
 ]
 
 
@@ -98,7 +101,8 @@ def test_learners_trained_on_other_tasks_than_they_are_tested_on_have_those_of_t
         (20, 1, 20, 10),
         (20, 5, 20, 10),
     }  # --train-shots
-    assert kinds("finetune-mini-imagenet") == {(5, 1, 8, 1), (5, 5, 8, 1)}
+    assert kinds("protonet-cifar-fs") == kinds("protonet-fc100") == kinds("protonet-mini-imagenet")
+    assert kinds("finetune-cub") == kinds("finetune-mini-imagenet") == {(5, 1, 8, 1), (5, 5, 8, 1)}
 
 
 def test_maml_plus_plus_is_there_as_it_ran_and_as_it_was_written(all_cells):
