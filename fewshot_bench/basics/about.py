@@ -72,12 +72,17 @@ class About(TypedDict):
 
 
 class AboutDataset(TypedDict):
-    """One dataset. title: its name in print. licence: of its images. cite: as in About. splits: the same by split."""
+    """One dataset.
+
+    title: its name in print. licence: of its images. cite: as in About. splits: the same by split. regression: whether
+    its loss is the squared error.
+    """
 
     title: str
     licence: str
     cite: dict[str, str]
     splits: dict[str, dict[str, str]]
+    regression: NotRequired[bool]
 
 
 @cache

@@ -15,6 +15,7 @@ from fewshot_bench.data.tasks import TaskShape
 NAMES: dict[str, AboutDataset] = {
     "sinusoid": {
         "title": "sinusoid",
+        "regression": True,
         "licence": "none needed, its numbers are drawn",
         "cite": {"finn2017": "the regression of section 5.1"},
         "splits": {"drawn": {"finn2017": "the ranges of amplitude, phase and input"}},

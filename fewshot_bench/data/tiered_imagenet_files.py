@@ -75,9 +75,7 @@ def _labels(path: Path) -> list[str]:
     if len(set(names)) < len(names):
         raise DataError(f"{path}: two classes have one name. Get the original file.")
     if names and any(number >= len(names) for number in numbers):
-        raise DataError(
-            f"{path}: a label is beyond the {counted(len(names), 'class')} named. Get the original file."
-        )
+        raise DataError(f"{path}: a label is beyond the {counted(len(names), 'class')} named. Get the original file.")
     return [names[number] if names else f"{number:03d}" for number in map(int, numbers)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fewshot_bench.basics.about import datasets
 from fewshot_bench.cells import code_changes
 from fewshot_bench.cells.contents import is_regression
 from fewshot_bench.cells.reading import CellFolder, read_cells
@@ -45,7 +46,7 @@ def results_of(cells: Sequence[CellFolder]) -> Results:
     """Reads no more than the cells' episodes.parquet, and these only if seeds or pairs have to be compared."""
     groups = grouped(each_test(cells))
     rows, faults = rows_of(groups)
-    errors = [row for row in rows if is_regression(row.group.fingerprint)]
+    errors = [row for row in rows if _of_errors(row)]
     rows = [row for row in rows if row not in errors] if errors else rows
     families = families_of(rows)
     chosen = {id(row): note for family in families for row, note in _choices(family)}
@@ -55,6 +56,12 @@ def results_of(cells: Sequence[CellFolder]) -> Results:
     if len(faults) > MANY:  # a folder copied without episodes has one a cell
         faults[MANY:] = [f"And {len(faults) - MANY:,} remarks more of this kind."]
     return Results(tuple(cells), tuple(groups), tuple(rows), tuple(families), (*code, *faults), tuple(errors))
+
+
+def _of_errors(row: Row) -> bool:
+    """Whether a row is of regression. A row without a result has no fingerprint yet, so its dataset tells."""
+    known = datasets().get(str(row.axes["dataset"]))
+    return is_regression(row.group.fingerprint) or bool(not row.n and known and known.get("regression"))
 
 
 def _choices(family: Family) -> Iterator[tuple[Row, str]]:

@@ -13,8 +13,7 @@ from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.basics.names import find
 from fewshot_bench.basics.seeds import seed_for
 from fewshot_bench.cells.cell import Cell, Options
-from fewshot_bench.data.datasets import dataset_of, test_dataset_of, test_split_of
-from fewshot_bench.data.datasets import dataset_of, tolerated
+from fewshot_bench.data.datasets import dataset_of, test_dataset_of, test_split_of, tolerated
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import ClassSplit, crossing, split_in
 from fewshot_bench.inner_optimizers import INNER_OPTIMIZERS
@@ -90,10 +89,7 @@ def assemble(cell: Cell, pool: Pool, plan: Plan, network: Network | None = None)
         fingerprint={
             "split_hash": tested.hash,
             "pool_hash": test_pool.manifest["pool_hash"],
-            "duplicates": list(crossing(test_dataset_of(cell).duplicates, tested)),
-            "split_hash": split.hash,
-            "pool_hash": pool.manifest["pool_hash"],
-            "duplicates": list(crossing(tolerated(known, pool), split)),
+            "duplicates": list(crossing(tolerated(test_dataset_of(cell), test_pool), tested)),
             "queries": cell.test_queries,
             "batch_norm": learner.traits.batch_norm,
             "rotations": "train" if rotates(cell) else "none",
