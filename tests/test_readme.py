@@ -107,7 +107,7 @@ def test_every_preset_is_listed_with_its_budget():
     page = runpy.run_path(str(CHECKOUT / "docs" / "site" / "presets_page.py"))
     text = page["PAGE"].read_text(encoding="utf-8")
     assert text == page["page"](presets()), "run: uv run docs/site/presets_page.py"
-    rows = re.findall(r"^\| `([a-z+-]+)` \| .+ \| .*\d.* \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9+-]+)` \| .+ \| .*\d.* \|$", text, re.MULTILINE)
     assert sorted(rows) == sorted(presets())
 
 
