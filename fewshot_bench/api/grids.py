@@ -49,8 +49,8 @@ def run_grid(
         file = GridFile("grid", "the grid", dict(grid))
     else:
         file = read(str(grid))
-    cells, directory = expand(file), Path(out)
     place = None if data_dir is None else Path(data_dir)
+    cells, directory = expand(file, place), Path(out)
     undone = run(cells, directory, data_dir=place, device=device, accept_code=accept_code).undone
     if undone:
         which = "; ".join(f"{name}: {reason}" for name, reason in undone.items())

@@ -13,6 +13,7 @@ from fewshot_bench.data.datasets import dataset_of, find_dataset, open_pool_of, 
 from fewshot_bench.data.datasets import open_pool as opened
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.data.pool import Pool, Progress, silent
+from fewshot_bench.grid.files import make_importable
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,6 +76,7 @@ def open_pool(
         glyphs: 1,120 classes, 20 images each, 1 x 28 x 28
     """
     folder = folder_of(data_dir)
+    make_importable(Path.cwd())
     faults = problems(options, options_known(name, folder), f"dataset {name!r}")
     if faults:
         raise BenchError(faults[0])

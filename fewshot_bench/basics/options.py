@@ -127,6 +127,11 @@ def understood(values: Mapping[str, Any], known: Mapping[str, Option]) -> dict[s
     }
 
 
+def off_default(options: Mapping[str, Any], known: Mapping[str, Option]) -> tuple[tuple[str, Any], ...]:
+    """The entries of `options`, as `understood` returns them, that differ from the defaults: (name, value), by name."""
+    return tuple(sorted((key, value) for key, value in options.items() if value != frozen(known[key].default)))
+
+
 def fits(value: Any, kind: Any) -> bool:
     """Whether `value`, as TOML gives it, is of type `kind`. An integer is also a float, a list also a tuple."""
     if not isinstance(value, bool | int | float | str | list | tuple):

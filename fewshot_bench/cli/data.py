@@ -88,7 +88,9 @@ class Options:
 def command(options: Options) -> int:
     """Runs the command; returns the exit status. Raises BenchError for missing or invalid data."""
     from fewshot_bench.data.locations import default_data_dir
+    from fewshot_bench.grid.files import make_importable
 
+    make_importable(Path.cwd())  # a dataset may be named by import path
     data_dir = options.what.data_dir or default_data_dir()
     match options.what:
         case Import():
@@ -121,11 +123,14 @@ def _get(name: str, data_dir: Path) -> None:
 
 
 def _verify(which: str | None, data_dir: Path) -> None:
-    from fewshot_bench.data.datasets import all_datasets, find_dataset, verify
+    from fewshot_bench.data.datasets import all_datasets, find_dataset, users_datasets, verify
     from fewshot_bench.data.locations import prepared_pool
     from fewshot_bench.data.pool import read_pool
 
-    datasets = all_datasets(data_dir) if which is None else [find_dataset(which, data_dir)]
+    if which is None:
+        datasets = all_datasets(data_dir)
+    else:
+        datasets = users_datasets(data_dir, which) or [find_dataset(which, data_dir)]
     places = [(known, prepared_pool(known, data_dir)) for known in datasets]
     if not any(place for _, place in places):
         what = f"{which} is not prepared" if which else "nothing is prepared"
@@ -133,7 +138,7 @@ def _verify(which: str | None, data_dir: Path) -> None:
     for known, place in places:
         if place is not None:
             verdict = verify(known, read_pool(place))
-            print(f"{known.name}: whole, in {place}\n  pool {verdict.pool_hash}")
+            print(f"{_called(known)}: whole, in {place}\n  pool {verdict.pool_hash}")
             print(f"  {verdict.known_as or not_known(known)}")
             for line in verdict.splits:
                 print(f"  split {line}")
@@ -156,10 +161,15 @@ def _list(data_dir: Path) -> None:
             continue
         each = f" x {known.examples}" if known.examples else ""
         text = (
-            f"{known.name}: {counted(known.classes, 'class')}{each}, {'x'.join(map(str, known.shape))}; "
+            f"{_called(known)}: {counted(known.classes, 'class')}{each}, {'x'.join(map(str, known.shape))}; "
             f"splits {', '.join(known.splits)}; {_state(known, data_dir)}"
         )
         print("\n".join(wrapped(text, width, "  ")))
+
+
+def _called(known: "Dataset") -> str:
+    """A dataset's name, and the options of its pool if it is a user's function."""
+    return " ".join([known.name, *(f"{key}={value}" for key, value in known.options)])
 
 
 def _state(known: "Dataset", data_dir: Path) -> str:

@@ -22,15 +22,17 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from fewshot_bench.basics.counting import counted
-from fewshot_bench.basics.errors import DataError, GridError
+from fewshot_bench.basics.errors import BenchError, DataError, GridError
 from fewshot_bench.basics.memory import available_bytes
 from fewshot_bench.basics.names import find
+from fewshot_bench.basics.options import off_default, understood
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.data.dataset import Dataset
-from fewshot_bench.data.datasets import DATASETS, all_datasets, dataset_named, dataset_of, raw_data
+from fewshot_bench.data.datasets import DATASETS, all_datasets, dataset_named, dataset_of, options_known, raw_data
 from fewshot_bench.data.locations import cache_dir, default_data_dir, prepared_pool
+from fewshot_bench.data.own import recorded_datasets
 from fewshot_bench.data.pool import read_pool
-from fewshot_bench.grid.files import GridFile
+from fewshot_bench.grid.files import TABLES, GridFile
 
 Level = Literal["ok", "warning", "fault"]
 
@@ -58,6 +60,7 @@ def checks(grid: GridFile | None, data_dir: Path, out: Path) -> dict[str, Check]
         "packages": packages,
         "torch": computing,
         "datasets": lambda: datasets(data_dir, needed),
+        "own datasets": lambda: own_datasets(grid.content if grid else {}, data_dir),
         "data disk": lambda: [room("data disk", place_to_come(data_dir), bytes_to_come(data_dir, needed))],
         "locks": lambda: locks(out),
         "results disk": lambda: results_disk(out, grid, data_dir),
@@ -308,10 +311,29 @@ def shared(free: int) -> Diagnosis:
 def datasets(data_dir: Path, needed: frozenset[str]) -> Iterator[Diagnosis]:
     """A diagnosis for each dataset. needed: names of datasets whose absence is a fault."""
     for known in all_datasets(data_dir):
-        if known.draw_tasks is not None:
+        if known.draw_tasks is None:
+            yield dataset(known, data_dir, needed)
+
+
+def own_datasets(content: Mapping[str, Any], data_dir: Path) -> Iterator[Diagnosis]:
+    """A diagnosis for each dataset that a grid names by import path, with the options of its table."""
+    recorded = recorded_datasets(data_dir)
+    for name in filter(lambda name: ":" in name, _names_in(content)):
+        table = content.get(TABLES["dataset"], {}).get(name, {})
+        try:
+            known_options = options_known(name, data_dir)
+            known = dataset_named(name, off_default(understood(table, known_options), known_options))
+        except BenchError as error:
+            yield Diagnosis("fault", name, str(error), "correct its function")
             continue
-        place = prepared_pool(known, data_dir)
-        yield unprepared(known, data_dir, needed) if place is None else prepared(known, place, data_dir, needed)
+        if known.draw_tasks is None and (name, known.options) not in recorded:  # `datasets` lists the others
+            yield dataset(known, data_dir, frozenset({name}))
+
+
+def dataset(known: Dataset, data_dir: Path, needed: frozenset[str]) -> Diagnosis:
+    """The diagnosis of one dataset."""
+    place = prepared_pool(known, data_dir)
+    return unprepared(known, data_dir, needed) if place is None else prepared(known, place, data_dir, needed)
 
 
 def prepared(known: Dataset, place: Path, data_dir: Path, needed: frozenset[str]) -> Diagnosis:
@@ -348,9 +370,13 @@ def place_to_come(data_dir: Path) -> Path:
 
 def named_in(content: Mapping[str, Any]) -> frozenset[str]:
     """The datasets that a grid file names. content: parsed TOML. Unknown names are ignored; `run` reports them."""
+    return frozenset(name for name in _names_in(content) if name in DATASETS)
+
+
+def _names_in(content: Mapping[str, Any]) -> list[str]:
     tables = [table for table in (content.get("grid"), *content.get("cells", ())) if isinstance(table, dict)]
     values = [value for table in tables for value in _listed(table.get("dataset", ()))]
-    return frozenset(value for value in values if value in DATASETS)
+    return list(dict.fromkeys(value for value in values if isinstance(value, str)))
 
 
 SOME = 600  # images of a class, if a dataset's classes differ

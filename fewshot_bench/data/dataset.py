@@ -4,7 +4,9 @@ A dataset is a function of options that returns a `Dataset`. Grids name it by it
 by the import path of the function.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -12,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fewshot_bench.basics.counting import counted
+from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.images import ImageShape
+from fewshot_bench.cells.cell import Options
 from fewshot_bench.data.raw import Raw
-from fewshot_bench.data.splits import ClassSplit, SplitSizes
+from fewshot_bench.data.splits import PARTS, ClassSplit, SplitSizes, make_split
 from fewshot_bench.data.tasks import TaskShape
 
 Strokes = Literal["auto", "dark", "light"]
@@ -66,9 +71,10 @@ class Dataset(NamedTuple):
         find_raw: The raw data at a path, None if there is none. It may raise DataError for incomplete data.
         layouts: The layouts of raw data that `find_raw` recognises, in words.
         examples: Images of every class. None: classes differ, and the pool says how many each has.
-        mean: What is subtracted from each channel after division by 255 ...
+        mean: What is subtracted from each channel after division by 255 (one number: from all channels) ...
         std: ... and what each channel is divided by then.
         rotations: Whether the published protocol turns each class of a TRAINING task by a random k * 90 degrees.
+            Only square images can be turned.
         title: Its name in print; "": `name`.
         folders: Subfolders of the data folder in which raw files are looked for, besides the data folder itself.
         downloads: The files that `data get` downloads.
@@ -78,10 +84,12 @@ class Dataset(NamedTuple):
         known_pools: Hash of a pool whose source was checked -> that source, in words.
         duplicates: Groups of equal images, each as `class/example`, that the published files are known to have. None:
             nobody has looked, so those that a pool turns out to have are tolerated, and named in every fingerprint.
-        variant: Tells pools of one dataset apart that differ by options, such as "128"; "": the usual one.
+        variant: Tells pools of one dataset apart that differ by options, such as "128"; "": the usual one. For a
+            function named by import path, "" means that each set of options has its own pool.
         edition: Raised if a release makes another pool of the same raw data; older pools are then made anew.
         draw_tasks: Draws tasks of a dataset that stores none. It has no pool, and `ways` is the number of outputs.
         loss: What the outputs of a network are measured by.
+        options: Those that its function was called with, for a function named by import path. Filled in by the package.
         pool_hash: Which import a cell of an imported folder was made for; "": any pool.
     """
 
@@ -106,6 +114,7 @@ class Dataset(NamedTuple):
     edition: int = 1
     draw_tasks: DrawTasks | None = None
     loss: Loss = "cross-entropy"
+    options: Options = ()
     pool_hash: str = ""
 
     @property
@@ -131,3 +140,56 @@ def check_size(name: str, size: int, largest: int = 1024) -> None:
     """Raises ValueError if the option `size` of a dataset is out of range."""
     if not 8 <= size <= largest:
         raise ValueError(f"`size` of {name} is {size}, but has to be from 8 to {largest} pixels a side.")
+
+
+def check_dataset(known: Dataset) -> None:
+    """Raises BenchError with all faults of a dataset's values. No file is read; data.pool_checks checks the images."""
+    faults = [*_faults_of_images(known), *_faults_of_splits(known.splits)]
+    if not callable(known.find_raw):
+        faults.append(f"`find_raw` is a {type(known.find_raw).__name__}, but has to be a function of a path.")
+    if not re.fullmatch(r"[\w.=-]*", str(known.variant)):
+        faults.append(f"`variant` is {known.variant!r}, but is part of a folder's name: use letters, digits and -.=_")
+    if not _whole(known.edition, 1):
+        faults.append(f"`edition` is {known.edition!r}, but has to be a whole number, at least 1.")
+    if faults:
+        raise BenchError(f"dataset {known.name!r}: {' '.join(faults)}")
+
+
+def _faults_of_images(known: Dataset) -> Iterable[str]:
+    if not (isinstance(known.shape, tuple) and len(known.shape) == 3 and all(_whole(side, 1) for side in known.shape)):
+        yield f"`shape` is {known.shape!r}, but has to be an ImageShape of channels, height and width, each at least 1."
+        return
+    channels, height, width = known.shape
+    for name, low in (("mean", False), ("std", True)):
+        values = getattr(known, name)
+        if not isinstance(values, tuple | list) or len(values) not in (1, channels):
+            yield f"`{name}` is {values!r}, but its images have {counted(channels, 'channel')}: give a number for each."
+        elif not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+            yield f"`{name}` is {values!r}, but has to hold finite numbers."
+        elif low and min(values) <= 0:
+            yield f"`std` is {values!r}, but pixels are divided by it: every number has to be above 0."
+    if known.examples is not None and not _whole(known.examples, 1):
+        yield f"`examples` is {known.examples!r}, but has to be a whole number of images, or None if classes differ."
+    if known.rotations and height != width:
+        yield f"`rotations` is true, but only square images can be turned, and its images are {height} x {width}."
+
+
+def _faults_of_splits(splits: object) -> Iterable[str]:
+    if not isinstance(splits, Mapping) or not splits:
+        yield "it has no class split: `splits` needs at least one, such as {'mine': make_split('mine', ...)}."
+        return
+    for name, split in splits.items():
+        if not isinstance(split, ClassSplit | SplitSizes):
+            yield f"split {name!r} is a {type(split).__name__}; make it by data.splits.make_split."
+        elif isinstance(split, ClassSplit):
+            try:
+                made = make_split(split.name, {part: split.part(part) for part in PARTS})
+            except BenchError as error:
+                yield str(error)
+            else:
+                if made.hash != split.hash:
+                    yield f"split {name!r} has the hash of other classes; make it by data.splits.make_split."
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

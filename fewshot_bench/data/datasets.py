@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +13,14 @@ from filelock import FileLock
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, DataError
 from fewshot_bench.basics.files import sweep
+from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.basics.names import find, lazy, unknown
 from fewshot_bench.basics.options import Option, schema
 from fewshot_bench.cells.cell import Cell, Options
-from fewshot_bench.data.dataset import Dataset
+from fewshot_bench.data.dataset import Dataset, check_dataset
 from fewshot_bench.data.imported import check_import, imported, imported_names, recorded_options
 from fewshot_bench.data.locations import place_for_pool, prepared_pool, raw_places
+from fewshot_bench.data.own import find_raw, is_current, prepared, recorded_datasets
 from fewshot_bench.data.pool import MANIFEST, Content, Pool, Progress, content_of, read_pool, silent
 from fewshot_bench.data.raw import Raw
 from fewshot_bench.data.splits import PARTS, ClassSplit, Groups, check_images, crossing, split_in
@@ -49,17 +53,34 @@ def dataset_named(name: str, options: Options = ()) -> Dataset:
         if not options:
             raise BenchError(unknown("dataset", name, DATASETS))
         return imported(name, **dict(options))
+    make = find("dataset", name, DATASETS)
+    return make(**dict(options)) if name in DATASETS else _of_users(make, name, options)
+
+
+@lru_cache(maxsize=64)  # grids ask for it once a cell, and a user's function may read files
+def _of_users(make: Callable[..., Dataset], name: str, options: Options) -> Dataset:
+    """The dataset of a function at the import path `name`, checked.
+
+    Its name is the path, and its pools differ by options, so two functions' datasets never share tasks or pools.
+    """
     try:
-        made = find("dataset", name, DATASETS)(**dict(options))
-    except BenchError:
-        raise
+        made = make(**dict(options))
+    except BenchError as error:
+        raise BenchError(f"dataset {name!r}: {error}") from error
     except Exception as error:  # a user's function may raise any error
         raise BenchError(f"dataset {name!r}: {type(error).__name__}: {error}") from error
     if not isinstance(made, Dataset):
         raise BenchError(f"dataset {name!r} returns a {type(made).__name__}; it has to return a Dataset.")
-    if not made.splits:
-        raise BenchError(f"dataset {name!r} has no class split; `splits` needs at least one.")
-    return made._replace(name=name)  # by import path, so that two functions' datasets never share tasks or pools
+    check_dataset(made._replace(name=name))
+    variant = made.variant or _variant(options)
+    return made._replace(name=name, shape=ImageShape(*made.shape), variant=variant, options=options)
+
+
+def _variant(options: Options) -> str:
+    """Options as a part of a folder's name: numbers are shown, anything else is hashed."""
+    if all(isinstance(value, bool | int | float) for _, value in options):
+        return "-".join(f"{key}={value}" for key, value in options)
+    return hashlib.sha256(repr(options).encode()).hexdigest()[:12]
 
 
 DataOf = tuple[str, Options, str, Options]
@@ -138,9 +159,22 @@ def options_known(name: str, data_dir: Path) -> dict[str, Option]:
 
 
 def all_datasets(data_dir: Path) -> list[Dataset]:
-    """The package's datasets, then those imported into a data folder."""
+    """The package's datasets, those imported into a data folder, and users' own that have a pool for it."""
     own = [dataset_named(name) for name in DATASETS]
-    return own + [find_dataset(name, data_dir) for name in imported_names(data_dir)]
+    return own + [find_dataset(name, data_dir) for name in imported_names(data_dir)] + users_datasets(data_dir)
+
+
+def users_datasets(data_dir: Path, name: str | None = None) -> list[Dataset]:
+    """Datasets of users' functions that have a pool for a data folder, if the functions can still be imported.
+
+    name: of one of them; it may have pools with several options.
+    """
+    found = []
+    for path, options in recorded_datasets(data_dir):
+        if name in (None, path):
+            with suppress(BenchError):
+                found.append(dataset_named(path, options))
+    return found
 
 
 def open_pool(known: Dataset, data_dir: Path, progress: Progress = silent) -> Pool:
@@ -153,10 +187,10 @@ def open_pool(known: Dataset, data_dir: Path, progress: Progress = silent) -> Po
     there = prepared_pool(known, data_dir)
     if there is not None:
         pool = read_pool(there)
-        if pool.manifest.get("edition", 1) == known.edition:
+        if is_current(known, pool):
             return pool
     raw = raw_data(known, data_dir)
-    return prepare_pool(known, raw, place_for_pool(known, data_dir), progress, afresh=there is not None)
+    return prepare_pool(known, raw, place_for_pool(known, data_dir), progress, afresh=False)
 
 
 def empty_pool(known: Dataset) -> Pool:
@@ -170,7 +204,7 @@ def empty_pool(known: Dataset) -> Pool:
 def raw_data(known: Dataset, data_dir: Path) -> Raw:
     """The raw files of a dataset in a data folder. Raises DataError if there are none."""
     for place in raw_places(known, data_dir):
-        raw = known.find_raw(place)
+        raw = find_raw(known, place)
         if raw is not None:
             return raw
     raise DataError(f"no {known.name} in {data_dir}: neither a pool nor raw files. {_remedy(known)}")
@@ -178,7 +212,8 @@ def raw_data(known: Dataset, data_dir: Path) -> Raw:
 
 def _remedy(known: Dataset) -> str:
     if ":" in known.name:
-        return f"Its function recognises: {known.layouts}. Put them there, or name their folder by --data-dir."
+        layouts = "" if known.layouts == Dataset._field_defaults["layouts"] else f" It recognises: {known.layouts}."
+        return f"Its `find_raw` returned None.{layouts} Put its images there, or name their folder by --data-dir."
     get = f"Run `fewshot-bench data get {known.name}`, or " if known.downloads else "Run "
     return (
         f"{get}`fewshot-bench data import {known.name} --from PATH` with the files you have, or name their folder by "
@@ -189,7 +224,9 @@ def _remedy(known: Dataset) -> str:
 def prepare_pool(known: Dataset, raw: Raw, folder: Path, progress: Progress = silent, afresh: bool = True) -> Pool:
     """Make the pool of `known` from `raw` in `folder`; a second process waits for the first.
 
-    afresh: replace a pool that is already there; otherwise it is used as it is.
+    afresh: replace a pool that is already there; otherwise it is used if it is current.
+
+    Raises DataError if the raw data is damaged, or if its images are not what a user's dataset says; no pool is left.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -199,9 +236,11 @@ def prepare_pool(known: Dataset, raw: Raw, folder: Path, progress: Progress = si
         ) from error
     with FileLock(folder.parent / f".{folder.name}.lock"):
         if not afresh and (folder / MANIFEST).is_file():
-            return read_pool(folder)
+            pool = read_pool(folder)
+            if is_current(known, pool):
+                return pool
         sweep(folder)  # nobody else writes here under the lock
-        return raw.prepare(folder, progress)
+        return prepared(known, raw, folder, progress)
 
 
 def split_of(known: Dataset, name: str, pool: Pool) -> ClassSplit:

@@ -107,8 +107,18 @@ def write_pool(
         "duplicates": content.duplicates,
         "classes": list(classes),
     }
-    write_text(folder / MANIFEST, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+    _write_manifest(folder, whole)
     return read_pool(folder)
+
+
+def with_entries(folder: Path, entries: Mapping[str, Any]) -> Pool:
+    """The pool in `folder`, once its manifest has these entries too."""
+    _write_manifest(folder, {**read_pool(folder).manifest, **entries})
+    return read_pool(folder)
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
 
 
 def starts_of(examples: int | Sequence[int], classes: int) -> NDArray[np.int64]:

@@ -95,7 +95,15 @@ def split_in(splits: Mapping[str, ClassSplit | SplitSizes], name: str, pool: Poo
 
 
 def make_split(name: str, parts: Mapping[str, Sequence[str]]) -> ClassSplit:
-    """A split from the class names of its parts, in any order. Raises DataError if they overlap."""
+    """A split from the class names of its parts, in any order. Raises DataError if they overlap, or if one is missing.
+
+    Examples:
+        >>> make_split("mine", {"train": ["wren", "owl"], "val": ["rook"], "test": ["jay"]}).train
+        ('owl', 'wren')
+    """
+    if not set(PARTS) <= set(parts):
+        given = ", ".join(map(str, parts)) or "none"
+        raise DataError(f"split {name!r} has the parts {given}, but has to have train, val and test.")
     train, val, test = (tuple(sorted(parts[part])) for part in PARTS)
     content = json.dumps({"train": train, "val": val, "test": test}, separators=(",", ":"))
     split = ClassSplit(name, train, val, test, hashlib.sha256(content.encode()).hexdigest())

@@ -14,7 +14,7 @@ from fewshot_bench.backbones import BACKBONES
 from fewshot_bench.basics.about import Traits, learners
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import did_you_mean, find, unknown
-from fewshot_bench.basics.options import Option, frozen, problems, schema, understood
+from fewshot_bench.basics.options import Option, off_default, problems, schema, understood
 from fewshot_bench.cells.cell import AXES, Evaluation, Options, Training
 from fewshot_bench.cells.config_file import section_schema
 from fewshot_bench.data.dataset import Dataset
@@ -95,7 +95,7 @@ def dataset_in(name: str, content: dict[str, Any], own: dict[str, Any], data_dir
     recorded = options_in(name, data_dir)
     table = content.get(TABLES["dataset"], {}).get(name, {}) | own
     known = options_known(name, data_dir)
-    return dataset_named(name, recorded or _off_default(understood(table, known), known))
+    return dataset_named(name, recorded or off_default(understood(table, known), known))
 
 
 def overrides(
@@ -115,7 +115,7 @@ def overrides(
         faults += problems(table, TRAINING | known, f'[{TABLES[axis]}."{name}"]')
         faults += problems(own.get(axis, {}), known, f"{where} {OWN_OPTIONS[axis]} for {name}")
         training = {key: value for key, value in table.items() if key in TRAINING and key not in known}
-        set_here = _off_default(understood(table | own.get(axis, {}), known), known)
+        set_here = off_default(understood(table | own.get(axis, {}), known), known)
         if recorded and set_here:
             key, value = set_here[0]
             faults.append(
@@ -168,7 +168,7 @@ def tested_on(
         if not options:
             schema_ = options_known(name, data_dir)
             table = content.get(TABLES["dataset"], {}).get(name, {})
-            options = _off_default(understood(table, schema_), schema_)
+            options = off_default(understood(table, schema_), schema_)
         found += [TestedOn(name, split, options) for split in chosen]
     return found or [TestedOn()], faults
 
@@ -221,7 +221,3 @@ def _fault(axis: str, value: Any, dataset_called: DatasetNamed, regression: bool
         except BenchError as error:
             return str(error)
     return None
-
-
-def _off_default(options: dict[str, Any], known: dict[str, Option]) -> Options:
-    return tuple(sorted((key, value) for key, value in options.items() if value != frozen(known[key].default)))
