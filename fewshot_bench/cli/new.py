@@ -22,7 +22,7 @@ NEXT = """Wrote {file} and {test}. Next{where}:
 
 @dataclass(frozen=True)
 class Options:
-    """Write NAME.py, a working backbone, inner optimizer or learner to start from, and test_NAME.py.
+    """Write NAME.py, a working backbone, inner optimizer, learner or dataset to start from, and test_NAME.py.
 
     Nothing is overwritten.
 

@@ -1,4 +1,4 @@
-"""The parts that a user names (backbones, inner optimizers, learners): their factories, options and descriptions.
+"""The parts that a user names (backbones, learners, datasets, ...): their factories, options and descriptions.
 
 All descriptions come from the factory: its first sentence, and its options with types, defaults and meanings.
 """
@@ -6,7 +6,7 @@ All descriptions come from the factory: its first sentence, and its options with
 import inspect
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,17 +15,17 @@ import docstring_parser
 
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.basics.names import find
-from fewshot_bench.basics.options import bare, preset_options, problems, schema, type_name, understood
+from fewshot_bench.basics.options import Option, bare, preset_options, problems, schema, type_name, understood
 from fewshot_bench.grid.files import make_importable, parse_assignment
 
-Kind = Literal["backbone", "inner-optimizer", "learner"]
+Kind = Literal["backbone", "inner-optimizer", "learner", "dataset"]
 """The kind of a part, as typed after `new`, `check` and `list`."""
 
 SOURCE_WIDTH = 110  # about the length of a docstring's lines in this package
 
 
 def factory(kind: str, name: str) -> Callable[..., Any]:
-    """The factory of the backbone, inner optimizer or learner of that name. Import paths begin in the current folder.
+    """The factory of that name and kind. Import paths begin in the current folder.
 
     Raises BenchError if there is none.
     """
@@ -39,14 +39,18 @@ def factory(kind: str, name: str) -> Callable[..., Any]:
 
 def with_options(make: Callable[..., Any], assignments: Sequence[str], where: str) -> Callable[..., Any]:
     """The factory with options given as KEY=VALUE, as in a grid file. Raises BenchError for invalid options."""
+    return partial(make, **option_values(assignments, schema(make), where))
+
+
+def option_values(assignments: Sequence[str], known: Mapping[str, Option], where: str) -> dict[str, Any]:
+    """Options given as KEY=VALUE, as in a grid file. Raises BenchError for invalid options."""
     values: dict[str, Any] = {}
     for text in assignments:
         values |= parse_assignment(text)
-    known = schema(make)
     faults = problems(values, known, where)
     if faults:
         raise BenchError(" ".join(faults))
-    return partial(make, **understood(values, known))
+    return understood(values, known)
 
 
 def docstring(factory: Callable[..., Any]) -> str:
