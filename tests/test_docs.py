@@ -1,6 +1,7 @@
 """What the pages for newcomers say can be pasted, and what they show is what comes."""
 
 import importlib
+import itertools
 import re
 import shlex
 import shutil
@@ -8,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from fewshot_bench.cli.main import main
 from tests.tiny import shortened
@@ -19,6 +22,7 @@ PAGES = [
     pytest.param("adding-a-backbone", "my_net:my_net", id="backbone"),
     pytest.param("adding-an-inner-optimizer", "my_rule:my_rule", id="inner optimizer"),
     pytest.param("adding-a-learner", "my_learner:my_learner", id="learner"),
+    pytest.param("adding-a-dataset", "my_data:my_data", id="dataset"),
 ]
 
 
@@ -70,6 +74,21 @@ def test_what_check_says_of_a_fault(page, newcomer, here, capsys):
     assert main(words.split()) == 1
     (shown,) = blocks(page, "text")
     assert without_decimals(capsys.readouterr().out) == without_decimals(shown)
+
+
+def test_a_dataset_of_files(here, capsys):
+    """The page's second dataset, on files as it wants them; without them, it says how they have to lie."""
+    (code,) = blocks("adding-a-dataset", "py")
+    (here / "my_birds.py").write_text(code)
+    assert main(["check", "dataset", "my_birds:birds", "--data-dir", str(here)]) == 1
+    assert "It recognises: a folder birds/ with a folder of PNGs for each kind." in capsys.readouterr().out
+    kinds = [kind for part in importlib.import_module("my_birds").KINDS.values() for kind in part]
+    for kind, number in itertools.product(kinds, range(3)):
+        (here / "birds" / kind).mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng((kinds.index(kind), number)).integers(0, 256, (20, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(here / "birds" / kind / f"{number}.png")
+    assert main(["check", "dataset", "my_birds:birds", "size=16", "--data-dir", str(here)]) == 0
+    assert "8 classes, 3 images each, 24 in all" in capsys.readouterr().out
 
 
 def changed(folder: Path, diff: str) -> None:

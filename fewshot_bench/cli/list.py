@@ -4,7 +4,7 @@ import itertools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tyro
 
@@ -26,13 +26,10 @@ from fewshot_bench.cli.terminal import beside, wrapped
 from fewshot_bench.grid.files import TABLES, presets
 from fewshot_bench.report.console import screen
 
-if TYPE_CHECKING:
-    from fewshot_bench.data.dataset import Dataset
-
-AXES = {"learners": "learner", "backbones": "backbone", "inner-optimizers": "inner_optimizer"}
+AXES = {"learners": "learner", "backbones": "backbone", "inner-optimizers": "inner_optimizer", "datasets": "dataset"}
 """Kinds whose names stand for code, and their axes in a grid file."""
 
-KINDS = (*AXES, "datasets", "presets")
+KINDS = (*AXES, "presets")
 
 
 @dataclass(frozen=True)
@@ -81,9 +78,7 @@ def _sentences(kind: str) -> dict[str, str]:
     if kind == "presets":
         return {name: first_sentence(_comment(text)) for name, text in presets().items()}
     if kind == "datasets":
-        from fewshot_bench.data.datasets import DATASETS
-
-        return {name: _dataset(known()) for name, known in DATASETS.items()}
+        return {name: _facts(name) for name in _factories(kind)}
     titles = {name: f"{about['title']}." for name, about in learners().items()} if kind == "learners" else {}
     return {name: titles.get(name, sentence(make)) for name, make in _factories(kind).items()}
 
@@ -117,14 +112,19 @@ def _about(kind: str, name: str, width: int) -> list[str]:
             part for line in unbroken(without_arguments(docstring(make)))[1:] for part in wrapped(line, width) or [""]
         ]
         title = [learners()[name]["title"] + "."] if kind == "learners" and name in learners() else []
-        return [*wrapped(f"{name}: {' '.join([*title, sentence(make)])}", width), *more, "", heading, *options]
+        facts = [f"{_facts(name)}."] if kind == "datasets" else []
+        return [*wrapped(f"{name}: {' '.join([*title, sentence(make), *facts])}", width), *more, "", heading, *options]
     sentences = _sentences(kind)
     if name not in sentences:
         raise BenchError(unknown(kind.removesuffix("s"), name, sentences))
     return presets()[name].splitlines() if kind == "presets" else wrapped(f"{name}  {sentences[name]}", width)
 
 
-def _dataset(known: "Dataset") -> str:
+def _facts(dataset: str) -> str:
+    """The number of classes and images of a dataset with its default options, their shape, and its class splits."""
+    from fewshot_bench.data.datasets import dataset_named
+
+    known = dataset_named(dataset)
     if known.draw_tasks is not None:
         return f"tasks are drawn, with {known.loss.replace('-', ' ')} for a loss; splits {', '.join(known.splits)}"
     each = f" x {counted(known.examples, 'image')}" if known.examples else ", images"

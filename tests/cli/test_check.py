@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.cli.main import main
-from fewshot_bench.conformance import backbone, inner_optimizer
+from fewshot_bench.conformance import backbone, dataset, inner_optimizer
 from fewshot_bench.conformance.findings import name_of
 
 CONFORMANCE = Path(__file__).resolve().parents[1] / "conformance"
@@ -32,6 +32,26 @@ def test_what_is_right(capsys):
 def test_options_reach_it(capsys):
     assert main(["check", "inner-optimizer", "sgd", "momentum=0.9", "nesterov=true"]) == 0
     assert "can learn lr, momentum" in capsys.readouterr().out
+
+
+def test_a_dataset_and_its_options(tmp_path, capsys):
+    words = ["check", "dataset", "tests.own_datasets:birds", "size=12", "images=3", "--data-dir", str(tmp_path)]
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "12 classes, images of 3 x 12 x 12" in lines[0]
+    assert lines[-1] == f"{len(dataset.CHECKS)} tests, nothing failed"
+    assert not list(tmp_path.iterdir())
+    assert main(["check", "dataset", "tests.own_datasets:other_shape", "--data-dir", str(tmp_path)]) == 1
+    assert "fails pool                      dataset 'tests.own_datasets:other_shape': `shape` is 3x10x10" in (
+        capsys.readouterr().out
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_backbone_on_images_of_ones_own(capsys):
+    assert main(["check", "backbone", "vgg", "filters=4", "stages=2", "--dataset", "tests.own_datasets:birds"]) == 0
+    weights = (3 * 9 + 1) * 4 + 2 * 4 + (4 * 9 + 1) * 4 + 2 * 4 + (4 * 2 * 2 + 1) * 5
+    assert f"{weights} weights" in capsys.readouterr().out
 
 
 def test_what_is_wrong(faulty, capsys):
@@ -63,6 +83,10 @@ def test_a_note_is_no_fault(faulty, capsys):
         (["backbone", "vgg", "--dataset", "cifar"], "unknown dataset 'cifar'"),
         (["backbone", "vgg", "--ways", "1"], "--ways is 1, but has to be at least 2"),
         (["learner", "maml", "--ways", "3"], "--ways and --dataset are for backbones"),
+        (["learner", "maml", "--data-dir", "x"], "--data-dir is for datasets, and maml is tested as a learner"),
+        (["dataset", "omniglott"], "unknown dataset 'omniglott' (did you mean 'omniglot'?)"),
+        (["dataset", "tests.own_datasets:birds", "sise=9"], "nothing reads the key 'sise' (did you mean 'size'?)"),
+        (["dataset", "tests.own_datasets:birds", "size=wide"], "`size` is 'wide', but has to be a whole number"),
     ],
 )
 def test_a_mistake_is_a_sentence(words, says, capsys):

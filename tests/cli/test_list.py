@@ -101,6 +101,17 @@ def test_what_a_name_sets_is_told(capsys):
     assert "Args:" not in lines
 
 
+def test_a_dataset_comes_with_its_options(capsys):
+    assert "    size = 84  a whole number  Height and width of its images, in pixels." in listed(capsys, "datasets")
+    lines = listed(capsys, "dataset", "mini-imagenet")
+    assert lines[0].endswith("100 classes x 600 images of 3x84x84; splits ravi, gimli-fork.")
+    assert 'Options, set in a grid by [datasets."mini-imagenet"]:' in lines
+    own = listed(capsys, "dataset", "tests.own_datasets:birds")
+    sentence = "Twelve kinds of bird, each a pattern with noise on it."
+    assert own[0] == f"tests.own_datasets:birds: {sentence} 12 classes, images of 3x8x8; splits mine."
+    assert own[-1] == "    images = 5  a whole number  Images of each kind."
+
+
 def test_a_preset_is_printed_as_it_is(capsys):
     assert listed(capsys, "quick") == presets()["quick"].splitlines()
 

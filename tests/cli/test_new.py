@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.cli.main import main
-from fewshot_bench.conformance import backbone, inner_optimizer, learner
+from fewshot_bench.conformance import backbone, dataset, inner_optimizer, learner
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -16,6 +16,7 @@ KINDS = {
     "backbone": ("my_net", "my_net:my_net", len(backbone.CHECKS) + 1),
     "inner-optimizer": ("my_rule", "my_rule:my_rule", len(inner_optimizer.CHECKS) + 1),
     "learner": ("my_learner", "my_learner:my_learner", len(learner.CHECKS) + 2),
+    "dataset": ("my_data", "my_data:my_data", len(dataset.CHECKS) + 1),
 }
 """Kind -> a name, the import path of what is made, and how many tests are written."""
 

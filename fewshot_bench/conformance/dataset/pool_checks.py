@@ -7,8 +7,9 @@ from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.conformance.dataset.contract import Candidate, data_folder, dataset_of, made, pool_of
 from fewshot_bench.conformance.findings import Outcome, listed
-from fewshot_bench.data.datasets import raw_data, split_of, verify
-from fewshot_bench.data.splits import PARTS, crossing
+from fewshot_bench.data.datasets import raw_data, split_of
+from fewshot_bench.data.pool import content_of
+from fewshot_bench.data.splits import PARTS, crossing, split_in
 
 LARGE = 256 * 2**20
 """Bytes of a pool that is not made a second time."""
@@ -18,9 +19,11 @@ SAMPLED = 2000  # images whose mean and standard deviation stand for all
 
 def hash_of_the_pool(subject: Candidate) -> Outcome:
     """Whether the hash in the pool's manifest is that of its images."""
-    verdict = verify(dataset_of(subject), pool_of(subject))
-    known_as = f": {verdict.known_as}" if verdict.known_as else ""
-    return True, f"{verdict.pool_hash[:16]}{known_as}"
+    found = pool_of(subject)
+    content, stated = content_of(found.images, found.starts, found.classes), found.manifest["pool_hash"]
+    if content.hash != stated:
+        return False, f"its images hash to {content.hash[:16]}, its manifest says {stated[:16]}. Prepare it again."
+    return True, f"{stated[:16]}{': ' + found.manifest['known_as'] if found.manifest['known_as'] else ''}"
 
 
 def made_again(subject: Candidate) -> Outcome:
@@ -102,7 +105,7 @@ def smallest_class(subject: Candidate) -> Outcome:
         (int(found.counts[index]), f"{found.classes[index]!r} ({part})")
         for name in known.splits
         for part in PARTS
-        for index in split_of(known, name, found).indices(part, found)
+        for index in split_in(known.splits, name, found).indices(part, found)
     )
     if least < 2:
         return False, f"class {where} has {counted(least, 'image')}, but a task takes a support and a query image."
