@@ -20,6 +20,7 @@ FLOORS = {
     "peers": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "cells", "basics"),
     "grid": ("training", "learners", "hypergradients", "inner_optimizers", "backbones", "data", "cells", "basics"),
     "conformance": (
+        "grid",
         "training",
         "learners",
         "hypergradients",

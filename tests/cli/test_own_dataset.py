@@ -103,7 +103,6 @@ COMMANDS = {
     f"data verify {NAME}": f"{NAME} size=12: whole, in datasets",
     "data verify": f"{NAME} size=12: whole, in datasets",
     f"data import {NAME} --from .": f"{NAME}: prepared from . (drawn)",
-    f"check backbone vgg filters=4 stages=2 --dataset {NAME}": "nothing failed",
     f"list dataset {NAME}": "Birds again. 12 classes, images of 3x8x8; splits mine.",
     "compare results/grid results/grid": "Equal on every task.",
     "plot results/grid": "learning-curve.png",
