@@ -1,7 +1,6 @@
 """Stand-ins for CIFAR-100: all 100 classes, a few images each, in the layouts that people have."""
 
 import io
-import pickle
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fewshot_bench.data.splits import all_classes
+from tests import fake_data as fake
 
 SUPERCLASSES = {
     "aquatic_mammals": "beaver dolphin otter seal whale",
@@ -65,13 +65,13 @@ def of_class(given: Parts, name: str) -> list[bytes]:
 
 
 def pickled(given: Parts) -> dict[str, bytes]:
-    """The files of cifar-100-python, with keys in bytes, as they are read from Python 2's."""
+    """The files of cifar-100-python, which Python 2 wrote."""
     files = {
-        part: pickle.dumps({b"data": images.reshape(len(labels), -1), b"fine_labels": labels}, protocol=2)
+        part: fake.python_2_pickle({"data": images.reshape(len(labels), -1), "fine_labels": labels})
         for part, (images, labels) in given.items()
     }
-    names = [name.encode() for name in CLASSES]
-    return files | {"meta": pickle.dumps({b"fine_label_names": names, b"coarse_label_names": []}, protocol=2)}
+    names = {"fine_label_names": list(CLASSES), "coarse_label_names": sorted(SUPERCLASSES)}
+    return files | {"meta": fake.python_2_pickle(names)}
 
 
 def records(given: Parts) -> dict[str, bytes]:

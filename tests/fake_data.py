@@ -8,9 +8,9 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from fewshot_bench.data.splits import PARTS, read_split
@@ -112,30 +112,32 @@ def write_pickles(folder: Path, parts: Mapping[str, Files], by_python_2: bool) -
         classes: dict[str, list[int]] = {}
         for index, name in enumerate(files):
             classes.setdefault(name.split("/")[0], []).append(index)
-        content = (
-            python_2_pickle(images, classes)
-            if by_python_2
-            else pickle.dumps({"image_data": images, "class_dict": classes})
-        )
+        written = python_2_pickle if by_python_2 else pickle.dumps
+        content = written({"image_data": images, "class_dict": classes})
         (folder / f"mini-imagenet-cache-{part}.pkl").write_bytes(content)
 
 
-def python_2_pickle(images: NDArray[np.uint8], classes: Mapping[str, list[int]]) -> bytes:
+def python_2_pickle(value: Any) -> bytes:
     """What Python 2's cPickle wrote at protocol 2: text as byte strings, numpy's names before they moved."""
+    return b"\x80\x02" + _python_2(value) + b"."
 
-    def text(value: str) -> bytes:
-        return b"U" + bytes([len(value)]) + value.encode()
 
-    def number(value: int) -> bytes:
-        return b"J" + struct.pack("<i", value)
-
-    empty = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n" + b"K\x00\x85" + text("b") + b"tR"
-    kind = b"cnumpy\ndtype\n" + text("u1") + b"K\x00K\x01\x87R(K\x03" + text("|") + b"NNN" + number(-1) * 2 + b"K\x00tb"
-    shape = b"(" + b"".join(map(number, images.shape)) + b"t"
-    pixels = b"T" + struct.pack("<i", images.nbytes) + images.tobytes()
-    array = empty + b"(K\x01" + shape + kind + b"\x89" + pixels + b"tb"
-    lists = b"".join(text(name) + b"](" + b"".join(map(number, rows)) + b"e" for name, rows in classes.items())
-    return b"\x80\x02}(" + text("image_data") + array + text("class_dict") + b"}(" + lists + b"uu."
+def _python_2(value: Any) -> bytes:
+    match value:
+        case str():
+            return b"U" + bytes([len(value)]) + value.encode()
+        case int():
+            return b"J" + struct.pack("<i", value)
+        case list():
+            return b"](" + b"".join(map(_python_2, value)) + b"e"
+        case dict():
+            return b"}(" + b"".join(_python_2(key) + _python_2(kept) for key, kept in value.items()) + b"u"
+    empty = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n" + b"K\x00\x85" + _python_2("b") + b"tR"
+    kind = b"cnumpy\ndtype\n" + _python_2("u1") + b"K\x00K\x01\x87R(K\x03" + _python_2("|")
+    kind += b"NNN" + _python_2(-1) * 2 + b"K\x00tb"
+    shape = b"(" + b"".join(map(_python_2, value.shape)) + b"t"
+    pixels = b"T" + struct.pack("<i", value.nbytes) + value.tobytes()
+    return empty + b"(K\x01" + shape + kind + b"\x89" + pixels + b"tb"
 
 
 def _black_or_white(level: int) -> int:
