@@ -159,7 +159,7 @@ def _in_archive(path: Path, asked_for: bool = False) -> _Found | None:
 
     if has(is_pickle):
         return _Found("archive of pickles", path, from_pickles)
-    if has(is_record):
+    if has(lambda name: is_record(name) and not name.endswith(".bin")):  # other archives have a train.bin too
         return _Found("archive of binary records", path, from_records)
     if has(lambda name: class_of(name) in _expected()):
         return _Found("archive of class folders", path, from_folders)

@@ -27,13 +27,13 @@ IN_CLASS_FOLDER = re.compile(r"(?:^|/)([^/]+)/[^/.][^/]*\.png$", re.IGNORECASE)
 
 
 def is_pickle(name: str) -> bool:
-    """Whether a member of an archive is one of the Python archive's."""
-    return re.fullmatch(r"(?:.*/)?(?:cifar-100-python/)?(?:train|test|meta)", name) is not None
+    """Whether a file is one of the Python archive's: in a folder of its name, or in none."""
+    return re.fullmatch(r"(?:(?:.*/)?cifar-100-python/)?(?:train|test|meta)", name) is not None
 
 
 def is_record(name: str) -> bool:
-    """Whether a member of an archive is one of the binary archive's."""
-    return name.rpartition("/")[2] in RECORDS
+    """Whether a file is one of the binary archive's: in a folder of its name, or in none."""
+    return re.sub(r"^(?:.*/)?cifar-100-binary/", "", name) in RECORDS
 
 
 def class_of(name: str) -> str:

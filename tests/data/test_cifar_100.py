@@ -230,7 +230,7 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
 
 def test_data_of_others_is_passed_over(tmp_path: Path) -> None:
     fake.write_folder(tmp_path, {"fruit/apple/1.png": b"", "train.bin": b"tokens", "meta": b"", "notes.txt": b""})
-    fake.write_zip(tmp_path / "fruit.zip", {"fruit/kiwi/1.png": b""})
+    fake.write_zip(tmp_path / "fruit.zip", {"fruit/kiwi/1.png": b"", "fruit/test": b"", "train.bin": b"tokens"})
     assert "neither a pool nor raw files" in sentence(tmp_path)
 
 
