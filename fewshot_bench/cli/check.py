@@ -91,7 +91,9 @@ def _trial(options: Options, scratch: Path) -> "tuple[Stages[Any], Any]":
         data_dir = options.data_dir or default_data_dir()
         known = options_known(options.name, data_dir)
         values = off_default(option_values(options.options, known, options.name), known)
-        return dataset.STAGES, dataset.Candidate(options.name, data_dir, scratch, values)
+        drawn = find_dataset(options.name, data_dir, values).draw_tasks is not None
+        stages = dataset.DRAWN_STAGES if drawn else dataset.STAGES
+        return stages, dataset.Candidate(options.name, data_dir, scratch, values)
     image = find_dataset(options.dataset or "omniglot", default_data_dir()).shape
     make = with_options(factory(options.kind, options.name), options.options, options.name)
     if options.kind == "learner":

@@ -156,7 +156,7 @@ def test_an_absent_value_has_no_name_of_its_own() -> None:
 
 def test_a_usage_that_is_too_long_is_broken_in_a_terminal_too() -> None:
     printed = re.sub("\x1b\\[[0-9;]*m", "", in_a_terminal("check", "--help", COLUMNS="80"))
-    assert "{backbone,inner-optimizer,learner} STR\r\n  [KEY=VALUE ...]\r\n" in printed
+    assert "[OPTIONS]\r\n  {backbone,inner-optimizer,learner,dataset} STR [KEY=VALUE ...]\r\n" in printed
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fewshot_bench.conformance.dataset import CHECKS, STAGES, Candidate, pool_checks, task_checks
+from fewshot_bench.conformance.dataset import CHECKS, DRAWN_STAGES, STAGES, Candidate, pool_checks, task_checks
 from fewshot_bench.conformance.findings import finding, findings, name_of
 from fewshot_bench.data.dataset import Dataset
+from fewshot_bench.data.datasets import dataset_named
 from fewshot_bench.data.raw_images import raw_images
 from fewshot_bench.data.splits import make_split
 from tests.own_datasets import IMAGES, NAMES, PARTS, birds, draw
@@ -190,3 +191,48 @@ def test_omniglot(omniglot_data, omniglot_pool, tmp_path):
 
 def test_mini_imagenet(mini_imagenet_data, mini_imagenet_pool, tmp_path):
     assert set(noted("mini-imagenet", mini_imagenet_data, tmp_path)) <= {"made again", "duplicates", "images"}
+
+
+def in_batches() -> Dataset:
+    """Sine waves that depend on how many tasks are drawn together."""
+    known = dataset_named("sinusoid")
+
+    def draw_tasks(key, indices, shape):
+        tasks = known.draw_tasks(key, indices, shape)
+        return tasks._replace(y=tasks.y + np.float32(len(indices)))
+
+    return known._replace(draw_tasks=draw_tasks)
+
+
+def same_for_all_keys() -> Dataset:
+    known = dataset_named("sinusoid")
+    return known._replace(draw_tasks=lambda key, indices, shape: known.draw_tasks("any", indices, shape))
+
+
+def in_doubles() -> Dataset:
+    known = dataset_named("sinusoid")
+
+    def draw_tasks(key, indices, shape):
+        tasks = known.draw_tasks(key, indices, shape)
+        return tasks._replace(x=tasks.x.astype(np.float64))
+
+    return known._replace(draw_tasks=draw_tasks)
+
+
+def test_drawn_tasks(tmp_path):
+    found = list(findings(DRAWN_STAGES, Candidate("sinusoid", tmp_path, tmp_path)))
+    assert [one.ok for one in found] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (in_batches, "a task differs in another batch"),
+        (same_for_all_keys, "validation would repeat training"),
+        (in_doubles, "`x` is float64"),
+    ],
+)
+def test_drawn_tasks_that_are_no_pure_functions_fail(make, message, tmp_path):
+    found = list(findings(DRAWN_STAGES, Candidate(f"{PATH}:{make.__name__}", tmp_path, tmp_path)))
+    assert [one.name for one in found if one.ok is False] == ["drawn tasks"]
+    assert message in found[-1].what

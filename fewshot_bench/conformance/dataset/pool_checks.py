@@ -7,7 +7,7 @@ from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.conformance.dataset.contract import Candidate, data_folder, dataset_of, made, pool_of
 from fewshot_bench.conformance.findings import Outcome, listed
-from fewshot_bench.data.datasets import raw_data, split_of
+from fewshot_bench.data.datasets import raw_data, split_of, tolerated
 from fewshot_bench.data.pool import content_of
 from fewshot_bench.data.splits import PARTS, crossing, split_in
 
@@ -72,9 +72,10 @@ def images(subject: Candidate) -> Outcome:
 def duplicates(subject: Candidate) -> Outcome:
     """Whether an image lies in two parts of a split, apart from the known duplicates."""
     known, found = dataset_of(subject), pool_of(subject)
-    tolerated = [image for name in known.splits for image in crossing(known.duplicates, split_of(known, name, found))]
-    if tolerated:
-        return None, f"known ones in two parts: {listed(tolerated)}"
+    groups = tolerated(known, found)
+    crossed = [image for name in known.splits for image in crossing(groups, split_of(known, name, found))]
+    if crossed:
+        return None, f"known ones in two parts: {listed(crossed)}"
     groups = found.manifest["duplicates"]
     text = "none in two parts"
     if groups:
