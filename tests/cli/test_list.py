@@ -104,7 +104,7 @@ def test_what_a_name_sets_is_told(capsys):
 def test_a_dataset_comes_with_its_options(capsys):
     assert "    size = 84  a whole number  Height and width of its images, in pixels." in listed(capsys, "datasets")
     lines = listed(capsys, "dataset", "mini-imagenet")
-    assert lines[0].endswith("100 classes x 600 images of 3x84x84; splits ravi, gimli-fork.")
+    assert lines[0].endswith("100 classes x 600 images of 3x84x84; splits ravi, gimli-fork, all.")
     assert 'Options, set in a grid by [datasets."mini-imagenet"]:' in lines
     own = listed(capsys, "dataset", "tests.own_datasets:birds")
     sentence = "Twelve kinds of bird, each a pattern with noise on it."
