@@ -132,6 +132,12 @@ def turned() -> Dataset:
     return birds()._replace(shape=ImageShape(3, 8, 12), rotations=True)
 
 
+def wide() -> Dataset:
+    """Birds that are wider than high."""
+    shape = ImageShape(3, 8, 12)
+    return birds()._replace(shape=shape, find_raw=partial(_find, images=IMAGES, shape=shape))
+
+
 def folder_in_variant() -> Dataset:
     return birds()._replace(variant="../up")
 

@@ -1,4 +1,4 @@
-"""Findings of checks on a subject (a backbone, an inner optimizer or a learner), and the loop that runs checks."""
+"""Findings of checks on a subject (a backbone, a learner, a dataset, ...), and the loop that runs checks."""
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator

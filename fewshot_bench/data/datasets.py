@@ -1,9 +1,7 @@
 """The datasets that a grid may name, and their pools: prepared, opened and verified."""
 
-import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +11,13 @@ from filelock import FileLock
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, DataError
 from fewshot_bench.basics.files import sweep
-from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.basics.names import find, lazy, unknown
 from fewshot_bench.basics.options import Option, schema
 from fewshot_bench.cells.cell import Cell, Options
-from fewshot_bench.data.dataset import Dataset, check_dataset
+from fewshot_bench.data.dataset import Dataset
 from fewshot_bench.data.imported import check_import, imported, imported_names, recorded_options
 from fewshot_bench.data.locations import place_for_pool, prepared_pool, raw_places
-from fewshot_bench.data.own import find_raw, is_current, prepared, recorded_datasets
+from fewshot_bench.data.own import find_raw, is_current, prepared, recorded_datasets, users_dataset
 from fewshot_bench.data.pool import MANIFEST, Content, Pool, Progress, content_of, read_pool, silent
 from fewshot_bench.data.raw import Raw
 from fewshot_bench.data.splits import PARTS, ClassSplit, Groups, check_images, crossing, split_in
@@ -54,33 +51,7 @@ def dataset_named(name: str, options: Options = ()) -> Dataset:
             raise BenchError(unknown("dataset", name, DATASETS))
         return imported(name, **dict(options))
     make = find("dataset", name, DATASETS)
-    return make(**dict(options)) if name in DATASETS else _of_users(make, name, options)
-
-
-@lru_cache(maxsize=64)  # grids ask for it once a cell, and a user's function may read files
-def _of_users(make: Callable[..., Dataset], name: str, options: Options) -> Dataset:
-    """The dataset of a function at the import path `name`, checked.
-
-    Its name is the path, and its pools differ by options, so two functions' datasets never share tasks or pools.
-    """
-    try:
-        made = make(**dict(options))
-    except BenchError as error:
-        raise BenchError(f"dataset {name!r}: {error}") from error
-    except Exception as error:  # a user's function may raise any error
-        raise BenchError(f"dataset {name!r}: {type(error).__name__}: {error}") from error
-    if not isinstance(made, Dataset):
-        raise BenchError(f"dataset {name!r} returns a {type(made).__name__}; it has to return a Dataset.")
-    check_dataset(made._replace(name=name))
-    variant = made.variant or _variant(options)
-    return made._replace(name=name, shape=ImageShape(*made.shape), variant=variant, options=options)
-
-
-def _variant(options: Options) -> str:
-    """Options as a part of a folder's name: numbers are shown, anything else is hashed."""
-    if all(isinstance(value, bool | int | float) for _, value in options):
-        return "-".join(f"{key}={value}" for key, value in options)
-    return hashlib.sha256(repr(options).encode()).hexdigest()[:12]
+    return make(**dict(options)) if name in DATASETS else users_dataset(make, name, options)
 
 
 DataOf = tuple[str, Options, str, Options]

@@ -1,13 +1,15 @@
-"""Pools of datasets that a user's function defines: prepared by the user's code, and compared with what it says.
+"""Datasets that a user's function defines: made and checked; their pools prepared and compared with what it says.
 
 A pool records the hash of that code, as a cell does (cells/code.py). After an edit the pool is made anew, so a cell
 never mixes the new code with images that the old code made.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,10 +17,11 @@ import numpy as np
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, DataError
+from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.basics.options import frozen
 from fewshot_bench.basics.source import source_of
 from fewshot_bench.cells.cell import Options
-from fewshot_bench.data.dataset import Dataset
+from fewshot_bench.data.dataset import Dataset, check_dataset
 from fewshot_bench.data.locations import pool_roots
 from fewshot_bench.data.pool import MANIFEST, Pool, Progress, read_pool, with_entries
 from fewshot_bench.data.raw import Raw
@@ -29,6 +32,32 @@ EDITION, CODE, FUNCTION = "edition", "code", "function"
 import path and options of the user's function."""
 
 T = TypeVar("T")
+
+
+@lru_cache(maxsize=64)  # grids ask for it once a cell, and a user's function may read files
+def users_dataset(make: Callable[..., Dataset], name: str, options: Options) -> Dataset:
+    """The dataset of a function at the import path `name`, checked.
+
+    Its name is the path, and its pools differ by options, so two functions' datasets never share tasks or pools.
+    """
+    try:
+        made = make(**dict(options))
+    except BenchError as error:
+        raise BenchError(f"dataset {name!r}: {error}") from error
+    except Exception as error:  # a user's function may raise any error
+        raise BenchError(f"dataset {name!r}: {type(error).__name__}: {error}") from error
+    if not isinstance(made, Dataset):
+        raise BenchError(f"dataset {name!r} returns a {type(made).__name__}; it has to return a Dataset.")
+    check_dataset(made._replace(name=name))
+    variant = made.variant or _variant(options)
+    return made._replace(name=name, shape=ImageShape(*made.shape), variant=variant, options=options)
+
+
+def _variant(options: Options) -> str:
+    """Options as a part of a folder's name: numbers are shown, anything else is hashed."""
+    if all(isinstance(value, bool | int | float) for _, value in options):
+        return "-".join(f"{key}={value}" for key, value in options)
+    return hashlib.sha256(repr(options).encode()).hexdigest()[:12]
 
 
 def find_raw(known: Dataset, place: Path) -> Raw | None:

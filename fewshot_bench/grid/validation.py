@@ -67,6 +67,11 @@ def value_faults(cell: Cell) -> list[str]:
                 f"{counted(shots, 'shot')} + {counted(queries, 'query')} a class ({kind}) make "
                 f"{counted(shots + queries, 'image')}, but {used.name} has {used.examples} of each class."
             )
+    if cell.training.rotations == "train" and known.shape.height != known.shape.width:
+        faults.append(
+            f"[training]: `rotations` is 'train', but images of {cell.dataset} are {known.shape.height} x "
+            f"{known.shape.width}, and only square ones can be turned."
+        )
     for part in PARTS:
         ways = cell.train_ways if part == "train" else cell.ways
         used, split = (known, cell.split) if part == "train" else (tested, cell.test_split)

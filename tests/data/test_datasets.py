@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_bench.data import glyph_drawing, glyphs
+from fewshot_bench.data.dataset import check_dataset
 from fewshot_bench.data.datasets import DATASETS, dataset_named, open_pool
 from fewshot_bench.data.glyph_letters import listed
 from fewshot_bench.data.locations import cache_dir, pool_places
@@ -20,6 +21,7 @@ EVERY_SPLIT = [(name, split) for name in DATASETS for split in dataset_named(nam
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_row_is_sound(name: str) -> None:
     known = dataset_named(name)
+    check_dataset(known)
     assert known.name == name
     assert len(known.mean) == len(known.std) == known.shape.channels
     assert min(known.std) > 0

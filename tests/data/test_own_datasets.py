@@ -113,6 +113,14 @@ def test_a_class_with_too_few_images_is_told_with_its_number(tmp_path, capsys):
     assert main([*words, "--set", "grid.shots=[1]"]) == 0
 
 
+def test_images_that_are_not_square(tmp_path, capsys):
+    file = grid_of(tmp_path, "wide")
+    words = ["run", str(file), "--out", str(tmp_path / "out"), "--data-dir", str(tmp_path)]
+    assert main([*words, "--set", "training.iterations=1", "--set", "training.rotations=train"]) == 2
+    assert "are 8 x 12, and only square ones can be turned." in capsys.readouterr().err
+    assert main(words) == 0
+
+
 def test_each_set_of_options_has_its_own_pool(tmp_path):
     small, large = (dataset_named(BIRDS, options) for options in ((), (("size", 12),)))
     assert [open_pool(known, tmp_path).shape for known in (small, large, small)] == [(3, 8, 8), (3, 12, 12), (3, 8, 8)]
