@@ -1,5 +1,6 @@
 """The datasets that a grid may name, and their pools: prepared, opened and verified."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
