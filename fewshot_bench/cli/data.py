@@ -123,9 +123,10 @@ def _get(name: str, data_dir: Path) -> None:
 
 
 def _verify(which: str | None, data_dir: Path) -> None:
-    from fewshot_bench.data.datasets import all_datasets, find_dataset, users_datasets, verify
+    from fewshot_bench.data.datasets import all_datasets, find_dataset, users_datasets
     from fewshot_bench.data.locations import prepared_pool
     from fewshot_bench.data.pool import read_pool
+    from fewshot_bench.data.verifying import verify
 
     if which is None:
         datasets = all_datasets(data_dir)

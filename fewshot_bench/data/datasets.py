@@ -1,15 +1,14 @@
 """The datasets that a grid may name, and their pools: prepared, opened and verified."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
-from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError, DataError
 from fewshot_bench.basics.files import sweep
 from fewshot_bench.basics.names import find, lazy, unknown
@@ -19,9 +18,9 @@ from fewshot_bench.data.dataset import Dataset
 from fewshot_bench.data.imported import check_import, imported, imported_names, recorded_options
 from fewshot_bench.data.locations import place_for_pool, prepared_pool, raw_places
 from fewshot_bench.data.own import find_raw, is_current, prepared, recorded_datasets, users_dataset
-from fewshot_bench.data.pool import MANIFEST, Content, Pool, Progress, content_of, read_pool, silent
+from fewshot_bench.data.pool import MANIFEST, Pool, Progress, read_pool, silent
 from fewshot_bench.data.raw import Raw
-from fewshot_bench.data.splits import PARTS, ClassSplit, Groups, check_images, crossing, split_in
+from fewshot_bench.data.splits import PARTS, ClassSplit, Groups, check_images, split_in
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "omniglot": lazy("fewshot_bench.data.omniglot:omniglot"),
@@ -52,7 +51,12 @@ def dataset_named(name: str, options: Options = ()) -> Dataset:
             raise BenchError(unknown("dataset", name, DATASETS))
         return imported(name, **dict(options))
     make = find("dataset", name, DATASETS)
-    return make(**dict(options)) if name in DATASETS else users_dataset(make, name, options)
+    if name not in DATASETS:
+        return users_dataset(make, name, options)
+    try:
+        return make(**dict(options))
+    except ValueError as error:  # an option out of range
+        raise BenchError(f"dataset {name!r}: {error}") from error
 
 
 DataOf = tuple[str, Options, str, Options]
@@ -226,66 +230,3 @@ def tolerated(known: Dataset, pool: Pool) -> Groups:
     """The groups of equal images that may lie in different parts of a split."""
     groups: Groups = pool.manifest["duplicates"] if known.duplicates is None else known.duplicates
     return groups
-
-
-def size_faults(known: Dataset, split: ClassSplit, pool: Pool, needed: Iterable[tuple[str, int]]) -> list[str]:
-    """A sentence for each part with a class that has fewer images than its tasks take.
-
-    needed: (part, images a class) of the tasks.
-    """
-    faults = []
-    for part, images in needed:
-        members = split.indices(part, pool)  # type: ignore[arg-type]
-        small = [index for index in members if pool.counts[index] < images]
-        if small:
-            first = pool.classes[small[0]]
-            others = f" and {counted(len(small) - 1, 'class')} more" if len(small) > 1 else ""
-            faults.append(
-                f"{known.name}: a task takes {counted(images, 'image')} of a class (shots + queries), but {part} class "
-                f"{first!r}{others} {'have' if others else 'has'} fewer ({pool.counts[small[0]]}). Take fewer shots or "
-                "queries, or leave such classes out of the split."
-            )
-    return faults
-
-
-class Verified(NamedTuple):
-    """pool_hash: of the images as they are now. known_as: their source, None if unknown. splits: one line each."""
-
-    pool_hash: str
-    known_as: str | None
-    splits: tuple[str, ...]
-
-
-def verify(known: Dataset, pool: Pool) -> Verified:
-    """Read every image, and check the hash, the counts, and every class split of the dataset.
-
-    Raises DataError if the pool is not what its manifest says, or if a split leaks.
-    """
-    expected: tuple[Any, ...] = known.shape
-    found: tuple[Any, ...] = pool.shape
-    if known.splits:
-        expected, found = (known.classes, *expected), (len(pool.classes), *found)
-    if known.examples is not None:
-        each = sorted({int(count) for count in pool.counts})
-        expected, found = (*expected, [known.examples]), (*found, each)
-    if found != expected:
-        raise DataError(
-            f"the pool of {known.name} has classes, image shape and images a class {found}, not {expected}. "
-            "Import it again."
-        )
-    content = content_of(pool.images, pool.starts, pool.classes)
-    if content != Content(pool.manifest["pool_hash"], pool.manifest["duplicates"]):
-        raise DataError(
-            f"the pool of {known.name} was changed after it was prepared: its images hash to {content.hash[:16]}, "
-            f"its manifest says {pool.manifest['pool_hash'][:16]}. Import it again."
-        )
-    source = pool.manifest["known_as"]
-    return Verified(content.hash, source, tuple(_split_line(known, name, pool) for name in known.splits))
-
-
-def _split_line(known: Dataset, name: str, pool: Pool) -> str:
-    split = split_of(known, name, pool)
-    counts = "/".join(str(len(split.indices(part, pool))) for part in PARTS)
-    listed = crossing(tolerated(known, pool), split)
-    leaks = f", {counted(len(listed), 'known duplicate image')} between parts" if listed else ""
-    return f"{name} {counts} classes{leaks}, {split.hash[:16]}"

@@ -10,17 +10,10 @@ from fewshot_bench.basics.errors import BenchError, GridError
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import Cell
 from fewshot_bench.cells.code import accept_or_refuse
-from fewshot_bench.data.datasets import (
-    Pools,
-    data_of,
-    dataset_of,
-    open_pool_of,
-    size_faults,
-    split_of,
-    test_dataset_of,
-)
+from fewshot_bench.data.datasets import Pools, data_of, dataset_of, open_pool_of, split_of, test_dataset_of
 from fewshot_bench.data.locations import default_data_dir
 from fewshot_bench.data.pool import Progress, silent
+from fewshot_bench.data.verifying import size_faults
 from fewshot_bench.grid.cell_run import Listener
 from fewshot_bench.grid.inline import run_cells
 from fewshot_bench.grid.validation import check_parts

@@ -12,10 +12,11 @@ import pytest
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data import cifar_100
-from fewshot_bench.data.datasets import dataset_named, open_pool, verify
+from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.data.locations import prepared_pool
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import PARTS, all_classes, read_split
+from fewshot_bench.data.verifying import verify
 from tests import cifar_stand_ins as cifar
 from tests import fake_data as fake
 from tests.conftest import real_data

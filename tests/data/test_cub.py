@@ -8,11 +8,12 @@ import pytest
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data import cub
-from fewshot_bench.data.datasets import dataset_named, open_pool, split_of, verify
+from fewshot_bench.data.datasets import dataset_named, open_pool, split_of
 from fewshot_bench.data.locations import prepared_pool
 from fewshot_bench.data.raw import decode_photo
 from fewshot_bench.data.sources import download
 from fewshot_bench.data.splits import PARTS, all_classes, read_split
+from fewshot_bench.data.verifying import verify
 from tests import fake_data as fake
 
 CLASSES = all_classes("cub", "chen")

@@ -14,11 +14,12 @@ from fewshot_bench.api.pools import open_pool as api_open_pool
 from fewshot_bench.basics.errors import BenchError, DataError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.cli.main import main
-from fewshot_bench.data.datasets import dataset_named, open_pool, split_of, users_datasets, verify
+from fewshot_bench.data.datasets import dataset_named, open_pool, split_of, users_datasets
 from fewshot_bench.data.locations import pool_places
 from fewshot_bench.data.pool import MANIFEST, read_pool
 from fewshot_bench.data.raw_images import raw_images, read_image
 from fewshot_bench.data.splits import SplitSizes
+from fewshot_bench.data.verifying import verify
 from tests.own_datasets import NAMES, PARTS, birds, draw
 from tests.tiny import tiny_toml
 

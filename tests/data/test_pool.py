@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from fewshot_bench.basics.errors import BenchError, DataError
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.data.datasets import dataset_named, open_pool, prepare_pool, verify
+from fewshot_bench.data.datasets import dataset_named, open_pool, prepare_pool
 from fewshot_bench.data.locations import default_data_dir, place_for_pool, prepared_pool
 from fewshot_bench.data.pool import Pool, Progress, content_of, read_pool, write_pool
 from fewshot_bench.data.raw import Raw
+from fewshot_bench.data.verifying import verify
 
 SHAPE = ImageShape(1, 2, 3)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewshot_bench.data.datasets import dataset_named, verify
+from fewshot_bench.data.datasets import dataset_named
 from fewshot_bench.data.locations import raw_places
 from fewshot_bench.data.pool import Pool
+from fewshot_bench.data.verifying import verify
 
 OMNIGLOT_POOL = "150ffb18707c7d4b1b0c0a0fb6a41e2bb87b173e710b8ac5df1acc3e8bd6fc58"
 MINI_IMAGENET_POOL = "26f943a4f4547361fec2ae6991fe4237e2883fb6ed32fce9cb465cadcda35785"

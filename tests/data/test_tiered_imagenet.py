@@ -14,10 +14,11 @@ from PIL import Image
 
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.data import tiered_imagenet
-from fewshot_bench.data.datasets import dataset_named, open_pool, split_of, verify
+from fewshot_bench.data.datasets import dataset_named, open_pool, split_of
 from fewshot_bench.data.locations import prepared_pool
 from fewshot_bench.data.sources import download
 from fewshot_bench.data.splits import PARTS, SplitSizes
+from fewshot_bench.data.verifying import verify
 from tests import fake_data as fake
 
 SIZES = SplitSizes(60, 30, 20)
