@@ -12,6 +12,7 @@ from pathlib import Path
 import PIL
 
 from fewshot_bench.basics.about import AboutDataset
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.images import ImageShape
 from fewshot_bench.data.archives import any_of_first, archives_in, files_of, is_archive, member_names, members
@@ -95,7 +96,9 @@ def _prepare(kind: str, where: Path, size: int, folder: Path, progress: Progress
         names[_class_of(name)].append(_short(name))
     places = places_of(names, _expected(), None, where)
     if len(places) != IMAGES:
-        raise DataError(f"{where} has {len(places):,} images of {IMAGES:,}. Get a complete copy of CUB_200_2011.tgz.")
+        raise DataError(
+            f"{where} has {counted(len(places), 'image')} of {IMAGES:,}. Get a complete copy of CUB_200_2011.tgz."
+        )
     images = ((_short(name), content) for name, content in members(where, _is_ours))
     return write_pool(
         folder,

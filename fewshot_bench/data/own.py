@@ -141,7 +141,7 @@ def _faults(known: Dataset, pool: Pool) -> Iterable[str]:
             yield f"split {name!r} names the class {absent[0]!r}{more}, of which there is no image."
         sizes, stated = SplitSizes(len(found.train), len(found.val), len(found.test)), known.sizes(name)
         if sizes != stated:
-            yield f"split {name!r} has {'/'.join(map(str, sizes))} classes, not {'/'.join(map(str, stated))}."
+            yield f"split {name!r} has classes by part {'/'.join(map(str, sizes))}, not {'/'.join(map(str, stated))}."
 
 
 def _code(known: Dataset) -> dict[str, str]:

@@ -125,7 +125,8 @@ def _check_sizes(where: Path, split: Mapping[Part, Sequence[str]]) -> None:
     if sizes != SIZES:
         found, expected = ("/".join(map(str, counts)) for counts in (sizes, SIZES))
         raise DataError(
-            f"{where} has {found} classes in train, val and test; tieredImageNet has {expected}. Get a complete copy."
+            f"{where} has in train, val and test so many classes: {found}; tieredImageNet has {expected}. Get a "
+            "complete copy."
         )
     seen: dict[str, str] = {}
     for part in PARTS:

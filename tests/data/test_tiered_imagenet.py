@@ -177,7 +177,7 @@ BAD_PICKLES: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "fewer classes": (
         "val_labels.pkl",
         lambda: pickle.dumps({"label_specific": [0], "label_specific_str": ["cat"]}),
-        "has 60/1/20 classes in train, val and test; tieredImageNet has 60/30/20",
+        "has in train, val and test so many classes: 60/1/20; tieredImageNet has 60/30/20",
     ),
     "fewer images": ("val_images_png.pkl", lambda: pickle.dumps([]), "holds 0 images, its labels are of 40 images"),
     "no list": ("val_images_png.pkl", lambda: pickle.dumps({}), "holds a dict, its labels are of 40 images"),

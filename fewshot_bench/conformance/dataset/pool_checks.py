@@ -110,7 +110,7 @@ def smallest_class(subject: Candidate) -> Outcome:
     )
     if least < 2:
         return False, f"class {where} has {counted(least, 'image')}, but a task takes a support and a query image."
-    return True, f"{where} has {least:,} images: up to {counted(least - 1, 'shot')} with 1 query"
+    return True, f"{where} has {counted(least, 'image')}: up to {counted(least - 1, 'shot')} with 1 query"
 
 
 def _rounded(values: NDArray[np.float64]) -> str:
