@@ -236,7 +236,7 @@ PUBLISHED = (
 _INSIGNIFICANT = "Not beyond two standard errors: this training cannot be told from none."
 
 
-def _has_twin(rows: Rows) -> bool:
+def has_twin(rows: Rows) -> bool:
     return any(row.twin.group for row in rows)
 
 
@@ -266,7 +266,7 @@ UNTRAINED = (
         "right",
         "untrained",
         value=_untrained,
-        shown=_has_twin,
+        shown=has_twin,
         explanation="untrained acc: the same learner and network after 0 meta-steps.",
         csv={"untrained_accuracy": lambda row: 100 * row.untrained},
     ),
@@ -275,7 +275,7 @@ UNTRAINED = (
         "right",
         "untrained",
         value=_gain,
-        shown=_has_twin,
+        shown=has_twin,
         explanation="gain: trained minus untrained, percentage points, paired by test task and seed;",
         csv={"paired_gain": lambda row: 100 * (row.gain or NO_GAIN).mean},
     ),
@@ -284,7 +284,7 @@ UNTRAINED = (
         "right",
         "untrained",
         value=lambda row: percent((row.gain or NO_GAIN).standard_error),
-        shown=_has_twin,
+        shown=has_twin,
         explanation="se: its standard error over tasks, the seeds being averaged first.",
         csv={
             "paired_gain_standard_error": lambda row: 100 * (row.gain or NO_GAIN).standard_error,
@@ -308,49 +308,3 @@ PROTOCOL = (
 """How it was measured: in the CSV alone, since tables have it in words below."""
 
 COLUMNS = (*KEYS, *MEASURED, *PUBLISHED, *UNTRAINED, *PROTOCOL)
-
-
-def _error(title: str, of_row: Callable[[Row], float], explanation: str, **more: Any) -> Column:
-    """A column of squared errors. of_row: minus the error, as scores are; nan for none."""
-    return Column(
-        title,
-        "right",
-        value=lambda row: number(abs(of_row(row)), ".4g"),
-        explanation=explanation,
-        **more,
-    )
-
-
-_N = next(column for column in MEASURED if column.title == "n")
-
-ERROR_COLUMNS = (
-    *KEYS,
-    _error(
-        "MSE",
-        lambda row: row.mean,
-        "MSE: mean squared error over the query points of the test tasks, mean over n seeds.",
-        csv={"mean_squared_error": lambda row: -row.mean},
-    ),
-    _error(
-        "std",
-        lambda row: row.std,
-        "std: over these seeds (ddof 1).",
-        csv={"std_of_error_over_seeds": lambda row: row.std},
-    ),
-    _error(
-        "ci95",
-        lambda row: row.ci95,
-        "ci95: half the width of the 95 % interval of the mean.",
-        csv={"ci95_of_error": lambda row: row.ci95},
-    ),
-    _N,
-    _error(
-        "untrained",
-        lambda row: row.untrained,
-        "untrained: the same learner and network after 0 meta-steps.",
-        shown=_has_twin,
-        csv={"untrained_squared_error": lambda row: -row.untrained},
-    ),
-    *PROTOCOL,
-)
-"""Of rows of regression, whose `mean` is minus the mean squared error."""

@@ -12,8 +12,9 @@ from fewshot_bench.cells.cell import NO_INNER_OPTIMIZER
 from fewshot_bench.cells.folders import CELLS, STATUSES
 from fewshot_bench.cells.reading import CellFolder
 from fewshot_bench.report import published
-from fewshot_bench.report.columns import BLOCK, COLUMNS, ERROR_COLUMNS, KEYS, LEARNER, UNTRAINED, tidy
+from fewshot_bench.report.columns import BLOCK, COLUMNS, KEYS, LEARNER, UNTRAINED, tidy
 from fewshot_bench.report.console import screen, show
+from fewshot_bench.report.error_table import ERROR_COLUMNS, error_table
 from fewshot_bench.report.headline import headline_table
 from fewshot_bench.report.latex import latex
 from fewshot_bench.report.markdown import markdown
@@ -102,21 +103,6 @@ def ablation_table(rows: Sequence[Row]) -> Table:
             *_notes(rows),
             *protocol(rows),
         ),
-    )
-
-
-def error_table(rows: Sequence[Row]) -> Table | None:
-    """The mean squared errors of regression, beside the untrained network's; None without rows."""
-    if not rows:
-        return None
-    return tabulate(
-        "errors",
-        "Mean squared error on test tasks",
-        ERROR_COLUMNS,
-        rows,
-        keys=KEYS,
-        section=BLOCK,
-        under=(*explanations(ERROR_COLUMNS, rows), *protocol(rows)),
     )
 
 
