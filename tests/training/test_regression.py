@@ -1,6 +1,7 @@
 """Regression: the same learners on sine waves, by squared error, against a plain loop of autograd."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from fewshot_bench.data.datasets import dataset_of, open_pool
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
 from fewshot_bench.grid.run import run
+from fewshot_bench.report.page.page import page
 from fewshot_bench.report.tables import FORMATS, read_report
 from fewshot_bench.training.assembly import Assembly, assemble
 from fewshot_bench.training.gradients import gradients
@@ -118,3 +120,11 @@ def test_what_needs_classes_is_refused() -> None:
         expand(GridFile("grid", "grid.toml", GRID))
     with pytest.raises(GridError, match="no images that could be turned"):
         expand(GridFile("grid", "grid.toml", GRID | {"training": {"rotations": "train"}}))
+
+
+def test_the_page_shows_errors_as_errors(tmp_path: Path) -> None:
+    assert run([cell(), cell(iterations=0)], tmp_path, plan={"program": "eager"}).undone == {}
+    text = " ".join(re.sub(r"<[^>]+>", " ", page(tmp_path)).split())
+    assert "Mean squared error on test tasks" in text
+    assert "Protocol: 7 queries per class" in text
+    assert not re.search(r"-\d+\.?\d* %", text)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.files import write_text
+from fewshot_bench.cells.contents import is_regression
 from fewshot_bench.report.page.against_published import MOST, against_figure, against_table, with_difference
 from fewshot_bench.report.page.cost import cost_figure, cost_table
 from fewshot_bench.report.page.folder import commands, environment_table, grid, overview, plan_table
@@ -58,7 +59,8 @@ def _content(directory: Path, results: Results) -> dict[str, Any]:
     cells, rows = results.cells, results.rows
     rates = learned_rates(results.groups)
     figures, more = folded(rates.rates)
-    words = protocol(rows)
+    words = protocol([*rows, *results.errors])
+    of_accuracy = [group for group in results.groups if not is_regression(group.fingerprint)]
     return {
         "name": directory.resolve().name,
         "facts": overview(cells),
@@ -69,11 +71,12 @@ def _content(directory: Path, results: Results) -> dict[str, Any]:
         "against_figure": against_figure(rows),
         "against_most": MOST,
         "differences": len(with_difference(rows)),
-        "curves": blocks(learned(results.groups)),
+        "curves": blocks(learned(of_accuracy)),
         "rates": figures,
         "rates_unrecorded": rates.unrecorded,
         "rates_left_out": more + rates.left_out,
         "rates_faults": rates.faults,
+        "regression": bool(results.errors),
         "cost": _views(cost_table(rows)),
         "cost_figure": cost_figure(rows),
         "protocol": words,
