@@ -111,7 +111,8 @@ def problems(values: Mapping[str, Any], known: Mapping[str, Option], where: str)
     for name, value in values.items():
         if name not in known:
             found.append(
-                f"{where}: nothing reads the key {name!r}{did_you_mean(name, known)}. Known: {', '.join(known)}."
+                f"{where}: nothing reads the key {name!r}{did_you_mean(name, known)}. "
+                + (f"Known: {', '.join(known)}." if known else "It has no options.")
             )
         elif not fits(value, known[name].type):
             found.append(f"{where}: `{name}` is {value!r}, but has to be {type_name(known[name].type)}.")

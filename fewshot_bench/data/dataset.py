@@ -137,9 +137,9 @@ class Dataset(NamedTuple):
 
 
 def check_size(name: str, size: int, largest: int = 1024) -> None:
-    """Raises ValueError if the option `size` of a dataset is out of range."""
+    """Raises BenchError if the option `size` of a dataset is out of range."""
     if not 8 <= size <= largest:
-        raise ValueError(f"`size` of {name} is {size}, but has to be from 8 to {largest} pixels a side.")
+        raise BenchError(f"`size` of {name} is {size}, but has to be from 8 to {largest} pixels a side.")
 
 
 def check_dataset(known: Dataset) -> None:

@@ -5,7 +5,7 @@ that learner, and keys of [training] for its cells alone. [[cells]] may set opti
 inner_optimizer_options = { lr = 0.01 }, which override those of the table.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,10 +103,10 @@ def overrides(
 ) -> tuple[dict[tuple[str, str], Override], list[str]]:
     """The settings of each name in `points`, by (axis, name), and a sentence for each fault.
 
-    own: options for these points alone, by axis. where: their place in the grid file. data_dir: the folder of data, for
-    datasets that were imported into it.
+    points: with all axes, or with some. own: options for these points alone, by axis. where: their place in the grid
+    file. data_dir: the folder of data, for datasets that were imported into it.
     """
-    used = {(axis, point[axis]): None for point in points for axis in SEAMS}
+    used = {(axis, point[axis]): None for point in points for axis in SEAMS if axis in point}
     by_name, faults = {}, []
     for axis, name in used:
         table = content.get(TABLES[axis], {}).get(name, {})
@@ -149,6 +149,8 @@ def tested_on(
     evaluation: the keys of [evaluation] that hold for these cells. Of several splits, each dataset takes those it has.
     """
     names, splits = (_listed(evaluation.get(key)) for key in ("dataset", "split"))
+    if evaluation.get("dataset") in ([], ()):
+        return [TestedOn()], [f"{where}: the list `dataset` is empty. Name a dataset, or leave the key out."]
     if not all(isinstance(name, str) for name in (*names, *splits)):
         return [TestedOn()], []  # told as the fault of a key
     if splits and not names:
@@ -164,11 +166,9 @@ def tested_on(
         if not chosen:
             has = ", ".join(known.splits)
             faults.append(f"{where}: {name} has none of the splits {', '.join(map(repr, splits))}. It has: {has}.")
-        options = options_in(name, data_dir)
-        if not options:
-            schema_ = options_known(name, data_dir)
-            table = content.get(TABLES["dataset"], {}).get(name, {})
-            options = off_default(understood(table, schema_), schema_)
+        given, wrong = overrides(content, [{"dataset": name}], {}, where, data_dir)
+        faults += wrong
+        options = given["dataset", name].options
         found += [TestedOn(name, split, options) for split in chosen]
     return found or [TestedOn()], faults
 
@@ -177,16 +177,24 @@ def _listed(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
 
 
-def unused(content: dict[str, Any], points: Sequence[Point], tested: Iterable[str]) -> list[str]:
-    """A sentence for each table of a name that no point has. tested: datasets of tests, which have a table too."""
+def unused(content: dict[str, Any], named: Sequence[dict[str, Any]]) -> list[str]:
+    """A sentence for each table of a name that no cell has, and for each key of one that concerns none.
+
+    named: the axes of each table of cells, valid or not, with the datasets of its tests as "tested_on".
+    """
     faults = []
     for axis, table_name in TABLES.items():
-        names = {point[axis] for point in points} | (set(tested) if axis == "dataset" else set())
-        faults += [
-            f'[{table_name}."{name}"]: no cell of this grid has that {axis}{did_you_mean(name, names)}.'
-            for name in content.get(table_name, {})
-            if name not in names
-        ]
+        names = {value for table in named for value in _listed(table.get(axis)) if isinstance(value, str)}
+        tested = {value for table in named for value in _listed(table.get("tested_on")) if isinstance(value, str)}
+        for name, settings in content.get(table_name, {}).items():
+            where = f'[{table_name}."{name}"]'
+            if name in names:
+                continue
+            if axis != "dataset" or name not in tested:
+                faults.append(f"{where}: no cell of this grid has that {axis}{did_you_mean(name, names | tested)}.")
+                continue
+            keys = [key for key in settings if key in TRAINING]
+            faults += [f"{where}: `{key}` is for training, and no cell is trained on {name}." for key in keys]
     return faults
 
 

@@ -67,8 +67,7 @@ def expand(grid: GridFile, data_dir: Path | None = None) -> list[Cell]:
     faults += problems(content.get("training", {}), TRAINING, "[training]")
     faults += problems(content.get("evaluation", {}), EVALUATION, "[evaluation]")
     cells: dict[Cell, None] = {}
-    everywhere: list[Point] = []
-    others: set[str] = set()
+    named: list[dict[str, Any]] = []
     for block in _grid_tables(content):
         options = {axis: block.own.get(key, {}) for axis, key in OWN_OPTIONS.items()}
         called = cache(partial(dataset_in, content=content, own=options["dataset"], data_dir=data_dir))
@@ -82,13 +81,17 @@ def expand(grid: GridFile, data_dir: Path | None = None) -> list[Cell]:
         evaluation = content.get("evaluation", {}) | block.own.get("evaluation", {})
         tested, wrong = tested_on(evaluation, content, f"{block.where}, [evaluation]", data_dir)
         faults += wrong
-        others |= {other.dataset for other in tested if other.dataset}
+        named.append(block.axes | {"tested_on": evaluation.get("dataset")})
         for point, other in product(combinations, tested):
+            if "split" in evaluation and other.dataset == point["dataset"] and other.split != point["split"]:
+                faults.append(
+                    f"{block.where}, [evaluation]: `split` is {other.split!r}, but cells of {other.dataset} are tested "
+                    f"on the split that they are trained on, {point['split']!r}. Set `split` in [grid]."
+                )
             cell = _cell(point, given, traits[point["learner"]], content, block, other)
             faults += value_faults(cell) + learner_faults(cell, traits[cell.learner])
             cells[cell] = None
-        everywhere += combinations
-    faults += unused(content, everywhere, others)
+    faults += unused(content, named)
     if faults:
         raise GridError(list(dict.fromkeys(faults)), grid.where)
     return list(cells)

@@ -94,8 +94,35 @@ def test_it_is_written_and_read_and_tried_again() -> None:
         ({"dataset": "mini-imagenet"}, "images are 3x84x84, but omniglot has 1x28x28"),
         ({"dataset": 3}, "`dataset` is 3, but has to be"),
         ({"dataset": "glyphs", "queries": 30}, "glyphs has 20 of each class"),
+        ({"dataset": []}, "the list `dataset` is empty"),
+        ({"dataset": "omniglot", "split": "vinyals"}, "`split` is 'vinyals', but cells of omniglot are tested on"),
     ],
 )
 def test_what_cannot_be_tested_is_told(evaluation: dict[str, object], message: str) -> None:
     with pytest.raises(GridError, match=message):
         cells(evaluation)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "table", "message"),
+    [
+        ("omniglot", {"size": "x"}, "`size` is 'x', but has to be a whole number"),
+        ("omniglot", {"siz": 28}, "nothing reads the key 'siz'"),
+        ("omniglot", {"size": 0}, "`size` of omniglot is 0, but has to be from 8 to 105"),
+        ("omniglot", {"iterations": 3}, "`iterations` is for training, and no cell is trained on omniglot"),
+        ("glyphs", {"size": 32}, "nothing reads the key 'size'"),
+    ],
+)
+def test_options_of_the_other_dataset_are_checked(dataset: str, table: dict[str, object], message: str) -> None:
+    trained_on = "glyphs" if dataset == "omniglot" else "omniglot"
+    axes = TINY["grid"] | {"dataset": [trained_on], "split": []}
+    with pytest.raises(GridError, match=message) as raised:
+        content = {"grid": axes, "evaluation": {"dataset": dataset}, "datasets": {dataset: table}}
+        expand(GridFile("grid", "grid.toml", TINY | content))
+    assert len(raised.value.problems) == 1
+
+
+def test_a_fault_in_an_axis_brings_no_others_about_tables() -> None:
+    with pytest.raises(GridError, match="`size` of omniglot is 3") as raised:
+        expand(GridFile("grid", "grid.toml", TINY | {"datasets": {"omniglot": {"size": 3}}}))
+    assert len(raised.value.problems) == 1

@@ -48,10 +48,7 @@ def import_images(
     """
     _check_name(name, data_dir)
     _check_meant(name, source)
-    try:
-        check_size(name, options.size)
-    except ValueError as error:
-        raise BenchError(str(error)) from error
+    check_size(name, options.size)
     older = None
     if name in imported_names(data_dir):
         with suppress(DataError):  # an older pool that is broken is replaced
