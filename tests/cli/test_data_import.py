@@ -146,6 +146,7 @@ OPTIONS = {
     "shares": (["birds", "--split", "98:1:1"], "2 parts with fewer than 2 classes: val has 0, test has 0"),
     "folders": (["birds", "--split", "folders"], "--split folders needs folders train, val and test"),
     "a name": (["a/b"], "'a/b' cannot name a dataset. Take letters"),
+    "a long name": (["a" * 300], "underscores, at most 100."),
     "a name of the package": (["omniglot-64"], "'omniglot-64' is a dataset of the package, or an option of one"),
     "an option of own images": (
         ["omniglot", "--gray"],

@@ -22,7 +22,7 @@ from fewshot_bench.data.locations import place_for_pool, pool_roots, prepared_po
 from fewshot_bench.data.pool import IMAGES, MANIFEST, Pool, Progress, read_pool, silent, write_pool
 from fewshot_bench.data.raw import Raw
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{,99}")
 """Names of imported datasets. Folders of cells and rows of tables have them too."""
 
 
@@ -108,7 +108,9 @@ def _written(plan: ImportPlan, folder: Path, progress: Progress) -> Pool:
 def _check_name(name: str, data_dir: Path) -> None:
     """Raises BenchError if the name is one of the package's datasets, or of their pools, or has other characters."""
     if not NAME.fullmatch(name):
-        raise BenchError(f"{name!r} cannot name a dataset. Take letters, digits, points, hyphens and underscores.")
+        raise BenchError(
+            f"{name!r} cannot name a dataset. Take letters, digits, points, hyphens and underscores, at most 100."
+        )
     if name in DATASETS or any(name.startswith(f"{known}-") for known in DATASETS):
         raise BenchError(f"{name!r} is a dataset of the package, or an option of one. Take another name.")
     if name not in imported_names(data_dir) and any(

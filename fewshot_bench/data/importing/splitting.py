@@ -123,6 +123,8 @@ def _by_file(classes: Sequence[str], path: Path, parts: Mapping[Part, Sequence[s
     if both:
         faults.append(fault("class", f"in two parts in {path}", both, "Keep it in one of them."))
     empty = frozenset(part for part in PARTS if part in parts and not parts[part])
+    if not of:
+        raise DataError(f"{path} names no class. Write train, val and test with the names of classes.")
     faults += _small(dealt, empty, f"Add classes to {path}; an empty list leaves a part without any.")
     unused = tuple(name for name in classes if name not in of)
     return ClassParts(dealt, str(path), unused, tuple(faults))

@@ -129,6 +129,8 @@ BAD = {
     "no JSON": ("x.json", "{", "is no JSON"),
     "no lists": ("x.json", '{"train": "wren"}', "does not hold lists of class names"),
     "a list": ("x.json", "[]", "does not hold lists"),
+    "no class": ("x.json", '{"train": [], "val": [], "test": []}', "names no class"),
+    "nothing": ("x.json", "{}", "names no class"),
     "another part": ("x.json", '{"holdout": []}', "has the part 'holdout'. Write train, val or test"),
     "other columns": ("x.csv", "a,b\n1,2\n", "has no column of classes"),
 }
