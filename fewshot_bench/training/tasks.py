@@ -106,9 +106,13 @@ def drawn(draw_tasks: DrawTasks, key: str, shape: TaskShape, device: str) -> Str
         x, y = (torch.from_numpy(part).to(device) for part in draw_tasks(key, indices, shape))
         noise = bits(keys, indices.astype(np.uint64)).view(np.int64)
         classes = np.tile(np.arange(shape.ways), (end - first, 1))
+        support, query = (
+            Batch(x[:, part].contiguous(), y[:, part].contiguous())  # traced programs take no other layout
+            for part in (slice(shape.shots), slice(shape.shots, None))
+        )
         return Task(
-            Batch(x[:, : shape.shots], y[:, : shape.shots]),
-            Batch(x[:, shape.shots :], y[:, shape.shots :]),
+            support,
+            query,
             moved(classes, device),
             moved(noise, device),
         )
@@ -185,7 +189,7 @@ def augmenter(dataset: Dataset, key: str, device: str) -> Augment:
         drawn = torch.from_numpy(numbers(key, np.arange(first, end), both.shape[1])).to(device, torch.float32)
         changed = augmented(both.flatten(0, 1), drawn.flatten(0, 1)).sub(mean).div(std).view(both.shape)
         support, query = changed.split([part.shape[1] for part in images], 1)
-        return support, query
+        return support.contiguous(), query.contiguous()  # traced programs take no other layout
 
     return augment
 

@@ -1,5 +1,6 @@
 """Augmentation of training images, against Pillow and torchvision; a pure function of the task's number."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ import torch
 from PIL import Image, ImageEnhance
 from torchvision.transforms import functional as vision
 
+from fewshot_bench.cells.folders import folder_of
 from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
+from fewshot_bench.grid.run import run
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.augmentation import augmented, cropped, flipped, jittered, numbers
 from fewshot_bench.training.plan import Plan
@@ -84,6 +87,17 @@ def test_training_tasks_alone_are_augmented_and_the_protocol_says_so(pattern_dat
     assert torch.equal(without.streams.train(0, 4).support.y, first.support.y)
     assert with_.fingerprint["augmentation"] == "crop-jitter-flip"
     assert "augmentation" not in without.fingerprint
+
+
+def test_a_traced_plan_trains_alike(pattern_data: Path, tmp_path: Path) -> None:
+    results = []
+    cell = tiny_cell({"augmentation": "crop-jitter-flip"})
+    for program in ("eager", "traced"):
+        out = tmp_path / program
+        plan = {"program": program, "tasks_at_once": 2, "workers": 1}
+        assert run([cell], out, data_dir=pattern_data, plan=plan).undone == {}
+        results.append(json.loads((folder_of(out, cell) / "result.json").read_text())["test_loss"])
+    assert results[0] == pytest.approx(results[1], rel=1e-2)
 
 
 def test_an_untrained_cell_has_none() -> None:

@@ -88,6 +88,15 @@ def test_every_learner_of_weights_runs_on_it(learner: str, tmp_path: Path) -> No
     assert result["fingerprint"]["loss"] == "squared-error"
 
 
+def test_a_traced_plan_of_several_tasks_trains_alike(tmp_path: Path) -> None:
+    results = []
+    for plan in ({"program": "eager"}, {"program": "traced", "tasks_at_once": 3}, {"program": "traced"}):
+        out = tmp_path / str(len(results))
+        assert run([cell(iterations=6)], out, plan=plan | {"workers": 1}).undone == {}
+        results.append(json.loads((folder_of(out, cell(iterations=6)) / "result.json").read_text())["test_accuracy"])
+    assert results == pytest.approx([results[0]] * 3, rel=1e-3)
+
+
 def test_errors_have_a_table_of_their_own(tmp_path: Path) -> None:
     trained, untrained = cell(), cell(iterations=0)
     assert run([trained, untrained], tmp_path, plan={"program": "eager"}).undone == {}
