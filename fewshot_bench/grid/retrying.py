@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import AXES, Cell
 from fewshot_bench.grid.expand import expand
@@ -18,10 +19,14 @@ def cells_named(names: Iterable[str], directory: Path) -> list[Cell]:
 
 
 def changed_cells(cells: Sequence[Cell], changes: Sequence[str]) -> dict[Cell, Cell]:
-    """Each cell -> the cell with the changes of `--set`. Raises GridError for invalid changes."""
+    """Each cell -> the cell with the changes of `--set`. Raises BenchError for invalid changes."""
     by_cell = {}
     for cell in cells:
-        (by_cell[cell],) = expand(with_changes(as_grid(cell), changes, ()))
+        made = expand(with_changes(as_grid(cell), changes, ()))
+        if len(made) != 1:
+            words = f"the changes make {len(made)} cells of {cell.id}, and a retry puts one in its place"
+            raise BenchError(f"{words}. Give one value, not a list.")
+        by_cell[cell] = made[0]
     return by_cell
 
 

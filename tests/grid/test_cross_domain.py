@@ -1,24 +1,28 @@
 """A cell that is tested on another dataset: its training is that of any cell, its tests are the other dataset's."""
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 
 from fewshot_bench.api.evaluating import evaluate_cell
 from fewshot_bench.api.loading import load_cell
-from fewshot_bench.basics.errors import GridError
+from fewshot_bench.basics.errors import BenchError, GridError
 from fewshot_bench.cells.cell import Cell, Evaluation
 from fewshot_bench.cells.config_file import from_table, to_table
 from fewshot_bench.cells.folders import folder_of
+from fewshot_bench.cells.reading import read_cells
 from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.data.splits import read_split
 from fewshot_bench.grid.expand import expand
 from fewshot_bench.grid.files import GridFile
-from fewshot_bench.grid.retrying import as_grid
+from fewshot_bench.grid.retrying import as_grid, changed_cells
 from fewshot_bench.grid.run import open_pools, run
+from fewshot_bench.report.page.folder import grid_file
 from fewshot_bench.report.tables import FORMATS, read_report
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.plan import Plan
@@ -83,6 +87,10 @@ def test_it_is_written_and_read_and_tried_again() -> None:
     assert expand(as_grid(cell)) == [cell]
     assert cell.evaluation == replace(cells({})[0].evaluation, dataset="glyphs", split="scripts")
     assert Evaluation().dataset is None
+    with pytest.raises(BenchError, match=r"the changes make 2 cells of omniglot.* Give one value"):
+        changed_cells([cell], ['evaluation.dataset=["omniglot", "glyphs"]', 'evaluation.split=["gimli", "scripts"]'])
+    (plain,) = cells({})
+    assert changed_cells([plain], ["evaluation.dataset=glyphs"]) == {plain: cell}
 
 
 @pytest.mark.parametrize(
@@ -120,6 +128,17 @@ def test_options_of_the_other_dataset_are_checked(dataset: str, table: dict[str,
         content = {"grid": axes, "evaluation": {"dataset": dataset}, "datasets": {dataset: table}}
         expand(GridFile("grid", "grid.toml", TINY | content))
     assert len(raised.value.problems) == 1
+
+
+def test_the_grid_file_of_a_page_has_the_options_of_the_other_dataset(tmp_path: Path) -> None:
+    axes = TINY["grid"] | {"dataset": ["mini-imagenet"], "split": []}
+    sizes = {"mini-imagenet": {"size": 32}, "cub": {"size": 32}}
+    made = expand(GridFile("", "", TINY | {"grid": axes, "evaluation": {"dataset": "cub"}, "datasets": sizes}))
+    for cell in made:
+        folder = folder_of(tmp_path, cell)
+        folder.mkdir(parents=True)
+        (folder / "config.toml").write_text(tomli_w.dumps(to_table(cell)))
+    assert expand(GridFile("", "", tomllib.loads(grid_file(read_cells(tmp_path))))) == made
 
 
 def test_a_fault_in_an_axis_brings_no_others_about_tables() -> None:

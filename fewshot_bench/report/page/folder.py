@@ -153,7 +153,12 @@ def grid_file(cells: Sequence[CellFolder]) -> str:
         if cell.identity:
             alike.setdefault(key_of(_rest(cell.identity)), []).append(cell.identity)
     tables = [table for identities in alike.values() for table in _tables(identities)]
-    return tomli_w.dumps({"cells": tables}) if tables else ""
+    tested = {
+        table["evaluation"]["dataset"]: options
+        for table in tables
+        if (options := table.pop("test_dataset_options", None))
+    }  # a grid has the options of a dataset that is only tested on in the table of its name
+    return tomli_w.dumps(({"datasets": tested} if tested else {}) | {"cells": tables}) if tables else ""
 
 
 def _rest(identity: Mapping[str, Any]) -> dict[str, Any]:
