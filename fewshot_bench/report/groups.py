@@ -18,6 +18,7 @@ UNNOTICED = (
     "training.iterations_per_epoch",
     "training.tasks_per_batch",
     "training.rotations",
+    "training.augmentation",
     "training.ways",
     "training.shots",
     "evaluation.ensemble",

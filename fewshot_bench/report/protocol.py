@@ -91,7 +91,8 @@ def _other_tasks(row: Row) -> str:
 
 def _rotations(facts: Mapping[str, object]) -> str:
     kinds = {"train": "training classes rotated by quarter turns", "none": "no rotations"}
-    return kinds.get(str(facts.get("rotations")), f"rotations {text_of(facts.get('rotations'))}")
+    rotated = kinds.get(str(facts.get("rotations")), f"rotations {text_of(facts.get('rotations'))}")
+    return f"{rotated}, training images augmented ({facts['augmentation']})" if "augmentation" in facts else rotated
 
 
 def _labels(rows: Sequence[Row], own: Sequence[str]) -> dict[str, list[str]]:

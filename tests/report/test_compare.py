@@ -47,6 +47,17 @@ def test_equal_cells_are_counterparts_and_equal(a: Path, b: Path) -> None:
     assert first.note == "Equal on every task."
 
 
+def test_what_cells_are_tested_on_tells_them_apart(a: Path, b: Path) -> None:
+    for run in (a, b):
+        write_cell(run, HIGH)
+        write_cell(run, LOW, evaluation={"dataset": "birds", "split": "own"})
+    name = "omniglot 5-way 1-shot, maml++, vgg + SGD"
+    assert sorted(result.label for result in found(a, b)) == [
+        f"{name} (tested on dataset birds, tested on split own)",
+        f"{name} (tested on dataset omniglot, tested on split gimli)",
+    ]
+
+
 def test_cells_alone_are_listed(a: Path, b: Path) -> None:
     write_cell(a, HIGH)
     write_cell(b, HIGH)

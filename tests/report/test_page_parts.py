@@ -99,6 +99,21 @@ def test_a_curve_is_the_mean_over_seeds_and_begins_untrained(tmp_path: Path) -> 
     assert "80.0 % after 200 meta-steps" in panel.says
 
 
+def test_curves_of_regression_are_errors_and_not_percent(tmp_path: Path) -> None:
+    facts = {"fingerprint": {"loss": "squared-error"}, "dataset": "sinusoid", "ways": 1}
+    with_epochs(write_cell(tmp_path, [-0.9, -1.1], val_accuracy=-1.25, **facts), [-4.0, -1.25])
+    write_cell(tmp_path, [-5.0, -5.0], training={"iterations": 0}, val_accuracy=-6.5, **facts)
+    (curve,) = learned(read_results(tmp_path).groups)
+    assert curve.mean == pytest.approx((6.5, 4.0, 1.25))
+    (panel,) = blocks([curve])[0].panels
+    assert "untrained MSE 6.5, MSE 1.25 after 200 meta-steps" in panel.says
+    assert "chance" not in [mark.look for mark in panel.marks]
+    html = page(tmp_path)
+    assert "(of regression the mean squared error)" in html
+    assert "Protocol: " in html
+    assert "Few-shot learning: cells" in html
+
+
 def test_one_seed_has_a_curve_without_a_band_and_a_long_one_is_thinned(tmp_path: Path) -> None:
     with_epochs(write_cell(tmp_path), [place / 1000 for place in range(1, 151)], every=2)
     (curve,) = learned(read_results(tmp_path).groups)

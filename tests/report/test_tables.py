@@ -28,6 +28,15 @@ def test_the_ablation_has_the_papers_columns_and_no_more_than_it_needs(tmp_path:
     assert texts(shown) == [["glyphs", "5", "1", "vgg", "SGD", "90.50", "0.71", "2"]]
 
 
+def test_augmentation_is_protocol_and_the_untrained_twin_has_none(tmp_path: Path) -> None:
+    chosen = {"augmentation": "crop-jitter-flip"}
+    write_cell(tmp_path, [0.9, 0.7], training=chosen, fingerprint=chosen)
+    write_cell(tmp_path, [0.5, 0.6], training={"iterations": 0})
+    under = " ".join(table(tmp_path, "ablation").under)
+    assert "training images augmented (crop-jitter-flip)" in under
+    assert "training.augmentation" not in str(table(tmp_path, "ablation"))
+
+
 def test_columns_come_with_what_they_tell_apart(tmp_path: Path) -> None:
     write_cell(tmp_path, [0.9])
     write_cell(tmp_path, [0.5], training={"iterations": 0})

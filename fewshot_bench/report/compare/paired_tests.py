@@ -1,6 +1,6 @@
 """Test accuracies of two runs: counterparts are compared, in pairs, on the tasks that they share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -98,9 +98,18 @@ def _labels(groups: Sequence[Sequence[Tests]]) -> list[str]:
     labels = []
     for own, name in zip(settings, names, strict=True):
         alike = [other for other, theirs in zip(settings, names, strict=True) if theirs == name]
-        words = [f"{key.rpartition('.')[2]}={text_of(own.get(key))}" for key in differing(alike) if key != "seed"]
+        keys = [key for key in differing(alike) if key != "seed" and not key.startswith("test_dataset_options.")]
+        words = [_word(key, own) for key in keys]
         labels.append(f"{name} ({', '.join(words)})" if words else name)
     return labels
+
+
+def _word(key: str, own: Mapping[str, object]) -> str:
+    """A setting that tells cells apart. Another dataset of the tests stands for its options, and for no other."""
+    if key in ("evaluation.dataset", "evaluation.split"):
+        part = key.rpartition(".")[2]
+        return f"tested on {part} {text_of(own.get(key, own[part]))}"
+    return f"{key.rpartition('.')[2]}={text_of(own.get(key))}"
 
 
 def _name(a: CellFolder, b: CellFolder) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from fewshot_bench.basics.counting import counted
+from fewshot_bench.cells.contents import is_regression
 from fewshot_bench.report.groups import Group, settings
 from fewshot_bench.report.names import optimizer, short, task, with_commas
 from fewshot_bench.report.page.drawing import Frame, Key, Mark, Panel, across, axes, band, dot, line, ticks
@@ -28,6 +29,8 @@ _DOTS = 20  # a line of more points is drawn without them
 class LearnedCurve(NamedTuple):
     """Mean and std (ddof 1, nan of one seed) over seeds of the validation accuracy, fractions, at each of `steps`.
 
+    Of regression, the mean squared error in its place.
+
     The first is of the untrained network, at 0, if the folder holds it. setting: what tells the configuration from
     others of the same axes. seeds: how many went into every point but that first one, which is of `twins` seeds.
     """
@@ -39,6 +42,15 @@ class LearnedCurve(NamedTuple):
     std: tuple[float, ...]
     seeds: int
     twins: int
+
+    @property
+    def of_errors(self) -> bool:
+        """Whether the values are mean squared errors, not accuracies."""
+        return is_regression(self.group.fingerprint)
+
+    def worded(self, value: float, decimals: int) -> str:
+        """A value as readers see it: in percent, or an error with four digits."""
+        return f"MSE {value:.4g}" if self.of_errors else f"{100 * value:.{decimals}f} %"
 
 
 def learned(groups: Sequence[Group]) -> list[LearnedCurve]:
@@ -53,7 +65,9 @@ def learned(groups: Sequence[Group]) -> list[LearnedCurve]:
         own = {cell.seed for cell in group.cells}
         untrained = [float(cell.result["val_accuracy"]) for cell in (twin.cells if twin else ()) if cell.seed in own]
         steps = _thinned(sorted(set.intersection(*map(set, seeds)) - {0})) if seeds else []
+        sign = -1 if is_regression(group.fingerprint) else 1  # the score of regression is minus the squared error
         values = [untrained] * bool(untrained) + [[points[step] for points in seeds] for step in steps]
+        values = [[sign * value for value in each] for each in values]
         if steps:
             found.append(
                 LearnedCurve(
@@ -115,11 +129,11 @@ def _panel(network: str, curves: Sequence[LearnedCurve], looks: dict[str, str], 
     marks, labels = axes(
         frame,
         [(value, short(value)) for value in ticks(0, last, 4)],
-        [(value, f"{100 * value:g}") for value in ticks(*limits)],
+        [(value, f"{value:g}" if curves[0].of_errors else f"{100 * value:g}") for value in ticks(*limits)],
         "meta-steps",
     )
     chance = 1 / curves[0].group.axes["ways"]
-    if limits[0] <= chance:
+    if limits[0] <= chance and not curves[0].of_errors:
         marks.append(Mark(across(frame, chance), "chance", says=f"chance, {100 * chance:.3g} %"))
     for curve in curves:
         marks += _curve(frame, curve, looks[_name(curve)])
@@ -140,19 +154,20 @@ def _curve(frame: Frame, curve: LearnedCurve, look: str) -> list[Mark]:
     if len(curve.steps) <= _DOTS:
         points = zip(curve.steps, curve.mean, curve.std, strict=True)
         marks += [
-            Mark(dot(frame, step, mean), f"dot {look}", says=_point(step, mean, std)) for step, mean, std in points
+            Mark(dot(frame, step, mean), f"dot {look}", says=_point(curve, step, mean, std))
+            for step, mean, std in points
         ]
     return [mark for mark in marks if mark.path]
 
 
 def _limits(curves: Sequence[LearnedCurve]) -> tuple[float, float]:
-    """All lines and bands, with some air, within [0, 1]."""
+    """All lines and bands, with some air, within [0, 1]; errors have no upper end."""
     pairs = [
         (mean, 0.0 if math.isnan(std) else std) for one in curves for mean, std in zip(one.mean, one.std, strict=True)
     ]
     low, high = min(mean - std for mean, std in pairs), max(mean + std for mean, std in pairs)
     air = max(0.05 * (high - low), 0.002)
-    return max(0.0, low - air), min(1.0, high + air)
+    return max(0.0, low - air), high + air if curves[0].of_errors else min(1.0, high + air)
 
 
 def _block(curve: LearnedCurve) -> tuple[str, str, str]:
@@ -168,11 +183,12 @@ def _look(place: int) -> str:
     return f"s{place % LOOKS}" + (" dashed" if place >= LOOKS else "")
 
 
-def _point(step: int, mean: float, std: float) -> str:
-    return f"{counted(step, 'meta-step')}: {100 * mean:.2f} %" + ("" if math.isnan(std) else f" ± {100 * std:.2f}")
+def _point(curve: LearnedCurve, step: int, mean: float, std: float) -> str:
+    spread = "" if math.isnan(std) else f" ± {std:.2g}" if curve.of_errors else f" ± {100 * std:.2f}"
+    return f"{counted(step, 'meta-step')}: {curve.worded(mean, 2)}{spread}"
 
 
 def _in_words(curve: LearnedCurve) -> str:
-    first = f"untrained {100 * curve.mean[0]:.1f} %, " if curve.twins else ""
-    end = f"{100 * curve.mean[-1]:.1f} % after {counted(curve.steps[-1], 'meta-step')}"
+    first = f"untrained {curve.worded(curve.mean[0], 1)}, " if curve.twins else ""
+    end = f"{curve.worded(curve.mean[-1], 1)} after {counted(curve.steps[-1], 'meta-step')}"
     return f"{_name(curve)}, {counted(curve.seeds, 'seed')}: {first}{end}"

@@ -9,7 +9,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.files import write_text
-from fewshot_bench.cells.contents import is_regression
 from fewshot_bench.report.page.against_published import MOST, against_figure, against_table, with_difference
 from fewshot_bench.report.page.cost import cost_figure, cost_table
 from fewshot_bench.report.page.folder import commands, environment_table, grid, overview, plan_table
@@ -60,18 +59,18 @@ def _content(directory: Path, results: Results) -> dict[str, Any]:
     rates = learned_rates(results.groups)
     figures, more = folded(rates.rates)
     words = protocol([*rows, *results.errors])
-    of_accuracy = [group for group in results.groups if not is_regression(group.fingerprint)]
     return {
         "name": directory.resolve().name,
         "facts": overview(cells),
         "results": [view(table, without=words) for table in report.tables if table.name != INCOMPLETE],
         "incomplete": [view(table) for table in report.tables if table.name == INCOMPLETE],
         "remarks": report.remarks,
+        "errors": bool(results.errors),
         "against": _views(against_table(rows)),
         "against_figure": against_figure(rows),
         "against_most": MOST,
         "differences": len(with_difference(rows)),
-        "curves": blocks(learned(of_accuracy)),
+        "curves": blocks(learned(results.groups)),
         "rates": figures,
         "rates_unrecorded": rates.unrecorded,
         "rates_left_out": more + rates.left_out,
