@@ -19,6 +19,7 @@ from fewshot_bench.data.datasets import dataset_named, open_pool
 from fewshot_bench.data.locations import prepared_pool, raw_places
 from fewshot_bench.data.pool import Pool
 from fewshot_bench.data.splits import make_split, read_split
+from tests.forkserver import fork_server
 from tests.no_skips import pytest_configure as pytest_configure
 from tests.pattern_data import write_patterns
 
@@ -52,6 +53,19 @@ def real_data(name: str) -> Path:
         if prepared_pool(known, folder) or any(map(known.find_raw, raw_places(known, folder))):
             return folder
     return pytest.skip(f"no {name} in $FEWSHOT_DATA, datasets/ or a data folder beside the checkout")
+
+
+@pytest.fixture(scope="session")
+def forks(cache: Path) -> Iterator[str]:
+    """The socket of a process that has loaded torch, and forks itself for each run."""
+    with fork_server() as socket:
+        yield socket
+
+
+@pytest.fixture(scope="session")
+def python(forks: str) -> list[str]:
+    """Words of a command line that do what `sys.executable` does, without loading torch anew, which takes seconds."""
+    return [sys.executable, "-I", "-S", str(CHECKOUT / "tests" / "forkclient.py"), forks]
 
 
 @pytest.fixture(autouse=True)

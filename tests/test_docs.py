@@ -37,10 +37,14 @@ def without_decimals(text: str) -> str:
 
 
 @pytest.mark.parametrize(("page", "newcomer"), PAGES)
-def test_from_nothing_to_a_row_in_the_table(page, newcomer, tmp_path, newcomers):
-    """The block as pasted, but for the folder of the data, the budget, and the program, which is not installed anew."""
+def test_from_nothing_to_a_row_in_the_table(page, newcomer, tmp_path, newcomers, request):
+    """The block as pasted, but for the folder of the data, the budget, and the program, which is not installed anew.
+
+    The commands of one page are processes that load torch; the others, which differ little, are forked.
+    """
     (script,) = blocks(page, "bash")
-    program = shlex.join([sys.executable, str(CHECKOUT / "run_bench.py")])
+    python = [sys.executable] if page == "adding-a-backbone" else request.getfixturevalue("python")
+    program = shlex.join([*python, str(CHECKOUT / "run_bench.py")])
     words = ["bash", "-euc", shortened(script).replace("uv run run_bench.py", program)]
     done = subprocess.run(words, cwd=tmp_path, env=newcomers, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -14,7 +14,7 @@ from tests.faults.runs import CHECKOUT
 LOCATE = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1]).origin)"
 
 
-@pytest.mark.parametrize("name", ["benchmarks.worker", "tests.faults.preloaded", "tests.training.networks"])
+@pytest.mark.parametrize("name", ["benchmarks.worker", "tests.faults.runs", "tests.training.networks"])
 def test_a_process_started_in_the_checkout_finds_the_checkouts(name, tmp_path, monkeypatch):
     package, _, _ = name.partition(".")
     (tmp_path / package).mkdir()

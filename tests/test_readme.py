@@ -141,9 +141,9 @@ def test_the_reference_of_the_grid_file_has_every_axis():
     assert sorted(keys) == sorted(AXES)
 
 
-def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, newcomers):
+def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, newcomers, python):
     """The block as pasted, but for the folder of the data, the budget, and the program, which is not installed anew."""
-    program = shlex.join([sys.executable, str(CHECKOUT / "run_bench.py")])
+    program = shlex.join([*python, str(CHECKOUT / "run_bench.py")])
     script = shortened(block("bash", "mine.py")).replace("uv run run_bench.py", program)
     words = ["bash", "-euc", script]
     done = subprocess.run(words, cwd=tmp_path, env=newcomers, capture_output=True, text=True, check=False)
@@ -152,14 +152,14 @@ def test_a_backbone_and_an_inner_optimizer_of_ones_own(tmp_path, newcomers):
     assert len(list((tmp_path / "results" / "mine" / "figures").glob("*learning-rates.png"))) == 4
 
 
-def test_ones_own_images(tmp_path, glyphs_data):
+def test_ones_own_images(tmp_path, glyphs_data, python):
     """The block as pasted, but for the budget, and the program and the Python, which are not installed anew."""
     (tmp_path / "datasets" / ".prepared").mkdir(parents=True)
     (tmp_path / "datasets" / ".prepared" / "glyphs").symlink_to(glyphs_data / ".prepared" / "glyphs")
     script = block("bash", "data import letters")
     few = "training.iterations=2 training.iterations_per_epoch=1 training.tasks_per_batch=1 evaluation.tasks=4"
     script = script.replace("grid.backbone=vgg", f"grid.backbone=vgg {few}").replace("uv run python", sys.executable)
-    script = script.replace("uv run run_bench.py", shlex.join([sys.executable, str(CHECKOUT / "run_bench.py")]))
+    script = script.replace("uv run run_bench.py", shlex.join([*python, str(CHECKOUT / "run_bench.py")]))
     environment = {"PYTHONPATH": str(CHECKOUT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
     words = ["bash", "-euc", script]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

@@ -1,6 +1,7 @@
 """`new`: what it writes works and passes its test as written."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ KINDS = {
 """Kind -> a name, the import path of what is made, and how many tests are written."""
 
 
-def test_it_passes_its_tests_as_written(tmp_path, capsys, monkeypatch):
+def test_it_passes_its_tests_as_written(tmp_path, capsys, monkeypatch, python):
     """By pytest's own rules, without the settings of this checkout."""
     monkeypatch.chdir(tmp_path)
     for kind, (name, path, _) in KINDS.items():
@@ -31,8 +32,9 @@ def test_it_passes_its_tests_as_written(tmp_path, capsys, monkeypatch):
         assert f"fewshot-bench check {kind} {path}\n" in shown
     written = {file.name for file in tmp_path.iterdir()}
     assert written == {f"{prefix}{name}.py" for name, _, _ in KINDS.values() for prefix in ("", "test_")}
-    words = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    words = [*python, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert f"{sum(tests for _, _, tests in KINDS.values())} passed" in done.stdout
 

@@ -1,14 +1,11 @@
-"""One preloaded process for all tests of this folder: loading takes it seconds."""
-
-from collections.abc import Iterator
+"""Runs of this folder are forked: a test starts many."""
 
 import pytest
 
-from tests.faults.runs import Forker, forker
+from tests.faults.runs import Forker
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, cache: object) -> Iterator[Forker]:
-    """The process, with the user's cache where the tests have it."""
-    with forker(tmp_path_factory.mktemp("forker")) as one:
-        yield one
+def made(forks: str, tmp_path_factory: pytest.TempPathFactory) -> Forker:
+    """What starts them."""
+    return Forker(forks, tmp_path_factory.mktemp("forked") / "output.txt")

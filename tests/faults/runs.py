@@ -3,14 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from tests.forkclient import ask
 from tests.tiny import tiny_toml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -33,40 +30,39 @@ class Ended(NamedTuple):
     seconds: float
 
 
-class Forker:
-    """The preloaded process. `run` waits for a run, which is killed after some processor time where told so."""
+PROGRAM = """
+import signal, sys
+from fewshot_bench.cli.main import main
+from fewshot_bench.report import plots
+plots.plot_new = lambda directory, cells=None: iter(())
+exec(sys.argv.pop(1), {})
+if seconds := float(sys.argv.pop(1)):
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+sys.exit(main())
+"""
+"""A run that draws no figures: they come after all results, and take longer than these.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.faults.preloaded"],
-            cwd=CHECKOUT,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, words: list[object], kill_after: float | None = None, before: str = "") -> Ended:
-        output = self._folder / "output.txt"
-        told = {"words": [str(word) for word in words], "output": str(output), "before": before}
-        print(json.dumps(told | {"kill_after": kill_after}), file=self._process.stdin, flush=True)
-        status, seconds = json.loads(self._process.stdout.readline())
-        return Ended(status, output.read_text(errors="replace"), seconds)
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(600)
-        self._process.stdout.close()
+Arguments: Python to execute first; seconds of processor time, of the process's own timer, whose signal nobody catches:
+it ends the process between two instructions, as SIGKILL does, on a busy machine at the same place as on an idle one.
+"""
 
 
-@contextmanager
-def forker(folder: Path) -> Iterator[Forker]:
-    made = Forker(folder)
-    try:
-        yield made
-    finally:
-        made.close()
+class Forker(NamedTuple):
+    """Starts runs by the tests' fork server, and waits for each; a run is killed after some processor time if told so.
+
+    socket: the server's. output: the file that takes what a run prints.
+    """
+
+    socket: str
+    output: Path
+
+    def run(self, words: list[object], kill_after: float = 0, before: str = "") -> Ended:
+        words = ["-c", PROGRAM, before, str(kill_after), *map(str, words)]
+        with Path(os.devnull).open() as null, self.output.open("w") as output:
+            files = (null.fileno(), output.fileno(), output.fileno())
+            status, seconds = ask(self.socket, words, os.environ | {"OMP_NUM_THREADS": "1"}, files)
+        return Ended(status, self.output.read_text(errors="replace"), seconds)
 
 
 def left(out: Path) -> dict[str, bytes]:

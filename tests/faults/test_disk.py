@@ -76,7 +76,7 @@ def undisturbed(made, pattern_data, tmp_path_factory):
     words = ["run", grid]
     ended = made.run([*words, "--data-dir", pattern_data, "--out", folder / "out"])
     assert ended.status == 0, ended.output
-    assert not (folder / "out" / "figures").exists()  # tests/faults/preloaded.py leaves them out
+    assert not (folder / "out" / "figures").exists()  # tests/faults/runs.py leaves them out
     return words, left(folder / "out")
 
 

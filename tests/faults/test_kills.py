@@ -22,7 +22,7 @@ def undisturbed(made, pattern_data, tmp_path_factory):
     ended = made.run([*words, "--out", folder / "out"])
     assert ended.status == 0, ended.output
     assert len(believed(folder / "out")) == 2
-    assert not (folder / "out" / "figures").exists()  # tests/faults/preloaded.py leaves them out
+    assert not (folder / "out" / "figures").exists()  # tests/faults/runs.py leaves them out
     return words, left(folder / "out"), ended.seconds
 
 
