@@ -75,7 +75,6 @@ def _content(directory: Path, results: Results) -> dict[str, Any]:
         "rates_unrecorded": rates.unrecorded,
         "rates_left_out": more + rates.left_out,
         "rates_faults": rates.faults,
-        "regression": bool(results.errors),
         "cost": _views(cost_table(rows)),
         "cost_figure": cost_figure(rows),
         "protocol": words,
