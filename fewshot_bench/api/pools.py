@@ -69,7 +69,7 @@ def open_pool(
         The dataset with its images.
 
     Raises:
-        BenchError: If the dataset is unknown, or if there are neither prepared images nor raw files.
+        BenchError: If the dataset is unknown or has no images, or if there are neither prepared images nor raw files.
 
     Examples:
         >>> open_pool("glyphs")
@@ -81,6 +81,8 @@ def open_pool(
     if faults:
         raise BenchError(faults[0])
     known = find_dataset(name, folder, tuple(sorted((key, frozen(value)) for key, value in options.items())))
+    if known.draw_tasks is not None:
+        raise BenchError(f"{name} has no images to open: its tasks are drawn. Name it in a grid.")
     return DatasetPool(known, opened(known, folder, progress))
 
 

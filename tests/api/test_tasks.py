@@ -79,6 +79,8 @@ def test_what_cannot_be_sampled_is_a_sentence(pool):
         sample_task(pool, shots=0)
     with pytest.raises(BenchError, match="unknown dataset 'omniglott'"):
         open_pool("omniglott")
+    with pytest.raises(BenchError, match="sinusoid has no images to open"):
+        open_pool("sinusoid")
 
 
 def test_a_pool_without_a_dataset_is_drawn_from_as_a_whole(tmp_path):
