@@ -43,11 +43,16 @@ def value_faults(cell: Cell) -> list[str]:
             if value is not None and value < least:
                 faults.append(f"[{name}]: `{key}` is {value}, but has to be at least {least}.")
     known, tested = dataset_of(cell), test_dataset_of(cell)
-    if (known.shape, known.loss) != (tested.shape, tested.loss):
-        shapes = ("x".join(map(str, one.shape)) for one in (known, tested))
+    if known.loss != tested.loss:
         faults.append(
-            f"[evaluation]: `dataset` is {tested.name!r}, whose images are {{1}}, but {known.name} has {{0}}, and one "
-            "network has to take both. Set `size` in [datasets] for one of them.".format(*shapes)
+            f"[evaluation]: `dataset` is {tested.name!r}, whose loss is the {tested.loss}, but {known.name} has the "
+            f"{known.loss}: one network cannot learn both. Name another dataset."
+        )
+    elif known.shape != tested.shape:
+        here, there = ("x".join(map(str, one.shape)) for one in (known, tested))
+        faults.append(
+            f"[evaluation]: `dataset` is {tested.name!r}, whose images are {there}, but {known.name} has {here}, and one "
+            "network has to take both. Take images of one shape, by the option `size` if the dataset has it."
         )
     if known.loss == "cross-entropy":
         for where, ways in (("", cell.ways), ("[training]: ", cell.train_ways)):

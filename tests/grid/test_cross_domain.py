@@ -100,6 +100,7 @@ def test_it_is_written_and_read_and_tried_again() -> None:
         ({"dataset": "glyphs", "split": "gimli"}, "glyphs has none of the splits 'gimli'. It has: scripts"),
         ({"split": "gimli"}, "`split` is for the `dataset` beside it"),
         ({"dataset": "mini-imagenet"}, "images are 3x84x84, but omniglot has 1x28x28"),
+        ({"dataset": "sinusoid"}, "whose loss is the squared-error, but omniglot has the cross-entropy"),
         ({"dataset": 3}, "`dataset` is 3, but has to be"),
         ({"dataset": "glyphs", "queries": 30}, "glyphs has 20 of each class"),
         ({"dataset": []}, "the list `dataset` is empty"),

@@ -107,7 +107,7 @@ def _written(plan: ImportPlan, folder: Path, progress: Progress) -> Pool:
 
 def _check_name(name: str, data_dir: Path) -> None:
     """Raises BenchError if the name is one of the package's datasets, or of their pools, or has other characters."""
-    if not NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise BenchError(
             f"{name!r} cannot name a dataset. Take letters, digits, points, hyphens and underscores, at most 100."
         )
