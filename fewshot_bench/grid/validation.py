@@ -51,7 +51,7 @@ def value_faults(cell: Cell) -> list[str]:
     elif known.shape != tested.shape:
         here, there = ("x".join(map(str, one.shape)) for one in (known, tested))
         faults.append(
-            f"[evaluation]: `dataset` is {tested.name!r}, whose images are {there}, but {known.name} has {here}, and one "
+            f"[evaluation]: `dataset` is {tested.name!r}, whose images are {there}, but {known.name} has {here}, and a "
             "network has to take both. Take images of one shape, by the option `size` if the dataset has it."
         )
     if known.loss == "cross-entropy":
