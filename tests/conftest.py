@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,9 @@ if sys.dont_write_bytecode:  # else each process that a test starts compiles tor
     atexit.register(shutil.rmtree, sys.pycache_prefix, ignore_errors=True)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
+FORKS = "FEWSHOT_BENCH_FORKS"
+"""The variable by which the first process of a session tells the others where its fork server is."""
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DATA_FOLDERS = [
@@ -55,11 +59,18 @@ def real_data(name: str) -> Path:
     return pytest.skip(f"no {name} in $FEWSHOT_DATA, datasets/ or a data folder beside the checkout")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """All processes of a session share a fork server, which loads torch when a test first asks it for a run."""
+    if not hasattr(session.config, "workerinput"):
+        stack = ExitStack()
+        os.environ[FORKS] = stack.enter_context(fork_server())
+        session.config.add_cleanup(stack.close)
+
+
 @pytest.fixture(scope="session")
-def forks(cache: Path) -> Iterator[str]:
-    """The socket of a process that has loaded torch, and forks itself for each run."""
-    with fork_server() as socket:
-        yield socket
+def forks() -> str:
+    """The server's socket."""
+    return os.environ[FORKS]
 
 
 @pytest.fixture(scope="session")

@@ -45,12 +45,15 @@ def load() -> None:
             factory.load()
 
 
+def asked(listener: socket.socket) -> bool:
+    """Waits for a request; False if standard input ended instead."""
+    ready, _, _ = select.select([0, listener], [], [])
+    return listener in ready
+
+
 def request(listener: socket.socket) -> list[str] | None:
     """Serves until standard input ends. Returns in each run's own process, with the words that follow `python`."""
-    while True:
-        ready, _, _ = select.select([0, listener], [], [])
-        if listener not in ready:
-            return None
+    while asked(listener):
         connection, _ = listener.accept()
         with connection, warnings.catch_warnings(action="ignore"):  # of threads that a child would lack
             if os.fork() == 0:
@@ -70,6 +73,7 @@ def request(listener: socket.socket) -> list[str] | None:
         with suppress(ChildProcessError):  # until none is left
             while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
                 pass
+    return None
 
 
 def become(folder: str, environment: dict[str, str], files: list[int]) -> None:
@@ -126,7 +130,7 @@ def ended(words: list[str]) -> int:
 
 @contextmanager
 def fork_server() -> Iterator[str]:
-    """Starts a server, which ends with the block; gives its socket."""
+    """Starts a server, which loads nothing before it is asked, and ends with the block; gives its socket."""
     with tempfile.TemporaryDirectory(prefix="fewshot-") as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path := f"{folder}/socket")
         listener.listen()
@@ -144,6 +148,8 @@ def fork_server() -> Iterator[str]:
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listener = socket.socket(fileno=int(sys.argv[1]))
+    if not asked(listener):
+        return
     with warnings.catch_warnings(action="ignore"):
         load()
     gc.freeze()  # a collection in a run copies none of these pages
