@@ -260,13 +260,14 @@ def test_bad_input_is_one_sentence_and_status_2(grid, pattern_data, tmp_path, ca
     assert not (tmp_path / "out" / "cells").exists()
 
 
-def test_ctrl_c_in_an_evaluation_ends_the_grid_too(grid, pattern_data, tmp_path):
+def test_ctrl_c_in_an_evaluation_ends_the_grid_too(grid, pattern_data, tmp_path, python):
     """Untrained cells have no meta-step after which to stop."""
     grid.write_text(tiny_toml(training={"iterations": 0}, evaluation={"tasks": 100_000}))
     out = tmp_path / "out"
-    words = [sys.executable, CHECKOUT / "run_bench.py", "run", grid, "--data-dir", pattern_data, "--out", out]
+    words = [*python, CHECKOUT / "run_bench.py", "run", grid, "--data-dir", pattern_data, "--out", out]
     words += ["--seed", "0", "1", "2"]
-    with subprocess.Popen(words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None and not list(out.glob("cells/*/log.txt")):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
