@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import BenchError
 from fewshot_bench.cells import folders
 from fewshot_bench.cells.cell import AXES, Cell
@@ -24,7 +25,7 @@ def changed_cells(cells: Sequence[Cell], changes: Sequence[str]) -> dict[Cell, C
     for cell in cells:
         made = expand(with_changes(as_grid(cell), changes, ()))
         if len(made) != 1:
-            words = f"the changes make {len(made)} cells of {cell.id}, and a retry puts one in its place"
+            words = f"the changes make {counted(len(made), 'cell')} of {cell.id}, and a retry puts one in its place"
             raise BenchError(f"{words}. Give one value, not a list.")
         by_cell[cell] = made[0]
     return by_cell

@@ -17,7 +17,7 @@ from fewshot_bench.grid.run import run
 from fewshot_bench.training.assembly import assemble
 from fewshot_bench.training.augmentation import augmented, cropped, flipped, jittered, numbers
 from fewshot_bench.training.plan import Plan
-from tests.tiny import tiny_cell, tiny_grid
+from tests.tiny import SMALL, tiny_cell, tiny_grid
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_training_tasks_alone_are_augmented_and_the_protocol_says_so(pattern_dat
 
 def test_a_traced_plan_trains_alike(pattern_data: Path, tmp_path: Path) -> None:
     results = []
-    cell = tiny_cell({"augmentation": "crop-jitter-flip"})
+    cell = tiny_cell({"augmentation": "crop-jitter-flip", "inner_steps": 1}, learner="fomaml", backbone=SMALL)
     for program in ("eager", "traced"):
         out = tmp_path / program
         plan = {"program": program, "tasks_at_once": 2, "workers": 1}
