@@ -37,7 +37,8 @@ class Comparable(TypedDict):
 
     recipe: what the numbers stand for. batch_norm: of the rows ("transductive" if absent); None: any. backbone,
     inner_optimizer: of the rows ("vgg", "sgd"); None: as the source's own line has it. std: whether the number behind
-    ± is a standard deviation over seeds. quoted: whose numbers the source repeats, in a sentence.
+    ± is a standard deviation over seeds. quoted: whose numbers the source repeats, in a sentence. options: of the
+    learner, that the rows have.
     """
 
     source: str
@@ -48,6 +49,7 @@ class Comparable(TypedDict):
     inner_optimizer: NotRequired[str | None]
     std: NotRequired[bool]
     quoted: NotRequired[str]
+    options: NotRequired[dict[str, Any]]
 
 
 class About(TypedDict):

@@ -24,7 +24,7 @@ class PublishedSource(NamedTuple):
     learner: of those rows. name: of the source. batch_norm: of the rows; None: any, since the source's is another.
     recipe: what the numbers stand for. backbone, inner_optimizer: of the rows; None: as the source's own line has it.
     std: whether what is printed behind ± is a standard deviation over seeds. quoted: whose numbers the source repeats,
-    in a sentence; empty if they are its own.
+    in a sentence; empty if they are its own. options: of the learner, (name, value), that the rows have.
     """
 
     learner: str
@@ -36,6 +36,7 @@ class PublishedSource(NamedTuple):
     inner_optimizer: str | None = "sgd"
     std: bool = False
     quoted: str = ""
+    options: tuple[tuple[str, Any], ...] = ()
 
 
 class PublishedBeside(NamedTuple):
@@ -47,17 +48,25 @@ class PublishedBeside(NamedTuple):
 
 
 def _source(learner: str, known: Mapping[str, Any]) -> PublishedSource:
-    return PublishedSource(learner, known["source"], **{key: value for key, value in known.items() if key != "source"})
+    others = {key: value for key, value in known.items() if key not in ("source", "options")}
+    return PublishedSource(learner, known["source"], **others, options=tuple(known.get("options", {}).items()))
 
 
 SOURCES = tuple(_source(name, one) for name, about in learners().items() for one in about.get("published", ()))
 """Those that the learners' files name."""
 
 
-def published_beside(axes: Mapping[str, Any], batch_norm: str) -> PublishedBeside | None:
-    """What was published for a cell of these axes, compared case-blind; None if nothing was."""
+def published_beside(
+    axes: Mapping[str, Any], batch_norm: str, options: Mapping[str, Any] | None = None
+) -> PublishedBeside | None:
+    """What was published for a cell of these axes, compared case-blind; None if nothing was.
+
+    options: of the cell's learner that differ from its defaults.
+    """
     names = (str(axes[key]).lower() for key in ("learner", "dataset", "backbone", "inner_optimizer"))
-    return _by_place().get((*names, axes["ways"], axes["shots"], batch_norm))
+    found = _by_place().get((*names, axes["ways"], axes["shots"], batch_norm))
+    wanted = found.source.options if found else ()
+    return found if all((options or {}).get(key) == value for key, value in wanted) else None
 
 
 @cache

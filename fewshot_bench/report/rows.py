@@ -119,7 +119,9 @@ def _gain(read: Mapping[int, ReadAccuracies], group: Group, twin: Group) -> Gain
 
 def _row(group: Group, setting: str, twin: Twin, gain: Gain | None, read: ReadAccuracies | None) -> Row:
     accuracies = [cell.result["test_accuracy"] for cell in group.cells]
-    published = published_beside(group.axes, str(group.fingerprint.get("batch_norm", "transductive")))
+    prefix = "learner_options."
+    options = {key.removeprefix(prefix): value for key, value in group.config.items() if key.startswith(prefix)}
+    published = published_beside(group.axes, str(group.fingerprint.get("batch_norm", "transductive")), options)
     return Row(
         group=group,
         setting=setting,

@@ -56,7 +56,9 @@ def compared(preset: str) -> Iterator[tuple[Cell, PublishedBeside]]:
     for cell in cells(preset):
         axes = {name: getattr(cell, name) for name in ("dataset", "ways", "shots", "learner", "backbone")}
         for batch_norm in ("transductive", "inductive"):
-            found = published_beside(axes | {"inner_optimizer": cell.inner_optimizer}, batch_norm)
+            found = published_beside(
+                axes | {"inner_optimizer": cell.inner_optimizer}, batch_norm, dict(cell.learner_options)
+            )
             if found and cell.training.iterations:
                 yield cell, found
 
@@ -144,3 +146,15 @@ def test_the_headline_says_what_its_quoted_row_was_measured_with(tmp_path: Path)
     table = shown(tmp_path, "headline")
     assert marked(table)[0][1].text == "99.53 ± 0.26%"
     assert "Measured otherwise than here: split lake (published: split gimli)." in footnotes(table)
+
+
+def test_a_number_of_one_option_stands_beside_no_other() -> None:
+    """Chen et al.'s Baseline++ is `finetune` with the cosine classifier; the linear one has no number here."""
+    axes = {"dataset": "cub", "ways": 5, "shots": 1, "learner": "finetune", "backbone": "vgg", "inner_optimizer": "sgd"}
+    found = published_beside(axes, "transductive", {"classifier": "cosine"})
+    assert found is not None
+    assert found.value.mean == 60.53
+    assert published_beside(axes, "transductive", {}) is None
+    assert (
+        published_beside(axes | {"dataset": "mini-imagenet -> cub"}, "transductive", {"classifier": "cosine"}) is None
+    )
