@@ -31,9 +31,7 @@ class DatasetPool:
 
     def __repr__(self) -> str:
         channels, height, width = self.pool.shape
-        fewest, most = int(self.pool.counts.min()), int(self.pool.counts.max())
-        each = counted(most, "image") if fewest == most else f"{fewest} to {counted(most, 'image')}"
-        images = f"{counted(len(self.pool.classes), 'class')}, {each} each"
+        images = f"{counted(len(self.pool.classes), 'class')}, {self.pool.images_each} each"
         return f"{self.dataset.name}: {images}, {channels} x {height} x {width}"
 
 

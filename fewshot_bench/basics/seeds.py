@@ -28,6 +28,11 @@ def bits(key: int, counter: NDArray[np.uint64]) -> NDArray[np.uint64]:
         return z ^ (z >> np.uint64(31))
 
 
+def uniform(key: int, counter: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """A number in [0, 1) with 53 random bits for each counter."""
+    return (bits(key, counter) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
 Bound = int | NDArray[np.int64]
 """One bound for all counters, or one for each."""
 

@@ -78,13 +78,11 @@ def _import_own(options: Import, data_dir: Path) -> None:
     with shown_progress() as progress:
         made = import_images(options.source, options.name, chosen, data_dir, progress)
     pool = made.pool
-    fewest, most = int(pool.counts.min()), int(pool.counts.max())
-    each = counted(most, "image") if fewest == most else f"{fewest:,} to {counted(most, 'image')}"
     split = split_of(made.dataset, SPLIT, pool)
     dealt = ", ".join(f"{counted(len(split.part(part)), 'class')} for {part}" for part in PARTS)
     print(
-        f"{options.name}: {counted(len(pool.images), 'image')} of {counted(len(pool.classes), 'class')}, {each} each, "
-        f"{'x'.join(map(str, pool.shape))}, in {made.place}\n"
+        f"{options.name}: {counted(len(pool.images), 'image')} of {counted(len(pool.classes), 'class')}, "
+        f"{pool.images_each} each, {'x'.join(map(str, pool.shape))}, in {made.place}\n"
         f"  from {options.source} ({pool.manifest['source']['layout']})\n"
         f"  {dealt} ({pool.manifest[IMPORTED]['split_by']})"
     )

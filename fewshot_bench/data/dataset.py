@@ -143,7 +143,7 @@ def check_size(name: str, size: int, largest: int = 1024) -> None:
 
 
 def check_dataset(known: Dataset) -> None:
-    """Raises BenchError with all faults of a dataset's values. No file is read; data.pool_checks checks the images."""
+    """Raises BenchError with all faults of a dataset's values. No file is read; data.own checks the images."""
     faults = [*_faults_of_images(known), *_faults_of_splits(known.splits)]
     if not callable(known.find_raw):
         faults.append(f"`find_raw` is a {type(known.find_raw).__name__}, but has to be a function of a path.")

@@ -1,4 +1,4 @@
-"""The datasets that a grid may name, and their pools: prepared, opened and verified."""
+"""The datasets that a grid may name, and their pools: prepared and opened."""
 
 import hashlib
 from collections.abc import Callable

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_bench.basics.counting import counted
 from fewshot_bench.basics.errors import DataError
 from fewshot_bench.basics.files import replacing, write_text
 from fewshot_bench.basics.images import ImageShape
@@ -52,6 +53,12 @@ class Pool(NamedTuple):
     def counts(self) -> NDArray[np.int64]:
         """The number of images of each class, [classes]."""
         return np.diff(self.starts)
+
+    @property
+    def images_each(self) -> str:
+        """How many images a class has, in words: "20 images", or "4 to 20 images" if classes differ."""
+        fewest, most = int(self.counts.min()), int(self.counts.max())
+        return counted(most, "image") if fewest == most else f"{fewest:,} to {counted(most, 'image')}"
 
     def of_class(self, index: int) -> NDArray[np.uint8]:
         """The images of one class, by its position in `classes`: uint8 [images, channels, height, width]."""

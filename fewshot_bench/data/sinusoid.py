@@ -1,13 +1,11 @@
 """sinusoid: sine waves of random amplitude and phase, drawn and not stored (Finn et al. 2017, section 5.1)."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_bench.basics.about import AboutDataset
 from fewshot_bench.basics.images import ImageShape
-from fewshot_bench.basics.seeds import bits, seed_for
+from fewshot_bench.basics.seeds import seed_for, uniform
 from fewshot_bench.data.dataset import Dataset, DrawnTasks
 from fewshot_bench.data.splits import SplitSizes
 from fewshot_bench.data.tasks import TaskShape
@@ -43,10 +41,10 @@ def sinusoid(*, largest: float = 5.0, smallest: float = 0.1, widest: float = 5.0
     def draw(key: str, indices: NDArray[np.int64], shape: TaskShape) -> DrawnTasks:
         tasks = indices.astype(np.uint64) * _SLOTS
         seed, count = seed_for(key, "sinusoid"), shape.shots + shape.queries
-        amplitude = smallest + (largest - smallest) * _uniform(seed, tasks)
-        phase = np.pi * _uniform(seed, tasks + _PHASE)
+        amplitude = smallest + (largest - smallest) * uniform(seed, tasks)
+        phase = np.pi * uniform(seed, tasks + _PHASE)
         points = np.add.outer(tasks + _POINTS, np.arange(count, dtype=np.uint64))
-        x = widest * (2.0 * _uniform(seed, points) - 1.0)
+        x = widest * (2.0 * uniform(seed, points) - 1.0)
         y = amplitude[:, None] * np.sin(x - phase[:, None])
         inputs, targets = x.astype(np.float32), y.astype(np.float32)[..., None]
         return DrawnTasks(inputs.reshape(len(indices), count, 1, 1, 1), targets)
@@ -62,8 +60,3 @@ def sinusoid(*, largest: float = 5.0, smallest: float = 0.1, widest: float = 5.0
         draw_tasks=draw,
         loss="squared-error",
     )
-
-
-def _uniform(seed: int, counters: NDArray[Any]) -> NDArray[np.float64]:
-    """Numbers in [0, 1), one for each counter (uint64), with 53 random bits."""
-    return (bits(seed, counters) >> np.uint64(11)).astype(np.float64) * 2.0**-53

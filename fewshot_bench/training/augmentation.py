@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fewshot_bench.basics.seeds import bits, seed_for
+from fewshot_bench.basics.seeds import seed_for, uniform
 
 SCALE = (0.08, 1.0)  # share of the area that a crop keeps (torchvision's RandomResizedCrop)
 RATIO = (3 / 4, 4 / 3)  # width to height of a crop
@@ -28,7 +28,7 @@ def numbers(key: str, indices: NDArray[np.int64], images: int) -> NDArray[np.flo
     """The random numbers in [0, 1) of the images of tasks: [tasks, images, 8]. key: of the stream."""
     tasks = indices.astype(np.uint64) * (_IMAGES * np.uint64(_NUMBERS))
     counters = np.add.outer(tasks, np.arange(images * _NUMBERS, dtype=np.uint64))
-    drawn = (bits(seed_for(key, "augmentation"), counters) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    drawn = uniform(seed_for(key, "augmentation"), counters)
     return drawn.reshape(len(indices), images, _NUMBERS)
 
 

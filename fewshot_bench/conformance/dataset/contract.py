@@ -102,9 +102,7 @@ def pool(subject: Candidate) -> Outcome:
     """Whether its pool has the images and classes that the dataset says."""
     known, found = dataset_of(subject), pool_of(subject)
     own.check_pool(known, found)
-    fewest, most = int(found.counts.min()), int(found.counts.max())
-    each = counted(most, "image") if fewest == most else f"{fewest:,} to {counted(most, 'image')}"
-    size = f"{counted(len(found.classes), 'class')}, {each} each, {len(found.images):,} in all"
+    size = f"{counted(len(found.classes), 'class')}, {found.images_each} each, {len(found.images):,} in all"
     if list(found.classes) != sorted(found.classes):
         return None, f"{size}. Its classes are not sorted by name: another order would make other tasks."
     used = {one for name in known.splits for part in PARTS for one in split_in(known.splits, name, found).part(part)}
